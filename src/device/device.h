@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a device is: something that says what a kernel costs. `host` measures it (this CPU through oneDNN, in a process of its own with the wanted
+ * instruction set); later ones simulate, estimate, or look it up in somebody's table. One const table of functions a kind, listed in device/registry.c.
+ */
+#ifndef FET_DEVICE_DEVICE_H
+#define FET_DEVICE_DEVICE_H
+
+#include "kernel/kernel.h"
+#include "space/space.h" /* fet_parallelism */
+
+typedef enum fet_cost_source { FET_COST_MEASURED = 1, FET_COST_SIMULATED, FET_COST_ESTIMATED, FET_COST_RECORDED } fet_cost_source;
+
+typedef struct fet_cost {
+    double latency_ms;
+    double spread;    /* relative half-width of the middle half of the samples (measured) or of the interval (estimated) */
+    fet_cost_source source;
+} fet_cost;
+
+typedef struct fet_device fet_device;
+
+typedef struct fet_device_options {
+    const char *name;      /* "host" */
+    fet_dtype precision;   /* S8, BF16, F32 */
+    const char *isa;       /* host: "amx", "avx512_vnni", "avx512", "avx2", "auto" (the best here) */
+    const char *cache;     /* folder of the kernel table; NULL: $XDG_CACHE_HOME/fettle or ~/.cache/fettle */
+} fet_device_options;
+
+FET_MUST_CHECK fet_status fet_device_open(const fet_device_options *options, fet_device **out_device);
+void fet_device_close(fet_device *device);
+static inline void fet_device_destroy(fet_device *device)
+{
+    fet_device_close(device);
+}
+FET_DEFINE_AUTO(fet_device);
+
+const char *fet_device_describe(const fet_device *device); /* "host int8 avx512_core_amx (Intel(R) Xeon(R) ...), oneDNN 2.6.3" */
+const fet_fusion_rules *fet_device_fusion_rules(const fet_device *device);
+fet_dtype fet_device_precision(const fet_device *device);
+fet_parallelism fet_device_parallelism(const fet_device *device);
+
+/* Looks a kernel up: false when it is not known yet (no measuring). Cost: one hash probe. */
+bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_cost *out_cost);
+/* Makes every key known: measures what is missing (once, ever), saving each as it is done. progress may be NULL; it may return false to stop (STATE). */
+FET_MUST_CHECK fet_status fet_device_measure(fet_device *device, const fet_kernel_key *keys, size_t n_keys,
+                                             bool (*progress)(void *context, size_t done, size_t total), void *context);
+
+/* Latency of a whole network as the sum of its kernels: all must be known (NOT_FOUND names the missing one). */
+FET_MUST_CHECK fet_status fet_device_graph_latency(const fet_device *device, const fet_graph *graph, fet_arena *scratch, double *out_ms);
+
+/* Measures whole networks end to end, interleaved round by round against drift. onnx_paths[n]; out_ms[n] medians, out_spread[n] relative. */
+FET_MUST_CHECK fet_status fet_device_measure_networks(fet_device *device, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How a graph splits into what a device runs at once. A kernel is an anchor operator (convolution, pooling, an elementwise operation, ...) with what
+ * is fused into it: batch norm, activation, residual add. Its key says all that its cost depends on, so two layers with the same key are
+ * measured once. Engine, devices and estimators all speak in these keys; a device answers kernels, never whole models.
+ */
+#ifndef FET_KERNEL_KERNEL_H
+#define FET_KERNEL_KERNEL_H
+
+#include "graph/graph.h"
+
+typedef enum fet_activation_kind {
+    FET_ACTIVATION_NONE = 0,
+    FET_ACTIVATION_RELU,
+    FET_ACTIVATION_CLIP, /* alpha = low, beta = high: ReLU6 is 0, 6 */
+    FET_ACTIVATION_LEAKY_RELU, /* alpha = slope */
+    FET_ACTIVATION_ELU,        /* alpha */
+    FET_ACTIVATION_SIGMOID,
+    FET_ACTIVATION_HARD_SIGMOID, /* alpha x + beta clipped to 0..1 */
+    FET_ACTIVATION_HARD_SWISH,
+    FET_ACTIVATION_SWISH,
+    FET_ACTIVATION_GELU,
+    FET_ACTIVATION_TANH,
+    FET_ACTIVATION_COUNT
+} fet_activation_kind;
+
+typedef struct fet_activation {
+    fet_activation_kind kind;
+    float alpha, beta;
+} fet_activation;
+
+enum fet_kernel_flag {
+    FET_KERNEL_BIAS = 1 << 0,         /* a bias, given or from a folded batch norm */
+    FET_KERNEL_ADD = 1 << 1,          /* a residual of the output's shape is added before the activation */
+    FET_KERNEL_ADD_AFTER = 1 << 2,    /* ... after the activation */
+    FET_KERNEL_F32_DST = 1 << 3,      /* an int8 or bf16 network hands f32 to the user: the last layer */
+};
+
+/* Everything that decides a kernel's cost. Plain data, zeroed before filling, compared and hashed as bytes. Dimensions that do not apply are 0. */
+typedef struct fet_kernel_key {
+    uint16_t op;        /* anchor, fet_op_kind */
+    uint8_t precision;  /* fet_dtype of the compute: F32, BF16, S8 */
+    uint8_t activation; /* fet_activation_kind; its alpha and beta do not change the cost */
+    uint32_t flags;
+    uint32_t n, ic, ih, iw, oc, oh, ow;
+    uint32_t group;
+    uint16_t kh, kw, sh, sw, dh, dw;
+    uint16_t pad_top, pad_left, pad_bottom, pad_right;
+    uint32_t extra; /* hash of what else matters (axes of a transpose, number of concat inputs and their sizes, ...) */
+} fet_kernel_key;
+
+typedef struct fet_kernel {
+    fet_kernel_key key;
+    fet_activation activation;
+    fet_id anchor;            /* node */
+    fet_id batch_norm;        /* node or FET_NONE */
+    fet_id activation_node, add_node; /* nodes or FET_NONE */
+    fet_id src;               /* value: first activation input */
+    fet_id residual;          /* value or FET_NONE */
+    fet_id dst;               /* value after everything fused */
+} fet_kernel;
+
+typedef struct fet_kernels {
+    fet_kernel *items; /* in running order; nodes that move no data (views) make none */
+    uint32_t count;
+} fet_kernels;
+
+/* What a device fuses behind which anchors. Plain data. */
+typedef struct fet_fusion_rules {
+    const char *name;
+    bool batch_norm;        /* folded into convolution and Gemm */
+    uint32_t activations;   /* bit 1 << fet_activation_kind: may stand behind a convolution, Gemm */
+    bool add;               /* residual add behind a convolution */
+    bool activation_after_add;
+    bool activation_after_pool;
+} fet_fusion_rules;
+
+/* What our engine over oneDNN does; the rules of the `host` device. */
+extern const fet_fusion_rules fet_fusion_rules_host;
+
+/*
+ * Splits `graph` (inferred) for `precision`. Memory from `arena`. Every node is in exactly one kernel or is a view / constant.
+ * Errors: UNSUPPORTED names a node whose operator has no kernel. Cost: O(nodes); the hot path of a search.
+ */
+FET_MUST_CHECK fet_status fet_kernels_split(const fet_graph *graph, const fet_fusion_rules *rules, fet_dtype precision, fet_arena *arena,
+                                            fet_kernels *out_kernels);
+
+/* Canonical text, e.g. "conv s8 1x64x28x28>128x28x28 k3x3 s1x1 p1,1,1,1 g1 relu+bias"; parse is its inverse. */
+enum { FET_KERNEL_KEY_TEXT_BYTES = 256 };
+const char *fet_kernel_key_print(const fet_kernel_key *key, char *text, size_t bytes);
+FET_MUST_CHECK fet_status fet_kernel_key_parse(const char *text, fet_kernel_key *out_key);
+int64_t fet_kernel_key_macs(const fet_kernel_key *key);
+
+/* A node as a fusable activation; kind NONE when it is none. */
+fet_activation fet_activation_of_node(const fet_graph *graph, const fet_node *node);
+const char *fet_activation_name(fet_activation_kind kind);
+
+#endif

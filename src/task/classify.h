@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Classification: softmax cross-entropy with label smoothing, top-1 accuracy with a Wilson interval, training and evaluation loops over engine and data. */
+#ifndef FET_TASK_CLASSIFY_H
+#define FET_TASK_CLASSIFY_H
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "engine/executor.h"
+#include "engine/trainer.h"
+
+/* Mean loss over `count` samples and its gradient by the logits (zero for the padding samples). Errors: STATE naming the batch when the loss is no number. */
+FET_MUST_CHECK fet_status fet_classify_loss(const float *logits, const uint32_t *labels, uint32_t count, uint32_t batch, uint32_t n_classes,
+                                            float label_smoothing, float *out_diff, double *out_loss);
+
+typedef struct fet_train_options {
+    double epochs;          /* may be a fraction: n_batches = round(epochs * batches per epoch) */
+    float learning_rate;    /* peak; default 0.1 for SGD */
+    double warmup_share;    /* of all batches; default 0.1; then cosine to zero */
+    float label_smoothing;  /* default 0.05 */
+    uint64_t seed, trial;
+    fet_augment_options augment;
+    fet_trainer_options trainer;
+    const char *checkpoint;          /* NULL, or a file: saved about once a minute and resumed from when it fits this training */
+    /* May be NULL; false stops the training (STATE "interrupted"). Called about twice a second. */
+    bool (*progress)(void *context, uint64_t batches_done, uint64_t batches_total, double loss, double images_per_s);
+    void *context;
+} fet_train_options;
+
+fet_train_options fet_train_default_options(void);
+
+typedef struct fet_train_result {
+    double loss;          /* mean over the last tenth of the batches */
+    double images_per_s;
+    double seconds;
+} fet_train_result;
+
+/* Trains `graph` (parameters initialised) in place on the train split. */
+FET_MUST_CHECK fet_status fet_classify_train(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options,
+                                             fet_train_result *out_result);
+
+typedef struct fet_accuracy {
+    uint32_t n_correct, n;
+    double share;
+    double low, high; /* 95% Wilson interval */
+} fet_accuracy;
+
+/* Top-1 on a split at F32, BF16 or S8 (calibrated on `calibration_batches` of the train split; default 8 when 0). limit: first samples only, 0: all. */
+FET_MUST_CHECK fet_status fet_classify_eval(const fet_graph *graph, const fet_dataset *dataset, fet_split split, fet_dtype precision,
+                                            uint32_t calibration_batches, uint32_t limit, fet_accuracy *out_accuracy);
+
+/* Sets the running statistics of every batch norm from `n_batches` of training data, weights untouched: what inherited weights need. */
+FET_MUST_CHECK fet_status fet_classify_recalibrate(fet_graph *graph, const fet_dataset *dataset, uint32_t n_batches, uint64_t seed);
+
+#endif

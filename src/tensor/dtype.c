@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tensor/dtype.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    const char *alias;
+    size_t bytes;
+} dtypes[] = {
+    [FET_DTYPE_NONE] = {"none", "none", 0},      [FET_DTYPE_F32] = {"f32", "float32", 4}, [FET_DTYPE_BF16] = {"bf16", "bfloat16", 2},
+    [FET_DTYPE_F16] = {"f16", "float16", 2},     [FET_DTYPE_F64] = {"f64", "float64", 8}, [FET_DTYPE_S8] = {"s8", "int8", 1},
+    [FET_DTYPE_U8] = {"u8", "uint8", 1},         [FET_DTYPE_S16] = {"s16", "int16", 2},   [FET_DTYPE_S32] = {"s32", "int32", 4},
+    [FET_DTYPE_S64] = {"s64", "int64", 8},       [FET_DTYPE_BOOL] = {"bool", "boolean", 1},
+};
+
+size_t fet_dtype_bytes(fet_dtype dtype)
+{
+    return dtypes[dtype].bytes;
+}
+
+const char *fet_dtype_name(fet_dtype dtype)
+{
+    return dtypes[dtype].name;
+}
+
+fet_dtype fet_dtype_parse(const char *name)
+{
+    for (int d = FET_DTYPE_F32; d <= FET_DTYPE_BOOL; d++)
+        if (strcmp(name, dtypes[d].name) == 0 || strcmp(name, dtypes[d].alias) == 0) return (fet_dtype)d;
+    return FET_DTYPE_NONE;
+}
+
+uint16_t fet_bf16_from_f32(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 0x40u);
+    return (uint16_t)((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
+float fet_f32_from_bf16(uint16_t value)
+{
+    uint32_t bits = (uint32_t)value << 16;
+    float result;
+    memcpy(&result, &bits, sizeof result);
+    return result;
+}
