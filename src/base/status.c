@@ -44,9 +44,11 @@ fet_status fet_note(fet_status code, const char *format, ...)
     va_end(arguments);
     if (length < 0) return code;
     /* Cut on purpose when both are long: the record holds one line of limited length. */
-    size_t used = strlen(text), room = sizeof text - used - 1;
-    strncat(text, ": ", room);
-    strncat(text, record.message, room > 2 ? room - 2 : 0);
+    size_t used = strlen(text);
+    const char *parts[] = {": ", record.message};
+    for (int i = 0; i < 2; i++)
+        for (const char *c = parts[i]; *c && used + 1 < sizeof text; c++) text[used++] = *c;
+    text[used] = '\0';
     make_one_line(text);
     memcpy(record.message, text, sizeof text);
     return code;

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The job as a user writes it, read from YAML against a schema, every default filled in. docs: README.md, "The job file".
+ * Every string and array lives in the job. Immutable after read.
+ */
+#ifndef FET_RUN_JOB_H
+#define FET_RUN_JOB_H
+
+#include "data/dataset.h"
+#include "device/device.h"
+#include "space/space.h"
+#include "space/template/template.h"
+#include "task/classify.h"
+
+typedef enum fet_metric {
+    FET_METRIC_QUALITY = 0, /* accuracy share on val at the device's precision; maximised */
+    FET_METRIC_LATENCY,     /* ms, sum of kernels; minimised, as all below */
+    FET_METRIC_PEAK_MEMORY, /* bytes, activation arena */
+    FET_METRIC_PARAMS,      /* bytes, at the device's precision */
+    FET_METRIC_COUNT
+} fet_metric;
+const char *fet_metric_name(fet_metric metric); /* "quality", "latency", "peak_memory", "params" */
+const char *fet_metric_unit(fet_metric metric);
+
+/* One limit: metric <= value; relative: value is a share of the base's figure ("<= 60%": 0.6). */
+typedef struct fet_limit {
+    fet_metric metric;
+    bool relative;
+    double value; /* ms or bytes when absolute */
+} fet_limit;
+
+typedef struct fet_variant {
+    const char *name; /* "V1" */
+    bool block_form, width;
+} fet_variant;
+
+enum { FET_JOB_MAX_STAGES = 12, FET_JOB_MAX_VARIANTS = 8 };
+
+typedef struct fet_job {
+    const char *path; /* of the file it came from, for messages */
+    const char *text; /* the completed job as YAML: equal text, equal job */
+    /* task */
+    const char *task_kind; /* "classify" */
+    fet_dataset_options data;
+    /* base */
+    const char *base_template;        /* "ibn_classifier" */
+    fet_template_options base_options;
+    double base_epochs;               /* default 6 */
+    float base_learning_rate;         /* default 0.1 */
+    /* device */
+    fet_device_options device;        /* default host, S8, auto */
+    /* space; block form and width decisions are switched by the variant */
+    bool curate;                      /* "device" (default) or "off" */
+    double width_low, width_high;
+    double multipliers[8];
+    uint32_t n_multipliers;
+    const char *locks[64];
+    uint32_t n_locks;
+    /* goal: objectives[0] is quality */
+    fet_metric objectives[FET_METRIC_COUNT];
+    uint32_t n_objectives;
+    fet_limit limits[8];
+    uint32_t n_limits;
+    double quality_margin;            /* what "same quality" allows, share; default 0.003 */
+    /* search */
+    const char *strategy;             /* default "local" */
+    uint32_t trials;                  /* for each variant; default 48 */
+    double budget_s;                  /* wall clock of all searches together; 0: none. A budget makes results depend on the machine's speed */
+    uint32_t workers;                 /* 0: auto, one a core */
+    uint32_t lookahead;               /* default 4: trial n depends on results up to n - lookahead, whatever the number of workers */
+    uint64_t seed;                    /* default 1 */
+    fet_variant variants[FET_JOB_MAX_VARIANTS]; /* default V1 (block form), V2 (width), V3 (both) */
+    uint32_t n_variants;
+    /* training of candidates */
+    double short_epochs, full_epochs; /* defaults 0.2 and 3 */
+    float short_learning_rate, full_learning_rate; /* defaults 0.05, 0.1 */
+    uint32_t batch;                   /* default 64 */
+    float label_smoothing;
+    fet_augment_options augment;      /* default flip, shift 2 */
+    uint32_t finalists;               /* trained longer, for each variant; default 3 */
+    double watts_per_core;            /* for the energy of the report; default 10 */
+    const char *output;               /* folder, relative to the working directory; default "out/<name of the job file's folder>" */
+} fet_job;
+
+/* Errors: one line naming file, line, field, value and what was expected. */
+FET_MUST_CHECK fet_status fet_job_read(const char *path, fet_job **out_job);
+/* The same from text (a study keeps its job); `name` stands in messages. */
+FET_MUST_CHECK fet_status fet_job_parse(const char *name, const char *text, size_t bytes, fet_job **out_job);
+void fet_job_destroy(fet_job *job);
+FET_DEFINE_AUTO(fet_job);
+
+#endif
