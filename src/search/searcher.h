@@ -7,7 +7,7 @@
 #ifndef FET_SEARCH_SEARCHER_H
 #define FET_SEARCH_SEARCHER_H
 
-#include "space/space.h"
+#include "space/encoding.h"
 
 enum { FET_MAX_OBJECTIVES = 4 };
 
@@ -30,7 +30,7 @@ typedef struct fet_searcher_ops {
     const char *name; /* "random", "nsga2", "local" */
     const char *cite; /* key in docs/references.bib */
     const char *help;
-    fet_status (*create)(const fet_space *space, const fet_searcher_options *options, void **out_state);
+    fet_status (*create)(const fet_encoding *encoding, const fet_searcher_options *options, void **out_state);
     /* A genome not asked before. out_done: the space is exhausted (no genome given). */
     fet_status (*ask)(void *state, fet_genome *out_genome, bool *out_done);
     fet_status (*tell)(void *state, const fet_genome *genome, const fet_result *result);
@@ -41,7 +41,7 @@ extern const fet_searcher_ops *const fet_searchers[]; /* NULL-terminated */
 FET_MUST_CHECK fet_status fet_searcher_find(const char *name, const fet_searcher_ops **out_ops); /* ARG lists the names and the nearest one */
 
 typedef struct fet_searcher fet_searcher;
-FET_MUST_CHECK fet_status fet_searcher_create(const fet_searcher_ops *ops, const fet_space *space, const fet_searcher_options *options,
+FET_MUST_CHECK fet_status fet_searcher_create(const fet_searcher_ops *ops, const fet_encoding *encoding, const fet_searcher_options *options,
                                               fet_searcher **out_searcher);
 FET_MUST_CHECK fet_status fet_searcher_ask(fet_searcher *searcher, fet_genome *out_genome, bool *out_done);
 FET_MUST_CHECK fet_status fet_searcher_tell(fet_searcher *searcher, const fet_genome *genome, const fet_result *result);

@@ -6,36 +6,8 @@
 #ifndef FET_SPACE_SPACE_H
 #define FET_SPACE_SPACE_H
 
-#include "base/rng.h"
 #include "graph/graph.h"
-
-typedef enum fet_decision_kind {
-    FET_DECISION_BLOCK_FORM = 1, /* options: IBN (as it is), fused IBN */
-    FET_DECISION_WIDTH,          /* options: channels of a stage's groups, as a share of the base's */
-    FET_DECISION_MULTIPLIER,     /* options: one factor on every width decision's groups (and the rest of the trunk) */
-} fet_decision_kind;
-
-enum { FET_SPACE_MAX_DECISIONS = 96, FET_DECISION_MAX_OPTIONS = 64 };
-
-typedef struct fet_option {
-    const char *label; /* "ibn", "fused", "32", "x0.75" */
-    double value;      /* width: channels of the stage's trunk; multiplier: the factor; block form: 0 IBN, 1 fused */
-    bool removed;      /* by a lock or by curation: never sampled, never parsed */
-} fet_option;
-
-typedef struct fet_decision {
-    const char *name; /* "stage2.block0.form", "stage1.width", "multiplier" */
-    fet_decision_kind kind;
-    fet_option *options;
-    uint8_t n_options;
-    uint8_t base_option; /* the option that leaves the base as it is */
-} fet_decision;
-
-/* One byte a decision. Compared as bytes up to n. */
-typedef struct fet_genome {
-    uint8_t n;
-    uint8_t option[FET_SPACE_MAX_DECISIONS];
-} fet_genome;
+#include "space/encoding.h"
 
 typedef struct fet_space fet_space;
 
@@ -67,26 +39,47 @@ void fet_space_destroy(fet_space *space);
 FET_DEFINE_AUTO(fet_space);
 
 const fet_graph *fet_space_base(const fet_space *space);
-uint32_t fet_space_n_decisions(const fet_space *space);
-const fet_decision *fet_space_decision(const fet_space *space, uint32_t i);
-double fet_space_log10_size(const fet_space *space); /* of the genomes that can be sampled */
+/* The decisions without the graph: what a search strategy sees. Sampling, mutating, neighbours, printing and parsing are in space/encoding.h. */
+const fet_encoding *fet_space_encoding(const fet_space *space);
 
-void fet_space_base_genome(const fet_space *space, fet_genome *out_genome);
-/* Uniform over the options not removed. */
-void fet_space_sample(const fet_space *space, fet_rng *rng, fet_genome *out_genome);
-/* Another option for each decision with probability p, at least one changed. */
-void fet_space_mutate(const fet_space *space, fet_rng *rng, double p, fet_genome *genome);
-/* Calls visit for each genome that differs in one decision (ordered decisions: any other option), until it returns false. */
-void fet_space_neighbours(const fet_space *space, const fet_genome *genome, bool (*visit)(void *context, const fet_genome *neighbour), void *context);
-/* Decisions without effect get their base option; a removed option its nearest allowed one. Idempotent. */
-void fet_space_canonicalise(const fet_space *space, fet_genome *genome);
+static inline uint32_t fet_space_n_decisions(const fet_space *space)
+{
+    return fet_space_encoding(space)->n_decisions;
+}
+static inline const fet_decision *fet_space_decision(const fet_space *space, uint32_t i)
+{
+    return &fet_space_encoding(space)->decisions[i];
+}
+static inline double fet_space_log10_size(const fet_space *space) /* of the genomes that can be sampled */
+{
+    return fet_encoding_log10_size(fet_space_encoding(space));
+}
+static inline void fet_space_base_genome(const fet_space *space, fet_genome *out_genome)
+{
+    fet_encoding_base(fet_space_encoding(space), out_genome);
+}
+static inline void fet_space_sample(const fet_space *space, fet_rng *rng, fet_genome *out_genome)
+{
+    fet_encoding_sample(fet_space_encoding(space), rng, out_genome);
+}
+static inline void fet_space_mutate(const fet_space *space, fet_rng *rng, double p, fet_genome *genome)
+{
+    fet_encoding_mutate(fet_space_encoding(space), rng, p, genome);
+}
+static inline void fet_space_neighbours(const fet_space *space, const fet_genome *genome,
+                                        bool (*visit)(void *context, const fet_genome *neighbour), void *context)
+{
+    fet_encoding_neighbours(fet_space_encoding(space), genome, visit, context);
+}
+static inline void fet_space_canonicalise(const fet_space *space, fet_genome *genome)
+{
+    fet_encoding_canonicalise(fet_space_encoding(space), genome);
+}
+FET_MUST_CHECK static inline fet_status fet_genome_parse(const fet_space *space, const char *text, fet_genome *out_genome)
+{
+    return fet_encoding_parse(fet_space_encoding(space), text, out_genome);
+}
 
-bool fet_genome_equal(const fet_genome *a, const fet_genome *b);
-uint64_t fet_genome_hash(const fet_genome *genome);
-/* "0-1-3-0-...", one number a decision; parse checks count and ranges against the space. */
-enum { FET_GENOME_TEXT_BYTES = FET_SPACE_MAX_DECISIONS * 3 + 1 };
-const char *fet_genome_print(const fet_genome *genome, char *text, size_t bytes);
-FET_MUST_CHECK fet_status fet_genome_parse(const fet_space *space, const char *text, fet_genome *out_genome);
 /* "stage1.block0=fused stage2.width=48 multiplier=x0.75": only what differs from the base, for people. Heap. */
 FET_MUST_CHECK fet_status fet_genome_describe(const fet_space *space, const fet_genome *genome, char **out_text);
 
