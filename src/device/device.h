@@ -38,6 +38,8 @@ const char *fet_device_describe(const fet_device *device); /* "host int8 avx512_
 const fet_fusion_rules *fet_device_fusion_rules(const fet_device *device);
 fet_dtype fet_device_precision(const fet_device *device);
 fet_parallelism fet_device_parallelism(const fet_device *device);
+/* The same from the options alone, without opening the device: workers derive candidates but never measure. */
+FET_MUST_CHECK fet_status fet_device_parallelism_of(const fet_device_options *options, fet_parallelism *out_parallelism);
 
 /* Looks a kernel up: false when it is not known yet (no measuring). Cost: one hash probe. */
 bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_cost *out_cost);

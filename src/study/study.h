@@ -70,8 +70,12 @@ FET_MUST_CHECK fet_status fet_study_renew(fet_study *study, const char *series, 
 FET_MUST_CHECK fet_status fet_study_finish(fet_study *study, const char *series, uint32_t number, const char *owner, const fet_figure *figures,
                                            uint32_t n_figures, const char *artifact, double cpu_s);
 FET_MUST_CHECK fet_status fet_study_fail(fet_study *study, const char *series, uint32_t number, const char *owner, const char *reason, double cpu_s);
-/* Gives back every lease of `owner` (it is known to be dead), and expired ones; counts an attempt. */
-FET_MUST_CHECK fet_status fet_study_release(fet_study *study, const char *owner);
+/*
+ * Gives back every lease of `owner` (it is known to be dead or it stops). blame: the trial killed it (a crash), which counts as an attempt: the second one
+ * fails the trial with `reason`. Without blame (kill -9 from outside, Ctrl-C, a dead coordinator) the trial is simply proposed again.
+ * Leases that expire by time count as blamed.
+ */
+FET_MUST_CHECK fet_status fet_study_release(fet_study *study, const char *owner, bool blame, const char *reason);
 
 /* All trials of a series (NULL: of all), by series and number. */
 FET_MUST_CHECK fet_status fet_study_trials(fet_study *study, const char *series, fet_trials *out_trials);
