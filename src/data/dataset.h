@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Labelled images, whatever they are stored as. A data set answers "sample i of split s" as f32 CHW and a label; splits: train, val (cut from train by seed,
- * stratified by class), test. One const table of functions a kind ("idx", "image_folder"), listed in data/registry.c. Thread-compatible.
+ * stratified by class), test. One const table of functions a kind ("idx", "image_folder"), listed in data/registry.c. Everything is decoded once and kept as
+ * bytes in memory (FET_DATA_LIMIT_BYTES). Immutable after open: many threads may read.
  */
 #ifndef FET_DATA_DATASET_H
 #define FET_DATA_DATASET_H
@@ -10,13 +11,22 @@
 
 typedef enum fet_split { FET_SPLIT_TRAIN = 0, FET_SPLIT_VAL, FET_SPLIT_TEST, FET_SPLIT_COUNT } fet_split;
 
+/* Decoded pixels of all splits together; more is refused with the figure, before anything is decoded. */
+#define FET_DATA_LIMIT_BYTES ((size_t)2 << 30)
+enum {
+    FET_DATA_LIMIT_SAMPLES = 1 << 28, /* each has its own range of random numbers, see loader.c */
+    FET_DATA_LIMIT_SIDE = 1 << 14,    /* height and width of an image, in pixels */
+    FET_DATA_LIMIT_CLASSES = 1 << 16,
+};
+
 typedef struct fet_dataset fet_dataset;
 
 typedef struct fet_dataset_options {
     const char *kind;      /* "idx", "image_folder" */
     const char *path;
-    double val_share;      /* of train; default 0.1 */
-    uint64_t seed;         /* of the split */
+    double val_share;      /* of train; 0: the default, 0.1; negative: no val split */
+    double test_share;     /* of all, for a source without a test split of its own (image_folder without train/ and test/); 0: the default, 0.2 */
+    uint64_t seed;         /* of the splits */
     int64_t channels, height, width; /* image_folder: what samples are resized and converted to; 0: as the first image (idx: must match if given) */
 } fet_dataset_options;
 
@@ -32,7 +42,20 @@ uint32_t fet_dataset_size(const fet_dataset *dataset, fet_split split);
 uint32_t fet_dataset_n_classes(const fet_dataset *dataset);
 const char *fet_dataset_class_name(const fet_dataset *dataset, uint32_t c);
 fet_shape fet_dataset_sample_shape(const fet_dataset *dataset); /* C,H,W */
-/* Pixels as floats (0..255 minus mean over standard deviation of the training split, per channel). */
+/* Pixels as floats (0..255 minus mean over standard deviation of the training split, per channel). ARG when `i` is out of range. */
 FET_MUST_CHECK fet_status fet_dataset_read(const fet_dataset *dataset, fet_split split, uint32_t i, float *out_chw, uint32_t *out_label);
+
+/* The same, without copies or checks, for the loader: bytes of sample i (C,H,W), its label, and what each byte of channel c becomes. */
+const uint8_t *fet_dataset_pixels(const fet_dataset *dataset, fet_split split, uint32_t i);
+uint32_t fet_dataset_label(const fet_dataset *dataset, fet_split split, uint32_t i);
+const float *fet_dataset_levels(const fet_dataset *dataset, uint32_t c); /* [256] */
+/* Mean and standard deviation (of 0..255) that channel c is normalised with; an exported model's card states them. */
+void fet_dataset_normalisation(const fet_dataset *dataset, uint32_t c, double *out_mean, double *out_deviation);
+
+const char *fet_split_name(fet_split split);         /* "train", "val", "test" */
+bool fet_split_parse(const char *name, fet_split *out_split);
+/* The kinds there are: name and one line of help; NULL behind the last. */
+const char *fet_dataset_kind_name(uint32_t kind);
+const char *fet_dataset_kind_help(uint32_t kind);
 
 #endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/* PNG by libspng. Always decoded to RGB and made gray by the usual luma, so that all bit depths and palettes take one path. */
+#include "data/image.h"
+
+#include <spng.h>
+
+static struct spng_alloc ALLOCATOR = {.malloc_fn = fet_malloc, .realloc_fn = fet_realloc, .calloc_fn = fet_calloc, .free_fn = fet_free};
+
+static fet_status fail_png(int code, const char *name, const char *doing)
+{
+    if (code == SPNG_EMEM) return fet_fail(FET_ERROR_NOMEM, "%s: no memory to decode it", name);
+    return fet_fail(FET_ERROR_CORRUPT, "%s: not a whole PNG: cannot read %s: %s", name, doing, spng_strerror(code));
+}
+
+static bool is_gray(const struct spng_ihdr *header)
+{
+    return header->color_type == SPNG_COLOR_TYPE_GRAYSCALE || header->color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA;
+}
+
+/* ITU-R 601 luma in 16-bit fixed point, the weights of libjpeg and Pillow. In place: a gray pixel is never ahead of its source. */
+static void make_gray(fet_image *image)
+{
+    size_t n = (size_t)image->height * image->width;
+    for (size_t p = 0; p < n; p++) {
+        const uint8_t *rgb = image->pixels + 3 * p;
+        image->pixels[p] = (uint8_t)((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + 32768u) >> 16);
+    }
+    image->channels = 1;
+}
+
+static fet_status decode(spng_ctx *context, const void *data, size_t bytes, uint32_t channels, const char *name, fet_image *image)
+{
+    /* A checksum that does not fit is damage, also in chunks we do not read. */
+    spng_set_crc_action(context, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
+    int code = spng_set_png_buffer(context, data, bytes);
+    if (code) return fail_png(code, name, "it");
+    struct spng_ihdr header;
+    code = spng_get_ihdr(context, &header);
+    if (code) return fail_png(code, name, "the header");
+    FET_TRY(fet_image_alloc(3, header.height, header.width, name, image));
+    size_t room = 0;
+    code = spng_decoded_image_size(context, SPNG_FMT_RGB8, &room);
+    if (code) return fail_png(code, name, "the size");
+    if (room != (size_t)3 * header.height * header.width)
+        return fet_fail(FET_ERROR_CORRUPT, "%s: %zu bytes of pixels, expected %zu", name, room, (size_t)3 * header.height * header.width);
+    code = spng_decode_image(context, image->pixels, room, SPNG_FMT_RGB8, 0);
+    if (code) return fail_png(code, name, "the pixels");
+    /* What stands behind the pixels, the end mark included: without it the file was cut. */
+    code = spng_decode_chunks(context);
+    if (code) return fail_png(code, name, "the end");
+    if (channels == 1 || (channels == 0 && is_gray(&header))) make_gray(image);
+    return FET_OK;
+}
+
+fet_status fet_image_decode_png(const void *data, size_t bytes, uint32_t channels, const char *name, fet_image *out_image)
+{
+    spng_ctx *context = spng_ctx_new2(&ALLOCATOR, 0);
+    if (!context) return fet_fail(FET_ERROR_NOMEM, "%s: no memory to decode it", name);
+    fet_image image = {0};
+    fet_status status = decode(context, data, bytes, channels, name, &image);
+    spng_ctx_free(context);
+    if (status == FET_OK) *out_image = image;
+    else fet_image_clear(&image);
+    return status;
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/loader.h"
+
+#include "base/hash.h"
+#include "data/augment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Each position of an epoch has this many blocks of four random numbers of its own: 32 bits of block counter hold 2^28 positions. */
+enum { BLOCKS_PER_SAMPLE = 16, ALIGNMENT = 64 };
+
+struct fet_loader {
+    const fet_dataset *dataset;
+    fet_loader_options options;
+    bool augments;
+    uint32_t channels, height, width;
+    size_t sample; /* floats of one */
+    uint32_t size;
+    uint32_t *order;    /* of epoch `order_epoch`; NULL: as stored */
+    bool has_order;
+    uint32_t order_epoch;
+    float *images;
+    uint32_t *labels;
+};
+
+static fet_status check(const fet_dataset *dataset, const fet_loader_options *options)
+{
+    if (options->split >= FET_SPLIT_COUNT) return fet_fail(FET_ERROR_ARG, "loader: split %d, expected train, val or test", (int)options->split);
+    uint32_t size = fet_dataset_size(dataset, options->split);
+    const char *split = fet_split_name(options->split);
+    if (options->batch < 1 || options->batch > FET_DATA_LIMIT_SAMPLES)
+        return fet_fail(FET_ERROR_ARG, "loader: batch is %lld, expected 1 to %d", (long long)options->batch, FET_DATA_LIMIT_SAMPLES);
+    if (size == 0) return fet_fail(FET_ERROR_ARG, "loader: the %s split has no samples", split);
+    if (options->shuffle && options->batch > size)
+        return fet_fail(FET_ERROR_ARG, "loader: batch is %lld, expected at most %u, the size of the %s split", (long long)options->batch, size, split);
+    if (options->augment.shift > FET_DATA_LIMIT_SIDE)
+        return fet_fail(FET_ERROR_ARG, "loader: shift is %u pixels, expected at most %d", options->augment.shift, FET_DATA_LIMIT_SIDE);
+    if (!(options->augment.erase >= 0.0f && options->augment.erase <= 1.0f))
+        return fet_fail(FET_ERROR_ARG, "loader: erase is %g, expected a probability from 0 to 1", (double)options->augment.erase);
+    return FET_OK;
+}
+
+fet_status fet_loader_create(const fet_dataset *dataset, const fet_loader_options *options, fet_loader **out_loader)
+{
+    FET_TRY(check(dataset, options));
+    fet_auto(fet_loader) loader = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *loader, "a loader", &loader));
+    fet_shape shape = fet_dataset_sample_shape(dataset);
+    loader->dataset = dataset;
+    loader->options = *options;
+    loader->augments = options->augment.flip || options->augment.shift > 0 || options->augment.erase > 0.0f;
+    loader->channels = (uint32_t)shape.dim[0];
+    loader->height = (uint32_t)shape.dim[1];
+    loader->width = (uint32_t)shape.dim[2];
+    loader->sample = (size_t)fet_shape_elements(&shape);
+    loader->size = fet_dataset_size(dataset, options->split);
+    size_t bytes = 0;
+    if (!fet_multiply_checked((size_t)options->batch, loader->sample * sizeof(float), &bytes) || bytes > FET_TENSOR_LIMIT_BYTES)
+        return fet_fail(FET_ERROR_LIMIT, "loader: a batch of %lld samples of %zu floats is larger than %zu bytes", (long long)options->batch, loader->sample,
+                        FET_TENSOR_LIMIT_BYTES);
+    loader->images = fet_aligned_malloc(ALIGNMENT, bytes);
+    if (!loader->images) return fet_fail(FET_ERROR_NOMEM, "no memory for a batch of %zu bytes", bytes);
+    FET_TRY(fet_alloc_zeroed((size_t)options->batch, sizeof *loader->labels, "labels", &loader->labels));
+    if (options->shuffle) FET_TRY(fet_alloc_zeroed(loader->size, sizeof *loader->order, "an order", &loader->order));
+    *out_loader = fet_take(loader);
+    return FET_OK;
+}
+
+void fet_loader_destroy(fet_loader *loader)
+{
+    if (!loader) return;
+    fet_free(loader->order);
+    fet_free(loader->images);
+    fet_free(loader->labels);
+    fet_free(loader);
+}
+
+uint32_t fet_loader_batches_per_epoch(const fet_loader *loader)
+{
+    uint32_t batch = (uint32_t)loader->options.batch;
+    return loader->options.shuffle ? loader->size / batch : loader->size / batch + (loader->size % batch != 0);
+}
+
+static void make_order(fet_loader *loader, uint32_t epoch)
+{
+    if (loader->has_order && loader->order_epoch == epoch) return;
+    fet_rng rng;
+    fet_rng_init(&rng, fet_hash_combine(loader->options.seed, epoch), loader->options.trial, FET_RNG_SHUFFLE);
+    for (uint32_t i = 0; i < loader->size; i++) loader->order[i] = i;
+    fet_rng_shuffle(&rng, loader->order, loader->size);
+    loader->order_epoch = epoch;
+    loader->has_order = true;
+}
+
+static void make_sample(const fet_loader *loader, uint32_t sample, uint32_t position, fet_rng *stream, float *out)
+{
+    fet_augmentation augmentation = {0};
+    if (loader->augments) {
+        stream->counter[0] = position * BLOCKS_PER_SAMPLE;
+        stream->n_left = 0;
+        fet_augment_draw(&loader->options.augment, loader->height, loader->width, stream, &augmentation);
+    }
+    const uint8_t *pixels = fet_dataset_pixels(loader->dataset, loader->options.split, sample);
+    size_t plane = (size_t)loader->height * loader->width;
+    for (uint32_t c = 0; c < loader->channels; c++)
+        fet_augment_plane(pixels + c * plane, fet_dataset_levels(loader->dataset, c), loader->height, loader->width, &augmentation, out + c * plane);
+}
+
+fet_status fet_loader_batch(fet_loader *loader, uint32_t epoch, uint32_t b, fet_batch *out_batch)
+{
+    uint32_t n_batches = fet_loader_batches_per_epoch(loader);
+    if (b >= n_batches) return fet_fail(FET_ERROR_ARG, "loader: batch %u, expected less than %u, the batches of an epoch", b, n_batches);
+    if (loader->order) make_order(loader, epoch);
+    uint32_t batch = (uint32_t)loader->options.batch, first = b * batch;
+    uint32_t count = loader->size - first < batch ? loader->size - first : batch;
+    fet_rng stream;
+    fet_rng_init(&stream, fet_hash_combine(loader->options.seed, epoch), loader->options.trial, FET_RNG_AUGMENT);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t sample = loader->order ? loader->order[first + i] : first + i;
+        make_sample(loader, sample, first + i, &stream, loader->images + i * loader->sample);
+        loader->labels[i] = fet_dataset_label(loader->dataset, loader->options.split, sample);
+    }
+    if (count < batch) {
+        memset(loader->images + count * loader->sample, 0, (batch - count) * loader->sample * sizeof(float));
+        memset(loader->labels + count, 0, (batch - count) * sizeof *loader->labels);
+    }
+    *out_batch = (fet_batch){.images = loader->images, .labels = loader->labels, .count = count};
+    return FET_OK;
+}
