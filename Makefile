@@ -22,8 +22,9 @@ help:
 	@echo 'make fuzz     each fuzzer for FUZZ_SECONDS=60             make bench     every benchmark, with what we compare with'
 
 # Each kind of machine that a target needs; nothing is installed where it is there already.
-.PHONY: packages-build packages-demo packages-test packages-dev packages-bench
-packages-%:
+PACKAGES := packages-build packages-demo packages-test packages-dev packages-bench
+.PHONY: $(PACKAGES)
+$(PACKAGES): packages-%:
 	@tools/install.sh $(if $(filter build,$*),build,build $*)
 
 # npm's result, kept until package-lock.json changes. The tests' packages hold the build's.
