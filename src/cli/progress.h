@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How far a long job is: on a terminal one line that rewrites itself, with an estimate of the time left; in a pipe a plain line now and then. On stderr, so
+ * that results can be piped. Nothing is printed with --quiet.
+ */
+#ifndef FET_CLI_PROGRESS_H
+#define FET_CLI_PROGRESS_H
+
+#include "cli/command.h"
+
+typedef struct fet_progress {
+    const fet_cli *cli;
+    const char *label;     /* "training"; borrowed */
+    double started_s, shown_s;
+    uint64_t first;        /* where this run began (a resumed one not at 0), so that the rate is its own */
+    bool has_first, on_screen;
+} fet_progress;
+
+void fet_progress_begin(fet_progress *progress, const fet_cli *cli, const char *label);
+/* Shows at most about twice a second (a pipe: every 10 seconds). note: what else to say, "loss 0.41, 3012 images/s", or "". */
+void fet_progress_show(fet_progress *progress, uint64_t done, uint64_t total, const char *note);
+/* A line that stays, above the progress line. */
+void fet_progress_say(fet_progress *progress, const char *format, ...) FET_PRINTF(2, 3);
+/* Wipes the line from a terminal. */
+void fet_progress_end(fet_progress *progress);
+
+/* "1 h 02 min", "3 min 20 s", "12 s". */
+enum { FET_DURATION_TEXT_BYTES = 32 };
+const char *fet_duration_print(double seconds, char *text, size_t bytes);
+
+#endif
