@@ -12,9 +12,9 @@
 typedef struct fet_op_work {
     int64_t macs;        /* multiply-accumulates */
     int64_t other_ops;   /* elementwise operations that are no MACs: additions, comparisons, exponentials */
-    int64_t param_bytes; /* of its parameters, at their stored type */
-    int64_t src_bytes;   /* activations read */
-    int64_t dst_bytes;   /* activations written */
+    int64_t param_bytes; /* of its parameters, at their stored type; 64-bit integers (shapes, axes, indices) do not count */
+    int64_t src_bytes;   /* activations read; 0 for a view */
+    int64_t dst_bytes;   /* activations written; 0 for a view */
 } fet_op_work;
 
 enum fet_op_flag {
@@ -27,7 +27,7 @@ enum fet_op_flag {
 typedef struct fet_op_info {
     fet_op_kind op;
     const char *onnx_name;
-    uint32_t min_inputs, max_inputs;
+    uint32_t min_inputs, max_inputs, max_outputs;
     uint32_t flags;
     /* Sets dtype and shape of every output from its inputs' and its attributes. Errors: SHAPE, UNSUPPORTED, ARG; naming the node. */
     fet_status (*infer)(fet_graph *graph, fet_id node);
@@ -41,7 +41,11 @@ const fet_op_info *fet_op_find(fet_op_kind op); /* never NULL for a kind of ops.
 FET_MUST_CHECK fet_status fet_graph_infer(fet_graph *graph);
 FET_MUST_CHECK fet_status fet_graph_infer_node(fet_graph *graph, fet_id node);
 
-/* Sets dimension 0 of every graph input to `batch` and infers again. */
+/*
+ * Sets dimension 0 of every graph input to `batch` and infers again. Where a Reshape of batched data names the old batch as the first entry of its target
+ * ("1, -1"), the entry becomes 0 ("as the input has it") in a constant of its own; the first entry of a Resize's sizes becomes the new batch and that of
+ * an Expand's shape 1. Targets that start with 0 or -1 are left alone. On failure the graph may be changed.
+ */
 FET_MUST_CHECK fet_status fet_graph_set_batch(fet_graph *graph, int64_t batch);
 
 void fet_graph_work_of_node(const fet_graph *graph, fet_id node, fet_op_work *out_work);
@@ -56,7 +60,10 @@ FET_MUST_CHECK fet_status fet_graph_verify(const fet_graph *graph);
 /* One line a node, for people and golden files; appended to a heap string the caller frees. */
 FET_MUST_CHECK fet_status fet_graph_print(const fet_graph *graph, char **out_text);
 
-/* A hash of structure, shapes and attributes, not of names or numbers: two candidates that are the same network have the same one. */
+/*
+ * A hash of structure, shapes and attributes, not of names, trained numbers or the order of independent nodes: two candidates that are the same network
+ * have the same one. Small constants (Clip bounds, Reshape targets) count. 0 when there is no memory for it.
+ */
 uint64_t fet_graph_hash(const fet_graph *graph);
 
 #endif
