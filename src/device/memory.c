@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The memory planner's front: kernels become steps that read and write tensors (1), a better running order is looked for where branches leave a choice
+ * (2), live ranges in that order become buffers, with results written over operands that die (3), buffers get offsets (4), parameters are counted (5).
+ * All working memory is the caller's arena, so planning a candidate costs no heap.
+ */
+#include "device/memory.h"
+
+#include "device/memory_internal.h"
+#include "op/op.h"
+
+#include <string.h>
+
+typedef struct builder {
+    const fet_graph *graph;
+    const fet_memory_options *options;
+    fet_memory_net net;
+    uint32_t *tensor_of; /* [n_values], FET_NONE: not known (yet) */
+} builder;
+
+fet_memory_options fet_memory_default_options(fet_dtype precision)
+{
+    return (fet_memory_options){
+        .activation_dtype = precision, .weight_dtype = precision, .channel_rounding = 1, .alignment_bytes = 16, .search_order = true};
+}
+
+static bool is_float(fet_dtype dtype)
+{
+    return dtype == FET_DTYPE_F32 || dtype == FET_DTYPE_BF16 || dtype == FET_DTYPE_F16 || dtype == FET_DTYPE_F64;
+}
+
+/* Bytes of a value on the device; numbers that are no floats (indices, masks) keep their type. */
+static uint64_t value_bytes(const fet_memory_options *options, const fet_value *value, fet_dtype as)
+{
+    uint64_t elements = 1;
+    for (uint32_t axis = 0; axis < value->shape.rank; axis++) {
+        uint64_t d = (uint64_t)value->shape.dim[axis];
+        if (axis == 1 && value->shape.rank >= 3) d = (d + options->channel_rounding - 1) / options->channel_rounding * options->channel_rounding;
+        elements *= d;
+    }
+    uint64_t bytes = elements * fet_dtype_bytes(is_float(value->dtype) ? as : value->dtype);
+    return (bytes + options->alignment_bytes - 1) / options->alignment_bytes * options->alignment_bytes;
+}
+
+static uint32_t add_tensor(builder *b, fet_id value, uint32_t producer, fet_dtype as)
+{
+    uint32_t t = b->net.n_tensors++;
+    b->net.tensors[t] = (fet_memory_tensor){
+        .bytes = value_bytes(b->options, &b->graph->values[value], as), .value = value, .producer = producer};
+    b->tensor_of[value] = t;
+    return t;
+}
+
+/* The tensor that holds a value, through views; FET_NONE for parameters and what is computed from shapes alone. */
+static uint32_t find_tensor(const builder *b, fet_id value)
+{
+    for (;;) {
+        if (value == FET_NONE || b->tensor_of[value] != FET_NONE) break;
+        const fet_value *v = &b->graph->values[value];
+        if (v->kind != FET_VALUE_COMPUTED || v->node == FET_NONE) return FET_NONE;
+        const fet_node *node = &b->graph->nodes[v->node];
+        if (node->n_inputs == 0 || !(fet_op_find(node->op)->flags & FET_OP_VIEW)) return FET_NONE;
+        value = node->inputs[0];
+    }
+    return value == FET_NONE ? FET_NONE : b->tensor_of[value];
+}
+
+static void add_read(builder *b, uint32_t k, uint32_t tensor)
+{
+    fet_memory_kernel *kernel = &b->net.kernels[k];
+    for (uint32_t i = 0; i < kernel->n_reads; i++)
+        if (b->net.reads[kernel->first_read + i].tensor == tensor) return;
+    b->net.reads[kernel->first_read + kernel->n_reads++] = (fet_memory_read){.tensor = tensor};
+    b->net.tensors[tensor].n_readers++;
+    b->net.n_reads++;
+}
+
+/* Which operand a kernel may overwrite: the residual that a convolution adds up into, or any operand of an elementwise operation. */
+static void mark_in_place(builder *b, const fet_kernel *kernel, uint32_t k)
+{
+    fet_memory_kernel *entry = &b->net.kernels[k];
+    const fet_node *anchor = &b->graph->nodes[kernel->anchor];
+    bool elementwise = fet_op_find(anchor->op)->flags & FET_OP_ELEMENTWISE;
+    uint32_t residual = find_tensor(b, kernel->residual);
+    if (entry->n_writes != 1 || (!elementwise && residual == FET_NONE)) return;
+    /* A convolution still reads its source while it writes, so x + conv(x) needs room of its own. */
+    for (uint32_t i = 0; !elementwise && i < anchor->n_inputs; i++)
+        if (find_tensor(b, anchor->inputs[i]) == residual) return;
+    uint64_t bytes = b->net.tensors[entry->first_write].bytes;
+    for (uint32_t i = 0; i < entry->n_reads; i++) {
+        fet_memory_read *read = &b->net.reads[entry->first_read + i];
+        read->in_place = b->net.tensors[read->tensor].bytes == bytes && (elementwise || read->tensor == residual);
+    }
+}
+
+static fet_status add_kernel(builder *b, const fet_kernel *kernel, uint32_t k)
+{
+    const fet_node *anchor = &b->graph->nodes[kernel->anchor];
+    fet_memory_kernel *entry = &b->net.kernels[k];
+    *entry = (fet_memory_kernel){.first_read = b->net.n_reads, .first_write = b->net.n_tensors};
+    uint32_t residual = find_tensor(b, kernel->residual);
+    if (kernel->residual != FET_NONE && residual == FET_NONE && b->graph->values[kernel->residual].kind == FET_VALUE_COMPUTED)
+        return fet_fail(FET_ERROR_CORRUPT, "%s: its kernel adds %s, which no kernel before it has made", anchor->name,
+                        b->graph->values[kernel->residual].name);
+    for (uint32_t i = 0; i < anchor->n_inputs; i++) {
+        uint32_t tensor = find_tensor(b, anchor->inputs[i]);
+        if (tensor != FET_NONE) add_read(b, k, tensor);
+    }
+    if (residual != FET_NONE) add_read(b, k, residual);
+    fet_dtype dtype = kernel->key.flags & FET_KERNEL_F32_DST ? FET_DTYPE_F32 : b->options->activation_dtype;
+    for (uint32_t i = 1; i < anchor->n_outputs; i++)
+        if (anchor->outputs[i] != FET_NONE) add_tensor(b, anchor->outputs[i], k, dtype);
+    add_tensor(b, kernel->dst, k, dtype);
+    entry->n_writes = b->net.n_tensors - entry->first_write;
+    mark_in_place(b, kernel, k);
+    return FET_OK;
+}
+
+/* Each tensor's readers, and whether the order is forced. */
+static fet_status index_readers(builder *b, fet_arena *arena)
+{
+    fet_memory_net *net = &b->net;
+    net->readers = fet_arena_alloc(arena, (net->n_reads + 1) * sizeof *net->readers);
+    if (!net->readers) return fet_arena_full();
+    uint32_t next = 0;
+    for (uint32_t t = 0; t < net->n_tensors; t++) {
+        net->tensors[t].first_reader = next;
+        next += net->tensors[t].n_readers;
+        net->tensors[t].n_readers = 0;
+    }
+    net->forced = true;
+    for (uint32_t k = 0; k < net->n_kernels; k++) {
+        bool follows = k == 0;
+        for (uint32_t i = 0; i < net->kernels[k].n_reads; i++) {
+            fet_memory_tensor *tensor = &net->tensors[net->reads[net->kernels[k].first_read + i].tensor];
+            net->readers[tensor->first_reader + tensor->n_readers++] = k;
+            follows = follows || tensor->producer == k - 1;
+        }
+        net->forced = net->forced && follows;
+    }
+    return FET_OK;
+}
+
+/* 1. Kernels as steps that read and write tensors. */
+static fet_status build_net(builder *b, const fet_kernels *kernels, fet_arena *arena)
+{
+    const fet_graph *graph = b->graph;
+    size_t n_tensors = graph->n_inputs, n_reads = 0;
+    for (uint32_t k = 0; k < kernels->count; k++) {
+        const fet_node *anchor = &graph->nodes[kernels->items[k].anchor];
+        n_tensors += anchor->n_outputs ? anchor->n_outputs : 1;
+        n_reads += anchor->n_inputs + 1u;
+    }
+    b->net.n_kernels = kernels->count;
+    b->net.tensors = fet_arena_alloc(arena, n_tensors * sizeof *b->net.tensors);
+    b->net.kernels = fet_arena_alloc(arena, kernels->count * sizeof *b->net.kernels);
+    b->net.reads = fet_arena_alloc(arena, n_reads * sizeof *b->net.reads);
+    b->tensor_of = fet_arena_alloc(arena, graph->n_values * sizeof *b->tensor_of);
+    if (!b->net.tensors || !b->net.kernels || !b->net.reads || !b->tensor_of) return fet_arena_full();
+    memset(b->tensor_of, 0xff, graph->n_values * sizeof *b->tensor_of);
+    for (uint32_t i = 0; i < graph->n_inputs; i++) add_tensor(b, graph->inputs[i], FET_NONE, b->options->activation_dtype);
+    for (uint32_t k = 0; k < kernels->count; k++) FET_TRY(add_kernel(b, &kernels->items[k], k));
+    for (uint32_t o = 0; o < graph->n_outputs; o++) {
+        uint32_t tensor = find_tensor(b, graph->outputs[o]);
+        if (tensor != FET_NONE) b->net.tensors[tensor].output = true;
+    }
+    return index_readers(b, arena);
+}
+
+/* The last step at which somebody needs tensor t, made in step s. at: step of each kernel. */
+static uint32_t last_use(const fet_memory_net *net, const uint32_t *at, uint32_t t, uint32_t s)
+{
+    const fet_memory_tensor *tensor = &net->tensors[t];
+    uint32_t last = tensor->output && net->n_kernels ? net->n_kernels - 1 : s;
+    for (uint32_t i = 0; i < tensor->n_readers; i++) {
+        uint32_t reader = at[net->readers[tensor->first_reader + i]];
+        if (reader > last) last = reader;
+    }
+    return last;
+}
+
+/* 3. Buffers with live ranges when the kernels run in plan->order. at: [n_kernels], buffer_of: [n_tensors], both scratch. */
+static void make_buffers(const fet_memory_net *net, uint32_t *at, uint32_t *buffer_of, fet_memory_plan *plan)
+{
+    plan->n_buffers = 0;
+    for (uint32_t s = 0; s < net->n_kernels; s++) at[plan->order[s]] = s;
+    for (uint32_t t = 0; t < net->n_tensors && net->tensors[t].producer == FET_NONE; t++) {
+        buffer_of[t] = plan->n_buffers;
+        plan->buffers[plan->n_buffers++] =
+            (fet_memory_buffer){.value = net->tensors[t].value, .bytes = net->tensors[t].bytes, .last_step = last_use(net, at, t, 0)};
+    }
+    for (uint32_t s = 0; s < net->n_kernels; s++) {
+        const fet_memory_kernel *kernel = &net->kernels[plan->order[s]];
+        uint32_t over = FET_NONE; /* the buffer to be overwritten */
+        for (uint32_t i = 0; i < kernel->n_reads && over == FET_NONE; i++) {
+            const fet_memory_read *read = &net->reads[kernel->first_read + i];
+            bool dies = plan->buffers[buffer_of[read->tensor]].last_step == s && !net->tensors[read->tensor].output;
+            if (read->in_place && dies) over = buffer_of[read->tensor];
+        }
+        for (uint32_t t = kernel->first_write; t < kernel->first_write + kernel->n_writes; t++) {
+            buffer_of[t] = over != FET_NONE ? over : plan->n_buffers++;
+            fet_memory_buffer *buffer = &plan->buffers[buffer_of[t]];
+            if (over == FET_NONE) *buffer = (fet_memory_buffer){.value = net->tensors[t].value, .bytes = net->tensors[t].bytes, .first_step = s};
+            buffer->last_step = last_use(net, at, t, s);
+        }
+    }
+}
+
+/* The largest sum alive at one step, and where. change: [n_steps + 2] scratch. A network of views alone has one step. */
+static void find_bound(fet_memory_plan *plan, int64_t *change)
+{
+    memset(change, 0, (plan->n_steps + 2) * sizeof *change);
+    for (uint32_t i = 0; i < plan->n_buffers; i++) {
+        change[plan->buffers[i].first_step] += (int64_t)plan->buffers[i].bytes;
+        change[plan->buffers[i].last_step + 1] -= (int64_t)plan->buffers[i].bytes;
+    }
+    int64_t alive = 0, most = 0;
+    for (uint32_t s = 0; s == 0 || s < plan->n_steps; s++) {
+        alive += change[s];
+        if (alive <= most) continue;
+        most = alive;
+        plan->peak_step = s;
+    }
+    plan->lower_bound_bytes = (uint64_t)most;
+}
+
+/* 2. to 4. */
+static fet_status plan_net(const fet_memory_net *net, const fet_memory_options *options, fet_arena *arena, fet_memory_plan *plan)
+{
+    uint32_t n = net->n_kernels;
+    plan->n_steps = n;
+    plan->order = fet_arena_alloc(arena, n * sizeof *plan->order);
+    plan->buffers = fet_arena_alloc(arena, net->n_tensors * sizeof *plan->buffers);
+    uint32_t *at = fet_arena_alloc(arena, n * sizeof *at), *buffer_of = fet_arena_alloc(arena, net->n_tensors * sizeof *buffer_of);
+    int64_t *change = fet_arena_alloc(arena, (n + 2) * sizeof *change);
+    if (!plan->order || !plan->buffers || !at || !buffer_of || !change) return fet_arena_full();
+    for (uint32_t k = 0; k < n; k++) plan->order[k] = k;
+    uint64_t peak = 0;
+    if (options->search_order && !net->forced) FET_TRY(fet_memory_order_search(net, plan->order, &peak));
+    make_buffers(net, at, buffer_of, plan);
+    find_bound(plan, change);
+    return fet_memory_offsets_assign(plan->buffers, plan->n_buffers, plan->lower_bound_bytes, arena, &plan->arena_bytes);
+}
+
+/* 5. Weights as stored: the anchors' float parameters, each once; the bias as folded. counted: [n_params] */
+static uint64_t count_params(const fet_graph *graph, const fet_kernels *kernels, const fet_memory_options *options, uint8_t *counted)
+{
+    uint64_t bytes = 0, weight_bytes = fet_dtype_bytes(options->weight_dtype);
+    uint64_t bias_bytes = options->weight_dtype == FET_DTYPE_S8 ? 4 : weight_bytes;
+    for (uint32_t k = 0; k < kernels->count; k++) {
+        const fet_kernel *kernel = &kernels->items[k];
+        const fet_node *anchor = &graph->nodes[kernel->anchor];
+        bool folded = kernel->key.flags & FET_KERNEL_BIAS;
+        if (folded) bytes += kernel->key.oc * bias_bytes;
+        for (uint32_t i = 0; i < anchor->n_inputs; i++) {
+            const fet_value *value = fet_node_input(graph, anchor, i);
+            if (!value || value->kind != FET_VALUE_PARAM || !is_float(value->dtype) || counted[value->param] || (folded && i == 2)) continue;
+            counted[value->param] = 1;
+            bytes += (uint64_t)fet_shape_elements(&value->shape) * weight_bytes;
+        }
+    }
+    return bytes;
+}
+
+fet_status fet_memory_plan_make(const fet_graph *graph, const fet_kernels *kernels, const fet_memory_options *options, fet_arena *arena,
+                                fet_memory_plan *out_plan)
+{
+    builder b = {.graph = graph, .options = options};
+    fet_memory_plan plan = {0};
+    uint8_t *counted = fet_arena_zalloc(arena, graph->n_params, 1);
+    if (!counted) return fet_arena_full();
+    FET_TRY(build_net(&b, kernels, arena));
+    FET_TRY(plan_net(&b.net, options, arena, &plan));
+    plan.param_bytes = count_params(graph, kernels, options, counted);
+    *out_plan = plan;
+    return FET_OK;
+}
