@@ -42,7 +42,8 @@ static uint8_t nearest_allowed(const fet_decision *decision, uint8_t option)
 fet_status fet_encoding_check(const fet_encoding *encoding)
 {
     if (encoding->n_decisions > FET_SPACE_MAX_DECISIONS)
-        return fet_fail(FET_ERROR_LIMIT, "the space has %u decisions, at most %d are possible", encoding->n_decisions, FET_SPACE_MAX_DECISIONS);
+        return fet_fail(FET_ERROR_LIMIT, "the space has %u decisions, at most %d are possible", encoding->n_decisions,
+                        FET_SPACE_MAX_DECISIONS);
     for (uint32_t d = 0; d < encoding->n_decisions; d++) {
         const fet_decision *decision = &encoding->decisions[d];
         if (!decision->name) return fet_fail(FET_ERROR_ARG, "decision %u has no name", d);
@@ -112,7 +113,8 @@ static void change(const fet_encoding *encoding, fet_rng *rng, uint32_t d, fet_g
 
 void fet_encoding_mutate(const fet_encoding *encoding, fet_rng *rng, double p, fet_genome *genome)
 {
-    /* A change may settle back into the same genome (a decision without effect); more tries than this mean that nothing else is in reach. */
+    /* A change may settle back into the same genome (a decision without effect); more tries than this mean that nothing else is in reach.
+     */
     enum { TRIES = 16 };
     uint32_t movable[FET_SPACE_MAX_DECISIONS], n_movable = 0;
     for (uint32_t d = 0; d < encoding->n_decisions; d++)
@@ -134,8 +136,8 @@ void fet_encoding_mutate(const fet_encoding *encoding, fet_rng *rng, double p, f
     *genome = before;
 }
 
-void fet_encoding_neighbours(const fet_encoding *encoding, const fet_genome *genome, bool (*visit)(void *context, const fet_genome *neighbour),
-                             void *context)
+void fet_encoding_neighbours(const fet_encoding *encoding, const fet_genome *genome,
+                             bool (*visit)(void *context, const fet_genome *neighbour), void *context)
 {
     fet_genome centre = *genome;
     fet_encoding_canonicalise(encoding, &centre);
@@ -195,7 +197,8 @@ fet_status fet_encoding_parse(const fet_encoding *encoding, const char *text, fe
         at = end;
     }
     if (*at != '\0')
-        return fet_fail(FET_ERROR_ARG, "genome \"%s\": expected %u numbers joined by \"-\", found \"%s\" behind them", text, encoding->n_decisions, at);
+        return fet_fail(FET_ERROR_ARG, "genome \"%s\": expected %u numbers joined by \"-\", found \"%s\" behind them", text,
+                        encoding->n_decisions, at);
     fet_encoding_canonicalise(encoding, &genome);
     *out_genome = genome;
     return FET_OK;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The part of a search space that does not touch a graph: named decisions with short option lists, and genomes, one option index a decision.
- * A fet_space embeds one; a search strategy sees only this, so it runs on published tables and closed-form functions as well.
+ * The part of a search space that does not touch a graph: named decisions with short option lists, and genomes, one option index a
+ * decision. A fet_space embeds one; a search strategy sees only this, so it runs on published tables and closed-form functions as well.
  *
- * Every genome that these functions give out is canonical (fet_encoding_canonicalise): no removed option, decisions without effect at their base
- * option. An encoding is a plain struct over borrowed decisions; fill it, check it once with fet_encoding_check, then it is immutable and thread-safe.
+ * Every genome that these functions give out is canonical (fet_encoding_canonicalise): no removed option, decisions without effect at their
+ * base option. An encoding is a plain struct over borrowed decisions; fill it, check it once with fet_encoding_check, then it is immutable
+ * and thread-safe.
  */
 #ifndef FET_SPACE_ENCODING_H
 #define FET_SPACE_ENCODING_H
@@ -48,7 +49,8 @@ typedef struct fet_genome {
 typedef struct fet_encoding {
     const fet_decision *decisions; /* [n_decisions], borrowed */
     uint32_t n_decisions;          /* 0..FET_SPACE_MAX_DECISIONS */
-    /* Gives decisions that have no effect in this genome their base option; idempotent, draws on nothing else. NULL: every decision always counts. */
+    /* Gives decisions that have no effect in this genome their base option; idempotent, draws on nothing else. NULL: every decision always
+     * counts. */
     void (*settle)(const void *context, fet_genome *genome);
     const void *settle_context;
 } fet_encoding;
@@ -66,9 +68,10 @@ void fet_encoding_sample(const fet_encoding *encoding, fet_rng *rng, fet_genome 
 /* Another option for each decision with probability p, at least one changed (where a decision has a second option). */
 void fet_encoding_mutate(const fet_encoding *encoding, fet_rng *rng, double p, fet_genome *genome);
 /* Calls visit for each canonical genome that differs in one decision (any other option of it), until it returns false. */
-void fet_encoding_neighbours(const fet_encoding *encoding, const fet_genome *genome, bool (*visit)(void *context, const fet_genome *neighbour),
-                             void *context);
-/* A removed option becomes the nearest allowed one (by value, the lower index on a tie); decisions without effect their base option. Idempotent. */
+void fet_encoding_neighbours(const fet_encoding *encoding, const fet_genome *genome,
+                             bool (*visit)(void *context, const fet_genome *neighbour), void *context);
+/* A removed option becomes the nearest allowed one (by value, the lower index on a tie); decisions without effect their base option.
+ * Idempotent. */
 void fet_encoding_canonicalise(const fet_encoding *encoding, fet_genome *genome);
 
 bool fet_genome_equal(const fet_genome *a, const fet_genome *b);
