@@ -29,11 +29,20 @@ typedef struct fet_activation {
     float alpha, beta;
 } fet_activation;
 
+/*
+ * Two worlds of values. "Fast": the device's own layout and type (here nChw16c f32, nhwc bf16, nhwc u8/s8). "Plain": f32 in row-major order, as the
+ * user sees it. Convolutions and what belongs to them read and write fast values; the long tail of operators reads and writes plain ones.
+ * Going from one world to the other is a kernel of its own: op CAST, whose src and dst are the same value.
+ */
 enum fet_kernel_flag {
-    FET_KERNEL_BIAS = 1 << 0,         /* a bias, given or from a folded batch norm */
-    FET_KERNEL_ADD = 1 << 1,          /* a residual of the output's shape is added before the activation */
-    FET_KERNEL_ADD_AFTER = 1 << 2,    /* ... after the activation */
-    FET_KERNEL_F32_DST = 1 << 3,      /* an int8 or bf16 network hands f32 to the user: the last layer */
+    FET_KERNEL_BIAS = 1 << 0,       /* a bias, given or from a folded batch norm */
+    FET_KERNEL_ADD = 1 << 1,        /* a residual of the output's shape is added before the activation */
+    FET_KERNEL_ADD_AFTER = 1 << 2,  /* ... after the activation */
+    FET_KERNEL_F32_DST = 1 << 3,    /* writes f32 although the network is int8 or bf16: nobody reads the value in the fast world. CAST: fast to plain */
+    FET_KERNEL_SIGNED_SRC = 1 << 4, /* int8: the source is s8, not u8 */
+    FET_KERNEL_PLAIN_SRC = 1 << 5,  /* CAST: plain to fast. Convolution: reads the plain value itself (f32, at most 3 channels). Others: plain in, plain out */
+    FET_KERNEL_CONST = 1 << 6,      /* the other operand is one constant a channel */
+    FET_KERNEL_BROADCAST = 1 << 7,  /* the other operand is N x C x 1 x 1 */
 };
 
 /* Everything that decides a kernel's cost. Plain data, zeroed before filling, compared and hashed as bytes. Dimensions that do not apply are 0. */
@@ -46,13 +55,13 @@ typedef struct fet_kernel_key {
     uint32_t group;
     uint16_t kh, kw, sh, sw, dh, dw;
     uint16_t pad_top, pad_left, pad_bottom, pad_right;
-    uint32_t extra; /* hash of what else matters (axes of a transpose, number of concat inputs and their sizes, ...) */
+    uint32_t extra; /* what else matters: bits, or a hash of shapes and attributes (see key.c) */
 } fet_kernel_key;
 
 typedef struct fet_kernel {
     fet_kernel_key key;
     fet_activation activation;
-    fet_id anchor;            /* node */
+    fet_id anchor;            /* node; FET_NONE for a CAST between the worlds */
     fet_id batch_norm;        /* node or FET_NONE */
     fet_id activation_node, add_node; /* nodes or FET_NONE */
     fet_id src;               /* value: first activation input */
@@ -79,6 +88,17 @@ typedef struct fet_fusion_rules {
 extern const fet_fusion_rules fet_fusion_rules_host;
 
 /*
+ * Where fast and plain are the same bytes: f32 without channels to block (rank 2, or 1 x 1 images of a multiple of 16 channels). Then no CAST stands between.
+ */
+bool fet_kernel_fast_is_plain(const fet_shape *shape, fet_dtype precision);
+/* Fast values of this shape lie in memory in row-major order (though perhaps not as f32), so that a view of them moves nothing. */
+bool fet_kernel_fast_is_row_major(const fet_shape *shape, fet_dtype precision);
+
+/* Follows views (Reshape, Flatten, Identity, ...) back to the value that some kernel, the caller or a parameter gives. */
+fet_id fet_kernel_view_root(const fet_graph *graph, fet_id value);
+bool fet_kernel_is_view(fet_op_kind op);
+
+/*
  * Splits `graph` (inferred) for `precision`. Memory from `arena`. Every node is in exactly one kernel or is a view / constant.
  * Errors: UNSUPPORTED names a node whose operator has no kernel. Cost: O(nodes); the hot path of a search.
  */
@@ -90,6 +110,11 @@ enum { FET_KERNEL_KEY_TEXT_BYTES = 256 };
 const char *fet_kernel_key_print(const fet_kernel_key *key, char *text, size_t bytes);
 FET_MUST_CHECK fet_status fet_kernel_key_parse(const char *text, fet_kernel_key *out_key);
 int64_t fet_kernel_key_macs(const fet_kernel_key *key);
+
+bool fet_kernel_key_equal(const fet_kernel_key *a, const fet_kernel_key *b);
+uint64_t fet_kernel_key_hash(const fet_kernel_key *key);
+/* The activation of this kind and these numbers never gives a negative number: int8 stores it as u8. */
+bool fet_activation_is_nonnegative(const fet_activation *activation);
 
 /* A node as a fusable activation; kind NONE when it is none. */
 fet_activation fet_activation_of_node(const fet_graph *graph, const fet_node *node);

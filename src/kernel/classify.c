@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which world a node runs in. Everything here is decided by operator, shapes and which inputs are parameters, never by numbers of weights. */
+#include "kernel/internal.h"
+
+#include <string.h>
+
+static bool is_param(const fet_graph *graph, const fet_node *node, uint32_t i)
+{
+    const fet_value *value = fet_node_input(graph, node, i);
+    return value && value->kind == FET_VALUE_PARAM;
+}
+
+static const fet_shape *input_shape(const fet_graph *graph, const fet_node *node, uint32_t i)
+{
+    return &graph->values[node->inputs[i]].shape;
+}
+
+static bool is_map(const fet_shape *shape)
+{
+    return shape->rank == 4 || shape->rank == 3;
+}
+
+/* One number for all, or one a channel: every dimension is 1 but perhaps the channels', aligned from the right as numpy does. */
+static bool is_per_channel(const fet_shape *constant, const fet_shape *map)
+{
+    if (!is_map(map) || constant->rank > map->rank) return false;
+    for (uint32_t i = 0; i < constant->rank; i++) {
+        uint32_t axis = map->rank - constant->rank + i;
+        if (constant->dim[i] != 1 && (axis != 1 || constant->dim[i] != map->dim[1])) return false;
+    }
+    return true;
+}
+
+static bool is_broadcast_of(const fet_shape *small, const fet_shape *map)
+{
+    return small->rank == 4 && map->rank == 4 && small->dim[0] == map->dim[0] && small->dim[1] == map->dim[1] && small->dim[2] == 1 &&
+           small->dim[3] == 1;
+}
+
+uint32_t fet_kernel_main_input(const fet_graph *graph, const fet_node *node)
+{
+    if (node->n_inputs < 2) return 0;
+    if (is_param(graph, node, 0)) return 1;
+    if (is_param(graph, node, 1)) return 0;
+    return fet_shape_equal(input_shape(graph, node, 0), &graph->values[node->outputs[0]].shape) ? 0 : 1;
+}
+
+static fet_kernel_class classify_binary(const fet_graph *graph, const fet_node *node)
+{
+    if (node->n_inputs != 2) return FET_CLASS_PLAIN;
+    uint32_t main = fet_kernel_main_input(graph, node);
+    const fet_shape *dst = &graph->values[node->outputs[0]].shape;
+    const fet_shape *a = input_shape(graph, node, main), *b = input_shape(graph, node, 1 - main);
+    bool ordered = node->op == FET_OP_SUB || node->op == FET_OP_DIV; /* the constant must stand second */
+    if (is_param(graph, node, 0) && is_param(graph, node, 1)) return FET_CLASS_PLAIN;
+    if (is_param(graph, node, 1 - main))
+        return fet_shape_equal(a, dst) && is_per_channel(b, a) && !(ordered && main == 1) ? FET_CLASS_SCALE : FET_CLASS_PLAIN;
+    if (node->op == FET_OP_DIV || !fet_shape_equal(a, dst) || a->rank < 2 || a->rank > 4) return FET_CLASS_PLAIN;
+    if (fet_shape_equal(b, dst)) return FET_CLASS_BINARY;
+    return is_broadcast_of(b, a) && !(ordered && main == 1) ? FET_CLASS_BINARY : FET_CLASS_PLAIN;
+}
+
+/* Sizes that are whole multiples look the same in every coordinate mode for "nearest"; "linear" must have half-pixel centres. */
+static fet_kernel_class classify_resize(const fet_graph *graph, const fet_node *node)
+{
+    const fet_shape *src = input_shape(graph, node, 0), *dst = &graph->values[node->outputs[0]].shape;
+    if (src->rank != 4 || src->dim[0] != dst->dim[0] || src->dim[1] != dst->dim[1]) return FET_CLASS_PLAIN;
+    const char *mode = fet_node_string(node, FET_ATTR_MODE, "nearest");
+    const char *coordinates = fet_node_string(node, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel");
+    bool half_pixel = strcmp(coordinates, "half_pixel") == 0 || strcmp(coordinates, "pytorch_half_pixel") == 0;
+    bool multiple = dst->dim[2] % src->dim[2] == 0 && dst->dim[3] % src->dim[3] == 0;
+    if (strcmp(mode, "linear") == 0) return half_pixel && dst->dim[2] > 1 && dst->dim[3] > 1 ? FET_CLASS_RESIZE : FET_CLASS_PLAIN;
+    if (strcmp(mode, "nearest") != 0 || !multiple) return FET_CLASS_PLAIN;
+    const char *nearest = fet_node_string(node, FET_ATTR_NEAREST_MODE, "round_prefer_floor");
+    bool asymmetric = strcmp(coordinates, "asymmetric") == 0 && strcmp(nearest, "floor") == 0;
+    bool rounded = half_pixel && strncmp(nearest, "round", 5) == 0;
+    return asymmetric || rounded ? FET_CLASS_RESIZE : FET_CLASS_PLAIN;
+}
+
+static fet_kernel_class classify_concat(const fet_graph *graph, const fet_node *node)
+{
+    const fet_shape *dst = &graph->values[node->outputs[0]].shape;
+    int64_t axis = fet_node_int(node, FET_ATTR_AXIS, 1);
+    if (axis < 0) axis += dst->rank;
+    for (uint32_t i = 0; i < node->n_inputs; i++)
+        if (is_param(graph, node, i)) return FET_CLASS_PLAIN;
+    return dst->rank == 4 && axis == 1 ? FET_CLASS_CONCAT : FET_CLASS_PLAIN;
+}
+
+static fet_kernel_class classify_gemm(const fet_graph *graph, const fet_node *node)
+{
+    if (!is_param(graph, node, 1) || is_param(graph, node, 0) || input_shape(graph, node, 0)->rank != 2 ||
+        input_shape(graph, node, 1)->rank != 2)
+        return FET_CLASS_PLAIN;
+    if (node->op == FET_OP_MATMUL) return FET_CLASS_GEMM;
+    if (fet_node_int(node, FET_ATTR_TRANS_A, 0) != 0) return FET_CLASS_PLAIN;
+    if (node->n_inputs < 3 || node->inputs[2] == FET_NONE) return FET_CLASS_GEMM;
+    const fet_shape *bias = input_shape(graph, node, 2), *dst = &graph->values[node->outputs[0]].shape;
+    bool row = bias->rank <= 1 || (bias->rank == 2 && bias->dim[0] == 1);
+    int64_t elements = fet_shape_elements(bias);
+    return is_param(graph, node, 2) && row && (elements == 1 || elements == dst->dim[1]) ? FET_CLASS_GEMM : FET_CLASS_PLAIN;
+}
+
+static fet_kernel_class classify_conv(const fet_graph *graph, const fet_node *node)
+{
+    bool constant = is_param(graph, node, 1) && (node->n_inputs < 3 || node->inputs[2] == FET_NONE || is_param(graph, node, 2));
+    return constant && !is_param(graph, node, 0) && is_map(input_shape(graph, node, 0)) ? FET_CLASS_CONV : FET_CLASS_PLAIN;
+}
+
+static fet_kernel_class classify_batch_norm(const fet_graph *graph, const fet_node *node)
+{
+    for (uint32_t i = 1; i < node->n_inputs; i++)
+        if (!is_param(graph, node, i)) return FET_CLASS_PLAIN;
+    return is_map(input_shape(graph, node, 0)) ? FET_CLASS_SCALE : FET_CLASS_PLAIN;
+}
+
+fet_kernel_class fet_kernel_classify(const fet_graph *graph, const fet_node *node)
+{
+    if (node->n_inputs == 0 || node->n_outputs == 0 || node->inputs[0] == FET_NONE || node->outputs[0] == FET_NONE) return FET_CLASS_PLAIN;
+    switch (node->op) {
+    case FET_OP_NONE: return FET_CLASS_UNSUPPORTED;
+    case FET_OP_CONV:
+    case FET_OP_CONV_TRANSPOSE: return classify_conv(graph, node);
+    case FET_OP_GEMM:
+    case FET_OP_MATMUL: return classify_gemm(graph, node);
+    case FET_OP_MAX_POOL:
+    case FET_OP_AVERAGE_POOL:
+        return is_map(input_shape(graph, node, 0)) && (node->n_outputs == 1 || node->outputs[1] == FET_NONE) ? FET_CLASS_POOL
+                                                                                                             : FET_CLASS_PLAIN;
+    case FET_OP_GLOBAL_AVERAGE_POOL:
+    case FET_OP_GLOBAL_MAX_POOL: return is_map(input_shape(graph, node, 0)) ? FET_CLASS_GLOBAL : FET_CLASS_PLAIN;
+    case FET_OP_BATCH_NORMALIZATION: return classify_batch_norm(graph, node);
+    case FET_OP_ADD:
+    case FET_OP_SUB:
+    case FET_OP_MUL:
+    case FET_OP_DIV: return classify_binary(graph, node);
+    case FET_OP_CONCAT: return classify_concat(graph, node);
+    case FET_OP_RESIZE: return classify_resize(graph, node);
+    default: break;
+    }
+    if (fet_kernel_is_view(node->op)) return FET_CLASS_VIEW;
+    uint32_t rank = input_shape(graph, node, 0)->rank;
+    if (rank >= 2 && rank <= 4 && fet_activation_of_node(graph, node).kind != FET_ACTIVATION_NONE) return FET_CLASS_ACTIVATION;
+    return FET_CLASS_PLAIN;
+}
+
+bool fet_kernel_is_view(fet_op_kind op)
+{
+    switch (op) {
+    case FET_OP_RESHAPE:
+    case FET_OP_FLATTEN:
+    case FET_OP_SQUEEZE:
+    case FET_OP_UNSQUEEZE:
+    case FET_OP_IDENTITY:
+    case FET_OP_DROPOUT: return true;
+    default: return false;
+    }
+}
+
+fet_id fet_kernel_view_root(const fet_graph *graph, fet_id value)
+{
+    while (graph->values[value].kind == FET_VALUE_COMPUTED && fet_kernel_is_view(graph->nodes[graph->values[value].node].op))
+        value = graph->nodes[graph->values[value].node].inputs[0];
+    return value;
+}
+
+bool fet_kernel_fast_is_row_major(const fet_shape *shape, fet_dtype precision)
+{
+    if (shape->rank < 3) return true;
+    int64_t image = 1;
+    for (uint32_t i = 2; i < shape->rank; i++) image *= shape->dim[i];
+    if (precision != FET_DTYPE_F32) return shape->rank <= 4 && (image == 1 || shape->dim[1] == 1);
+    return shape->rank <= 4 && image == 1 && shape->dim[1] % 16 == 0;
+}
+
+bool fet_kernel_fast_is_plain(const fet_shape *shape, fet_dtype precision)
+{
+    return precision == FET_DTYPE_F32 && fet_kernel_fast_is_row_major(shape, precision);
+}
