@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/costs.h"
+
+#include "base/hash.h"
+#include "op/op.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct fet_costs {
+    const fet_space *space;
+    fet_device *device;
+    fet_arena *arena; /* of one candidate at a time */
+    fet_graph *graph; /* the present one, in the arena; destroyed before the arena is reset, for it shares constants with the base */
+};
+
+fet_status fet_costs_create(const fet_space *space, fet_device *device, fet_costs **out_costs)
+{
+    fet_auto(fet_costs) costs = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *costs, "a cost model", &costs));
+    FET_TRY(fet_arena_create(&costs->arena));
+    costs->space = space;
+    costs->device = device;
+    *out_costs = fet_take(costs);
+    return FET_OK;
+}
+
+void fet_costs_destroy(fet_costs *costs)
+{
+    if (!costs) return;
+    fet_graph_destroy(costs->graph);
+    fet_arena_destroy(costs->arena);
+    fet_free(costs);
+}
+
+/* The kernels of a genome, in the costs' arena (reset first). */
+static fet_status split(fet_costs *costs, const fet_genome *genome, fet_kernels *out_kernels)
+{
+    fet_graph_destroy(costs->graph);
+    costs->graph = NULL;
+    fet_arena_reset(costs->arena);
+    FET_TRY(fet_space_derive(costs->space, genome, costs->arena, &costs->graph));
+    return fet_kernels_split(costs->graph, fet_device_fusion_rules(costs->device), fet_device_precision(costs->device), costs->arena, out_kernels);
+}
+
+static fet_status measure_missing(fet_costs *costs, const fet_kernels *kernels)
+{
+    fet_kernel_key *missing = fet_arena_alloc(costs->arena, (kernels->count + 1) * sizeof *missing);
+    if (!missing) return fet_arena_full();
+    size_t n_missing = 0;
+    fet_cost cost;
+    for (uint32_t k = 0; k < kernels->count; k++)
+        if (!fet_device_lookup(costs->device, &kernels->items[k].key, &cost)) missing[n_missing++] = kernels->items[k].key;
+    return n_missing ? fet_device_measure(costs->device, missing, n_missing, NULL, NULL) : FET_OK;
+}
+
+/* The sum of the kernels' latencies; *out_known false when one is missing. */
+static double sum_latency(const fet_costs *costs, const fet_kernels *kernels, bool *out_known)
+{
+    double sum_ms = 0;
+    fet_cost cost;
+    *out_known = true;
+    for (uint32_t k = 0; k < kernels->count; k++) {
+        if (!fet_device_lookup(costs->device, &kernels->items[k].key, &cost)) {
+            *out_known = false;
+            return 0;
+        }
+        sum_ms += cost.latency_ms;
+    }
+    return sum_ms;
+}
+
+fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidate_cost *out_cost)
+{
+    fet_kernels kernels;
+    FET_TRY(split(costs, genome, &kernels));
+    bool known = false;
+    double latency_ms = sum_latency(costs, &kernels, &known);
+    if (!known) {
+        FET_TRY(measure_missing(costs, &kernels));
+        latency_ms = sum_latency(costs, &kernels, &known);
+        if (!known) return fet_fail(FET_ERROR_STATE, "%s: a kernel was measured but is not in its table", fet_device_describe(costs->device));
+    }
+    fet_memory_options memory = fet_memory_default_options(fet_device_precision(costs->device));
+    fet_memory_plan plan;
+    FET_TRY(fet_memory_plan_make(costs->graph, &kernels, &memory, costs->arena, &plan));
+    fet_candidate_cost cost = {.hash = fet_graph_hash(costs->graph)};
+    cost.metric[FET_METRIC_LATENCY] = latency_ms;
+    cost.metric[FET_METRIC_PEAK_MEMORY] = (double)plan.arena_bytes;
+    cost.metric[FET_METRIC_PARAMS] = (double)plan.param_bytes;
+    for (uint32_t k = 0; k < kernels.count; k++) cost.macs += fet_kernel_key_macs(&kernels.items[k].key);
+    *out_cost = cost;
+    return FET_OK;
+}
+
+double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, const fet_candidate_cost *base)
+{
+    double violation = 0;
+    for (uint32_t l = 0; l < job->n_limits; l++) {
+        const fet_limit *limit = &job->limits[l];
+        if (limit->metric == FET_METRIC_QUALITY) continue;
+        double bound = limit->relative ? limit->value * base->metric[limit->metric] : limit->value;
+        double over = cost->metric[limit->metric] / bound - 1.0;
+        if (over > 0) violation += over;
+    }
+    return violation;
+}
+
+/* A kernel with how many of the drawn candidates contain it. */
+typedef struct drawn {
+    fet_kernel_key key;
+    uint32_t count;
+} drawn;
+
+typedef struct draws {
+    drawn *items; /* open addressing, count 0: free */
+    size_t capacity, used;
+} draws;
+
+static fet_status count_key(draws *set, const fet_kernel_key *key)
+{
+    if (set->used * 2 >= set->capacity) {
+        draws larger = {.capacity = set->capacity ? set->capacity * 2 : 1024, .used = set->used};
+        FET_TRY(fet_alloc_zeroed(larger.capacity, sizeof *larger.items, "a set of kernels", &larger.items));
+        for (size_t i = 0; i < set->capacity; i++) {
+            if (!set->items[i].count) continue;
+            size_t at = fet_hash(&set->items[i].key, sizeof *key) & (larger.capacity - 1);
+            while (larger.items[at].count) at = (at + 1) & (larger.capacity - 1);
+            larger.items[at] = set->items[i];
+        }
+        fet_free(set->items);
+        *set = larger;
+    }
+    size_t at = fet_hash(key, sizeof *key) & (set->capacity - 1);
+    while (set->items[at].count && memcmp(&set->items[at].key, key, sizeof *key) != 0) at = (at + 1) & (set->capacity - 1);
+    if (!set->items[at].count) set->items[at].key = *key, set->used++;
+    set->items[at].count++;
+    return FET_OK;
+}
+
+static int more_frequent(const void *a, const void *b)
+{
+    const drawn *x = a, *y = b;
+    if (x->count != y->count) return x->count < y->count ? 1 : -1;
+    return memcmp(&x->key, &y->key, sizeof x->key); /* a total order: the same list on every machine */
+}
+
+static fet_status draw(fet_costs *costs, uint32_t n_draws, uint64_t seed, draws *set)
+{
+    fet_rng rng;
+    fet_rng_init(&rng, seed, 0, FET_RNG_SAMPLE);
+    for (uint32_t d = 0; d <= n_draws; d++) {
+        fet_genome genome;
+        fet_kernels kernels;
+        if (d == 0) fet_space_base_genome(costs->space, &genome);
+        else fet_space_sample(costs->space, &rng, &genome);
+        FET_TRY(split(costs, &genome, &kernels));
+        for (uint32_t k = 0; k < kernels.count; k++) FET_TRY(count_key(set, &kernels.items[k].key));
+    }
+    return FET_OK;
+}
+
+/* The keys that are not in the table yet, the most frequent first. */
+static fet_status missing_keys(const fet_costs *costs, draws *set, fet_kernel_key **out_keys, size_t *out_n)
+{
+    size_t n = 0;
+    fet_cost cost;
+    for (size_t i = 0; i < set->capacity; i++)
+        if (set->items[i].count && !fet_device_lookup(costs->device, &set->items[i].key, &cost)) set->items[n++] = set->items[i];
+    if (n) qsort(set->items, n, sizeof *set->items, more_frequent);
+    FET_TRY(fet_alloc_zeroed(n, sizeof **out_keys, "a list of kernels", out_keys));
+    for (size_t i = 0; i < n; i++) (*out_keys)[i] = set->items[i].key;
+    *out_n = n;
+    return FET_OK;
+}
+
+fet_status fet_costs_measure_ahead(fet_costs *costs, uint32_t n_draws, uint64_t seed, bool (*progress)(void *context, size_t done, size_t total),
+                                   void *context, size_t *out_missing)
+{
+    draws set = {0};
+    fet_kernel_key *keys = NULL;
+    size_t n = 0, still = 0;
+    fet_status status = draw(costs, n_draws, seed, &set);
+    if (status == FET_OK) status = missing_keys(costs, &set, &keys, &n);
+    if (status == FET_OK && n) status = fet_device_measure(costs->device, keys, n, progress, context);
+    fet_cost cost;
+    for (size_t i = 0; i < n; i++) still += !fet_device_lookup(costs->device, &keys[i], &cost);
+    fet_free(keys);
+    fet_free(set.items);
+    if (status == FET_ERROR_STATE && still) status = FET_OK; /* stopped by the caller */
+    *out_missing = still;
+    return status;
+}

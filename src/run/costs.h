@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a candidate costs on the device, without running it: derive -> split into kernels -> look each up -> plan the memory.
+ * Kernels nobody measured yet are measured on demand. The figures of a genome depend on the kernel table alone. Thread-compatible.
+ */
+#ifndef FET_RUN_COSTS_H
+#define FET_RUN_COSTS_H
+
+#include "device/device.h"
+#include "device/memory.h"
+#include "run/job.h"
+#include "space/space.h"
+
+typedef struct fet_costs fet_costs; /* one space on one device; both borrowed */
+
+typedef struct fet_candidate_cost {
+    double metric[FET_METRIC_COUNT]; /* QUALITY is not set; ms and bytes */
+    int64_t macs;
+    uint64_t hash; /* of the derived graph: equal networks have equal costs */
+} fet_candidate_cost;
+
+FET_MUST_CHECK fet_status fet_costs_create(const fet_space *space, fet_device *device, fet_costs **out_costs);
+void fet_costs_destroy(fet_costs *costs);
+FET_DEFINE_AUTO(fet_costs);
+
+FET_MUST_CHECK fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidate_cost *out_cost);
+
+/* Sum over limits of how far each is exceeded, as a share of it; 0 when all hold. `base` serves the relative ones; quality limits are left out. */
+double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, const fet_candidate_cost *base);
+
+/*
+ * Measures ahead: the kernels of the base and of `n_draws` random candidates, the most frequent first, until done or `progress` says stop.
+ * Returns OK also when stopped; *out_missing says how many stay unmeasured (they are measured on demand).
+ */
+FET_MUST_CHECK fet_status fet_costs_measure_ahead(fet_costs *costs, uint32_t n_draws, uint64_t seed,
+                                                  bool (*progress)(void *context, size_t done, size_t total), void *context, size_t *out_missing);
+
+#endif

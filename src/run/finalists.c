@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/finalists.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static double latency_of(const fet_series_trial *trial)
+{
+    return trial->cost.metric[FET_METRIC_LATENCY];
+}
+
+static bool is_usable(const fet_series_trial *trial, double violation_limit)
+{
+    return !isnan(trial->quality) && trial->result.violation <= violation_limit;
+}
+
+/* Zero where something is feasible, else the least violation there is. */
+static double least_violation(const fet_series_trial *trials, uint32_t n)
+{
+    double least = INFINITY;
+    for (uint32_t i = 0; i < n; i++)
+        if (!isnan(trials[i].quality) && trials[i].result.violation < least) least = trials[i].result.violation;
+    return least;
+}
+
+/* The front: no usable trial is at least as good in both figures and better in one; of equal ones the first. */
+static bool is_on_front(const fet_series_trial *trials, uint32_t n, uint32_t i, double violation_limit)
+{
+    for (uint32_t j = 0; j < n; j++) {
+        if (j == i || !is_usable(&trials[j], violation_limit)) continue;
+        double quality = trials[j].quality - trials[i].quality, latency = latency_of(&trials[i]) - latency_of(&trials[j]);
+        bool equal = quality == 0 && latency == 0;
+        if (equal ? j < i : quality >= 0 && latency >= 0) return false;
+    }
+    return true;
+}
+
+/* Insertion sort by latency: fronts are short. */
+static void sort_by_latency(const fet_series_trial *trials, uint32_t *index, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        for (uint32_t j = i; j > 0 && latency_of(&trials[index[j]]) < latency_of(&trials[index[j - 1]]); j--) {
+            uint32_t swapped = index[j];
+            index[j] = index[j - 1];
+            index[j - 1] = swapped;
+        }
+}
+
+fet_status fet_finalists_choose(const fet_series_trial *trials, uint32_t n, uint32_t k, double tolerance, uint32_t *out_index, uint32_t *out_n)
+{
+    double limit = least_violation(trials, n), best = -INFINITY;
+    if (isinf(limit)) return fet_fail(FET_ERROR_NOT_FOUND, "every one of %u trials failed, so there is nothing to train further", n);
+    for (uint32_t i = 0; i < n; i++)
+        if (is_usable(&trials[i], limit) && trials[i].quality > best) best = trials[i].quality;
+    uint32_t *front = NULL, n_front = 0;
+    FET_TRY(fet_alloc_zeroed(n, sizeof *front, "a front", &front));
+    for (uint32_t i = 0; i < n; i++)
+        if (is_usable(&trials[i], limit) && trials[i].quality >= best - tolerance && is_on_front(trials, n, i, limit)) front[n_front++] = i;
+    sort_by_latency(trials, front, n_front);
+    uint32_t chosen = n_front < k ? n_front : k;
+    /* Both ends and evenly between: position i * (n_front - 1) / (chosen - 1). */
+    for (uint32_t i = 0; i < chosen; i++) out_index[i] = front[chosen > 1 ? i * (n_front - 1) / (chosen - 1) : 0];
+    *out_n = chosen;
+    fet_free(front);
+    return FET_OK;
+}
+
+uint32_t fet_finalists_winner(const fet_finalist_figures *figures, uint32_t n, double bar)
+{
+    uint32_t winner = FET_NONE;
+    for (uint32_t i = 0; i < n; i++) {
+        if (isnan(figures[i].quality)) continue;
+        if (winner == FET_NONE) {
+            winner = i;
+            continue;
+        }
+        bool reaches = figures[i].quality >= bar, best_reaches = figures[winner].quality >= bar;
+        bool better = reaches != best_reaches ? reaches
+                      : reaches               ? figures[i].latency_ms < figures[winner].latency_ms
+                                              : figures[i].quality > figures[winner].quality;
+        if (better) winner = i;
+    }
+    return winner;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the phases of a search share. Only src/run/search*.c and results.c include it. */
+#ifndef FET_RUN_SEARCH_INTERNAL_H
+#define FET_RUN_SEARCH_INTERNAL_H
+
+#include "run/costs.h"
+#include "run/pool.h"
+#include "run/search.h"
+#include "run/series.h"
+
+/* The final table's rows: the baseline and each variant's answer. */
+enum { FET_MAX_ROWS = FET_JOB_MAX_VARIANTS + 1, FET_MAX_FINALISTS = 64 };
+
+typedef struct fet_finalist {
+    char variant[32]; /* "baseline", "V1", ... */
+    char genome[FET_GENOME_TEXT_BYTES];
+    char weights[256]; /* relative to the folder; "" when the training failed */
+    char file[256];    /* front/NAME.onnx, "" until it is written */
+    fet_candidate_cost cost;
+    double short_quality;                   /* at the short fidelity */
+    double val, val_device;                 /* NAN: failed */
+    double measured_ms, measured_spread;    /* whole network; NAN: not measured */
+    double test, test_device, test_device_low, test_device_high, test_low, test_high; /* NAN: not a row of the table */
+    bool on_front;                          /* of val_device against latency among all finalists */
+} fet_finalist;
+
+typedef struct fet_search {
+    const fet_job *job; /* the workspace's */
+    const fet_search_options *options;
+    fet_workspace *workspace;
+    fet_device *device;
+    fet_pool *pool;
+    fet_costs *whole_costs;
+    fet_costs *costs[FET_JOB_MAX_VARIANTS];
+    fet_series *series[FET_JOB_MAX_VARIANTS];
+    fet_candidate_cost base_cost;
+    fet_finalist finalists[FET_MAX_FINALISTS]; /* [0] is the baseline */
+    uint32_t n_finalists;
+    uint32_t rows[FET_MAX_ROWS]; /* finalists of the table: baseline, then one a variant */
+    uint32_t n_rows;
+    uint32_t chosen; /* a finalist: the network to take */
+    double started_s;
+    /* Progress: units of work are epochs of training. */
+    double units_total, units_done;
+    double in_flight[64]; /* per worker line: share of its trial */
+    char in_flight_trial[64][64];
+    const char *phase;
+    bool stopped;
+} fet_search;
+
+bool fet_search_is_stopped(fet_search *search);
+void fet_search_news(fet_search *search, const char *format, ...) FET_PRINTF(2, 3);
+void fet_search_progress(fet_search *search, const char *format, ...) FET_PRINTF(2, 3);
+
+/* Waits until every trial of `series` is finished or the search is stopped. */
+FET_MUST_CHECK fet_status fet_search_wait(fet_search *search, const char *series);
+/* Proposes unless it is there already. */
+FET_MUST_CHECK fet_status fet_search_propose(fet_search *search, const char *series, uint32_t number, const char *fidelity, const char *genome,
+                                             const char *parameters);
+
+/* Phases; each returns at once with OK when the search is stopped. */
+FET_MUST_CHECK fet_status fet_search_phase_base(fet_search *search);
+FET_MUST_CHECK fet_status fet_search_phase_series(fet_search *search);
+FET_MUST_CHECK fet_status fet_search_phase_finalists(fet_search *search);
+FET_MUST_CHECK fet_status fet_search_phase_networks(fet_search *search); /* export, measure whole */
+FET_MUST_CHECK fet_status fet_search_phase_test(fet_search *search);
+FET_MUST_CHECK fet_status fet_search_phase_report(fet_search *search);   /* results.c */
+
+#endif

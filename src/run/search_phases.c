@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The phases that train the base and search: until the finalists are known. */
+#include "run/search_internal.h"
+
+#include "base/clock.h"
+#include "run/evaluate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Candidates drawn to find the kernels to measure ahead: in a curated space a few thousand meet nearly every kernel there is. */
+enum { MEASURE_DRAWS = 3000 };
+
+static bool on_measured(void *context, size_t done, size_t total)
+{
+    fet_search *search = context;
+    fet_search_progress(search, "measuring kernels: %zu of %zu", done, total);
+    if (fet_pool_pump(search->pool, 0) != FET_OK) return false; /* told again by the next pump */
+    return !fet_search_is_stopped(search);
+}
+
+/* The device's kernels are measured while the first worker trains the base. */
+static fet_status measure_kernels(fet_search *search)
+{
+    search->phase = "measure";
+    size_t missing = 0;
+    FET_TRY(fet_costs_create(search->workspace->whole_space, search->device, &search->whole_costs));
+    FET_TRY(fet_costs_measure_ahead(search->whole_costs, MEASURE_DRAWS, search->job->seed, on_measured, search, &missing));
+    if (fet_search_is_stopped(search)) return FET_OK;
+    fet_genome genome;
+    fet_space_base_genome(search->workspace->whole_space, &genome);
+    FET_TRY(fet_costs_of(search->whole_costs, &genome, &search->base_cost));
+    fet_search_news(search, "kernels of %s known; the base takes %.4f ms (sum of its kernels, measured)", fet_device_describe(search->device),
+                    search->base_cost.metric[FET_METRIC_LATENCY]);
+    return FET_OK;
+}
+
+static fet_status base_trial(fet_search *search, bool *out_done)
+{
+    fet_trials trials = {0};
+    FET_TRY(fet_study_trials(search->workspace->study, FET_SERIES_BASE, &trials));
+    fet_status status = FET_OK;
+    *out_done = trials.count == 1 && trials.items[0].state == FET_TRIAL_DONE;
+    if (trials.count == 1 && trials.items[0].state == FET_TRIAL_FAILED)
+        status = fet_fail(FET_ERROR_STATE, "the base network could not be trained: %s", trials.items[0].reason);
+    if (*out_done)
+        fet_search_news(search, "base trained: val %.2f%%, %.2f%% at the device's precision", 100 * fet_trial_figure(&trials.items[0], "val_accuracy", NAN),
+                        100 * fet_trial_figure(&trials.items[0], "val_device_accuracy", NAN));
+    fet_trials_clear(&trials);
+    return status;
+}
+
+fet_status fet_search_phase_base(fet_search *search)
+{
+    search->phase = "base";
+    FET_TRY(fet_search_propose(search, FET_SERIES_BASE, 0, FET_FIDELITY_BASE, "", "{\"variant\": \"baseline\"}"));
+    FET_TRY(measure_kernels(search));
+    search->phase = "base";
+    FET_TRY(fet_search_wait(search, FET_SERIES_BASE));
+    bool done = false;
+    FET_TRY(base_trial(search, &done));
+    return done ? fet_workspace_base(search->workspace) : FET_OK;
+}
+
+/* The base's own genome at the short fidelity: what an unchanged network reaches there. */
+static fet_status propose_baseline(fet_search *search)
+{
+    char genome[FET_GENOME_TEXT_BYTES];
+    fet_genome base;
+    fet_space_base_genome(search->workspace->whole_space, &base);
+    fet_genome_print(&base, genome, sizeof genome);
+    return fet_search_propose(search, FET_SERIES_BASELINE, 0, FET_FIDELITY_SHORT, genome, "{\"variant\": \"baseline\"}");
+}
+
+static fet_status create_series(fet_search *search)
+{
+    fet_costs_destroy(search->whole_costs); /* it refers to the space of the untrained base */
+    search->whole_costs = NULL;
+    FET_TRY(fet_costs_create(search->workspace->whole_space, search->device, &search->whole_costs));
+    for (uint32_t v = 0; v < search->job->n_variants; v++) {
+        const fet_space *space = search->workspace->spaces[v];
+        FET_TRY(fet_costs_create(space, search->device, &search->costs[v]));
+        FET_TRY(fet_series_create(search->workspace, &search->job->variants[v], space, search->costs[v], &search->base_cost, &search->series[v]));
+        fet_search_news(search, "%s searches %u decisions, 10^%.1f networks, with \"%s\"", search->job->variants[v].name,
+                        fet_space_n_decisions(space), fet_space_log10_size(space), search->job->strategy);
+    }
+    return FET_OK;
+}
+
+static double best_quality(const fet_series *series)
+{
+    uint32_t n = 0;
+    const fet_series_trial *trials = fet_series_trials(series, &n);
+    double best = NAN;
+    for (uint32_t i = 0; i < n; i++)
+        if (!(trials[i].quality <= best) && !isnan(trials[i].quality)) best = trials[i].quality;
+    return best;
+}
+
+static void show_series(fet_search *search)
+{
+    char text[256];
+    size_t used = 0;
+    for (uint32_t v = 0; v < search->job->n_variants && used < sizeof text; v++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %u/%u best %.2f%%", v ? ", " : "", search->job->variants[v].name,
+                                 fet_series_n_finished(search->series[v]), search->job->trials, 100 * best_quality(search->series[v]));
+    fet_search_progress(search, "%s", text);
+}
+
+static fet_status advance_all(fet_search *search, bool *out_done)
+{
+    *out_done = true;
+    for (uint32_t v = 0; v < search->job->n_variants; v++) {
+        FET_TRY(fet_series_advance(search->series[v]));
+        *out_done &= fet_series_is_done(search->series[v]);
+    }
+    return FET_OK;
+}
+
+fet_status fet_search_phase_series(fet_search *search)
+{
+    search->phase = "search";
+    FET_TRY(propose_baseline(search));
+    FET_TRY(create_series(search));
+    double start_s = fet_clock_monotonic_s();
+    bool done = false;
+    FET_TRY(advance_all(search, &done));
+    while (!done) {
+        if (fet_search_is_stopped(search)) return FET_OK;
+        FET_TRY(fet_pool_pump(search->pool, 0.1));
+        FET_TRY(advance_all(search, &done));
+        if (search->job->budget_s > 0 && fet_clock_monotonic_s() - start_s > search->job->budget_s)
+            for (uint32_t v = 0; v < search->job->n_variants; v++) FET_TRY(fet_series_close(search->series[v]));
+        show_series(search);
+    }
+    for (uint32_t v = 0; v < search->job->n_variants; v++)
+        fet_search_news(search, "%s: %u trials, best val %.2f%% after short training", search->job->variants[v].name,
+                        fet_series_n_finished(search->series[v]), 100 * best_quality(search->series[v]));
+    return fet_search_wait(search, FET_SERIES_BASELINE);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/workspace.h"
+
+#include "base/file.h"
+#include "format/safetensors/safetensors.h"
+#include "op/op.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+fet_status fet_workspace_path(const fet_workspace *workspace, char **out_path, const char *format, ...)
+{
+    char name[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    if (length < 0 || (size_t)length >= sizeof name) return fet_fail(FET_ERROR_LIMIT, "%s: a file name in it is too long", workspace->dir);
+    return fet_path_join(workspace->dir, name, out_path);
+}
+
+fet_status fet_workspace_create(const char *dir, const fet_job *job)
+{
+    char *study_path = NULL, *trials_path = NULL;
+    fet_study *study = NULL;
+    fet_status status = fet_dir_make(dir);
+    if (status == FET_OK) status = fet_path_join(dir, "study.sqlite", &study_path);
+    if (status == FET_OK) status = fet_path_join(dir, "trials", &trials_path);
+    if (status == FET_OK) status = fet_dir_make(trials_path);
+    if (status == FET_OK) status = fet_study_open(study_path, true, &study);
+    if (status == FET_OK) status = fet_study_set(study, "job", job->text);
+    fet_study_close(study);
+    fet_free(study_path);
+    fet_free(trials_path);
+    return status;
+}
+
+static fet_status open_study(fet_workspace *workspace)
+{
+    char *path = NULL, *text = NULL;
+    FET_TRY(fet_path_join(workspace->dir, "study.sqlite", &path));
+    fet_status status = fet_study_open(path, false, &workspace->study);
+    if (status == FET_OK) status = fet_study_get(workspace->study, "job", &text);
+    if (status == FET_OK) status = fet_job_parse(path, text, strlen(text), &workspace->job);
+    fet_free(text);
+    fet_free(path);
+    return status;
+}
+
+fet_status fet_workspace_open(const char *dir, fet_workspace **out_workspace)
+{
+    fet_auto(fet_workspace) workspace = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *workspace, "a workspace", &workspace));
+    FET_TRY(fet_strdup_checked(dir, &workspace->dir));
+    FET_TRY(open_study(workspace));
+    FET_TRY(fet_template_build(workspace->job->base_template, &workspace->job->base_options, &workspace->base));
+    *out_workspace = fet_take(workspace);
+    return FET_OK;
+}
+
+static void destroy_spaces(fet_workspace *workspace)
+{
+    for (uint32_t v = 0; v < FET_JOB_MAX_VARIANTS; v++) {
+        fet_space_destroy(workspace->spaces[v]);
+        workspace->spaces[v] = NULL;
+    }
+    fet_space_destroy(workspace->whole_space);
+    workspace->whole_space = NULL;
+}
+
+void fet_workspace_destroy(fet_workspace *workspace)
+{
+    if (!workspace) return;
+    destroy_spaces(workspace);
+    fet_graph_destroy(workspace->base);
+    fet_dataset_close(workspace->dataset);
+    fet_job_destroy(workspace->job);
+    fet_study_close(workspace->study);
+    fet_free(workspace->dir);
+    fet_free(workspace);
+}
+
+fet_status fet_workspace_data(fet_workspace *workspace)
+{
+    if (workspace->dataset) return FET_OK;
+    fet_auto(fet_dataset) dataset = NULL;
+    FET_TRY(fet_dataset_open(&workspace->job->data, &dataset));
+    const fet_template_options *base = &workspace->job->base_options;
+    fet_shape sample = fet_dataset_sample_shape(dataset);
+    if (sample.dim[0] != base->channels || sample.dim[1] != base->height || sample.dim[2] != base->width) {
+        char text[FET_SHAPE_TEXT_BYTES];
+        return fet_fail(FET_ERROR_SHAPE, "%s: field \"base.input\" is %dx%dx%d but the samples of %s are %s", workspace->job->path,
+                        (int)base->channels, (int)base->height, (int)base->width, workspace->job->data.path,
+                        fet_shape_print(&sample, text, sizeof text));
+    }
+    if (fet_dataset_n_classes(dataset) != base->n_classes)
+        return fet_fail(FET_ERROR_ARG, "%s: field \"base.classes\" is %u but %s has %u classes", workspace->job->path, base->n_classes,
+                        workspace->job->data.path, fet_dataset_n_classes(dataset));
+    workspace->dataset = fet_take(dataset);
+    return FET_OK;
+}
+
+fet_status fet_workspace_base(fet_workspace *workspace)
+{
+    if (workspace->base_trained) return FET_OK;
+    fet_trials trials = {0};
+    FET_TRY(fet_study_trials(workspace->study, FET_SERIES_BASE, &trials));
+    fet_status status = FET_OK;
+    if (trials.count == 1 && trials.items[0].state == FET_TRIAL_DONE) {
+        char *path = NULL;
+        status = fet_path_join(workspace->dir, trials.items[0].artifact, &path);
+        if (status == FET_OK) status = fet_safetensors_read(path, workspace->base);
+        workspace->base_trained = status == FET_OK;
+        fet_free(path);
+        if (status == FET_OK) status = fet_workspace_spaces(workspace);
+    }
+    fet_trials_clear(&trials);
+    return status;
+}
+
+static fet_status make_space(const fet_workspace *workspace, bool block_form, bool width, fet_space **out_space)
+{
+    const fet_job *job = workspace->job;
+    fet_space_options options = fet_space_default_options();
+    options.search_block_form = block_form;
+    options.search_width = width;
+    options.width_low = job->width_low;
+    options.width_high = job->width_high;
+    options.multipliers = job->multipliers;
+    options.n_multipliers = job->n_multipliers;
+    options.curate = job->curate;
+    FET_TRY(fet_device_parallelism_of(&job->device, &options.parallelism));
+    options.locks = job->locks;
+    options.n_locks = job->n_locks;
+    return fet_space_create(workspace->base, &options, out_space);
+}
+
+fet_status fet_workspace_spaces(fet_workspace *workspace)
+{
+    destroy_spaces(workspace);
+    FET_TRY(make_space(workspace, true, true, &workspace->whole_space));
+    for (uint32_t v = 0; v < workspace->job->n_variants; v++) {
+        const fet_variant *variant = &workspace->job->variants[v];
+        FET_TRY(make_space(workspace, variant->block_form, variant->width, &workspace->spaces[v]));
+    }
+    return FET_OK;
+}
+
+fet_status fet_workspace_space(fet_workspace *workspace, const char *variant, const fet_space **out_space)
+{
+    if (!workspace->whole_space) FET_TRY(fet_workspace_spaces(workspace));
+    const fet_space *space = strcmp(variant, FET_SERIES_BASELINE) == 0 ? workspace->whole_space : NULL;
+    for (uint32_t v = 0; !space && v < workspace->job->n_variants; v++)
+        if (strcmp(variant, workspace->job->variants[v].name) == 0) space = workspace->spaces[v];
+    if (!space) return fet_fail(FET_ERROR_NOT_FOUND, "%s: the job has no variant \"%s\"", workspace->dir, variant);
+    *out_space = space;
+    return FET_OK;
+}
