@@ -30,6 +30,7 @@ typedef struct level {
 typedef struct search {
     const fet_memory_net *net;
     uint32_t words;      /* of a set */
+    uint64_t *before;    /* [n_kernels * words] the kernels that each one needs to have run */
     uint32_t capacity;   /* states a level before the beam is cut */
     uint64_t best_peak;  /* of a complete order known already: states as bad are dropped */
     uint64_t inputs, unread; /* bytes of graph inputs; of those nobody reads, there in the first step only */
@@ -42,14 +43,11 @@ static bool contains(const uint64_t *set, uint32_t k)
     return set[k / 64] >> (k % 64) & 1;
 }
 
-static bool can_run(const fet_memory_net *net, const uint64_t *done, uint32_t k)
+static bool can_run(const uint64_t *done, const uint64_t *before, uint32_t words, uint32_t k)
 {
     if (contains(done, k)) return false;
-    const fet_memory_kernel *kernel = &net->kernels[k];
-    for (uint32_t i = 0; i < kernel->n_reads; i++) {
-        uint32_t producer = net->tensors[net->reads[kernel->first_read + i].tensor].producer;
-        if (producer != FET_NONE && !contains(done, producer)) return false;
-    }
+    for (uint32_t w = 0; w < words; w++)
+        if (before[w] & ~done[w]) return false;
     return true;
 }
 
@@ -141,9 +139,11 @@ static void make_level(const search *s, const level *previous, level *next, uint
 {
     next->count = 0;
     memset(s->slots, 0, s->n_slots * sizeof *s->slots);
-    for (uint32_t parent = 0; parent < previous->count; parent++)
+    for (uint32_t parent = 0; parent < previous->count; parent++) {
+        const uint64_t *done = previous->sets + (size_t)parent * s->words;
         for (uint32_t k = 0; k < s->net->n_kernels; k++)
-            if (can_run(s->net, previous->sets + (size_t)parent * s->words, k)) add_state(s, previous, parent, k, next, set);
+            if (can_run(done, s->before + (size_t)k * s->words, s->words, k)) add_state(s, previous, parent, k, next, set);
+    }
     qsort(next->states, next->count, sizeof *next->states, by_promise);
     if (next->count > BEAM) next->count = BEAM;
     for (uint32_t i = 0; i < next->count; i++) {
@@ -206,6 +206,13 @@ fet_status fet_memory_order_search(const fet_memory_net *net, uint32_t *order, u
         const fet_memory_tensor *tensor = &net->tensors[t];
         *(tensor->n_readers || tensor->output ? &s.inputs : &s.unread) += tensor->bytes;
     }
+    s.before = fet_arena_zalloc(arena, net->n_kernels, s.words * sizeof *s.before);
+    if (!s.before) return fet_arena_full();
+    for (uint32_t k = 0; k < net->n_kernels; k++)
+        for (uint32_t i = 0; i < net->kernels[k].n_reads; i++) {
+            uint32_t producer = net->tensors[net->reads[net->kernels[k].first_read + i].tensor].producer;
+            if (producer != FET_NONE) s.before[(size_t)k * s.words + producer / 64] |= (uint64_t)1 << (producer % 64);
+        }
     uint64_t floor = 0;
     for (uint32_t k = 0; k < net->n_kernels; k++) {
         uint64_t need = fet_memory_kernel_need(net, k);

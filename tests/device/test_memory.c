@@ -227,8 +227,8 @@ static void test_random_plans_hold_by_definition(void **state)
     (void)state;
     fet_auto(fet_arena) arena = NULL;
     CHECK_OK(fet_arena_create(&arena));
-    for (uint64_t seed = 0; seed < 150; seed++) {
-        toy *t = toy_create(seed, 3 + (int)(seed % 40), seed % 3 ? 3 : 12);
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        toy *t = toy_create(seed, 3 + (int)(seed % 30), seed % 3 ? 3 : 12);
         fet_memory_plan plan;
         fet_arena_reset(arena);
         plan_toy(t, arena, &plan);
