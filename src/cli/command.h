@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a command of the program is: a const table (name, help, options, function), one file cmd_<name>.c each, listed in commands.c. Parsing, --help,
- * suggestions for misspelt names and exit codes follow from the tables; no command parses arguments itself. A new command is one file and one line.
+ * What a command of the program is: a const table (name, help, options, function), one file cmd_<name>.c each, listed in commands.c.
+ * Parsing, --help, suggestions for misspelt names and exit codes follow from the tables; no command parses arguments itself. A new command
+ * is one file and one line.
  *
  *     typedef struct values { const char *data; double epochs; int64_t seed; bool json; } values;
  *     static const fet_cli_option OPTIONS[] = {
  *         {.name = "data", .kind = FET_CLI_TEXT, .offset = offsetof(values, data), .value = "KIND:PATH", .help = "...", .required = true},
- *         {.name = "epochs", .kind = FET_CLI_REAL, .offset = offsetof(values, epochs), .value = "N", .low = 0, .high = 1e6, .help = "... (default 6)"},
- *         FET_CLI_JSON(values, json),
- *         {0}};
+ *         {.name = "epochs", .kind = FET_CLI_REAL, .offset = offsetof(values, epochs), .value = "N", .low = 0, .high = 1e6, .help = "...
+ * (default 6)"}, FET_CLI_JSON(values, json), {0}};
  */
 #ifndef FET_CLI_COMMAND_H
 #define FET_CLI_COMMAND_H
@@ -37,37 +37,40 @@ typedef enum fet_cli_kind {
 } fet_cli_kind;
 
 typedef struct fet_cli_option {
-    const char *name;  /* without the dashes; NULL ends a table */
+    const char *name; /* without the dashes; NULL ends a table */
     fet_cli_kind kind;
-    size_t offset;     /* in the command's values */
-    const char *value; /* "N", "KIND:PATH": as --help shows it */
-    const char *help;  /* says the default */
-    double low, high;  /* INT, REAL; both 0: not limited */
+    size_t offset;              /* in the command's values */
+    const char *value;          /* "N", "KIND:PATH": as --help shows it */
+    const char *help;           /* says the default */
+    double low, high;           /* INT, REAL; both 0: not limited */
     const char *const *choices; /* NULL-terminated */
     bool required;
 } fet_cli_option;
 
-#define FET_CLI_JSON(type, field) {.name = "json", .kind = FET_CLI_FLAG, .offset = offsetof(type, field), .help = "print JSON instead of a table"}
+#define FET_CLI_JSON(type, field)                                                                                                          \
+    {                                                                                                                                      \
+        .name = "json", .kind = FET_CLI_FLAG, .offset = offsetof(type, field), .help = "print JSON instead of a table"                     \
+    }
 
 typedef struct fet_command fet_command;
 
 /* What a command may use besides its values. */
 typedef struct fet_cli {
     const fet_command *command;
-    FILE *out, *err;     /* results; progress and errors */
+    FILE *out, *err; /* results; progress and errors */
     bool out_is_terminal, err_is_terminal;
     bool color;          /* of `out`: a terminal, and NO_COLOR not set */
     bool verbose, quiet; /* --verbose: the place in our sources with an error; --quiet: no progress */
     char **arguments;    /* positional */
     uint32_t n_arguments;
-    int exit_code;       /* FET_EXIT_OK unless the command says otherwise; looked at when it returns FET_OK */
+    int exit_code; /* FET_EXIT_OK unless the command says otherwise; looked at when it returns FET_OK */
 } fet_cli;
 
 struct fet_command {
     const char *name;
-    const char *summary;   /* one line in `fettle --help` */
-    const char *usage;     /* behind "fettle <name> ": "MODEL.onnx --data KIND:PATH [OPTION]..." */
-    const char *details;   /* paragraphs below the summary in `fettle <name> --help`; NULL: none */
+    const char *summary; /* one line in `fettle --help` */
+    const char *usage;   /* behind "fettle <name> ": "MODEL.onnx --data KIND:PATH [OPTION]..." */
+    const char *details; /* paragraphs below the summary in `fettle <name> --help`; NULL: none */
     const fet_cli_option *options;
     uint32_t min_arguments, max_arguments; /* positional */
     size_t values_bytes;
@@ -88,14 +91,22 @@ void fet_cli_print_overview(const fet_command *const commands[], FILE *out);
 const char *fet_cli_nearest(const char *word, const char *const *names, size_t n);
 int fet_cli_exit_code(fet_status status);
 
-/* Ctrl-C or SIGTERM came. Progress callbacks return !fet_cli_interrupted(), so that work stops at its next safe point; a second Ctrl-C ends at once. */
+/* Ctrl-C or SIGTERM came. Progress callbacks return !fet_cli_interrupted(), so that work stops at its next safe point; a second Ctrl-C ends
+ * at once. */
 bool fet_cli_interrupted(void);
 /* "interrupted" as a status (exit code 3), with what is kept and how to go on. */
 #define fet_cli_fail_interrupted(...) fet_fail(FET_ERROR_STATE, __VA_ARGS__)
 void fet_cli_catch_signals(void);
 
 /* Escape sequences, or "" when `cli` writes no colours. */
-typedef enum fet_cli_style { FET_STYLE_RESET = 0, FET_STYLE_BOLD, FET_STYLE_DIM, FET_STYLE_RED, FET_STYLE_GREEN, FET_STYLE_YELLOW } fet_cli_style;
+typedef enum fet_cli_style {
+    FET_STYLE_RESET = 0,
+    FET_STYLE_BOLD,
+    FET_STYLE_DIM,
+    FET_STYLE_RED,
+    FET_STYLE_GREEN,
+    FET_STYLE_YELLOW
+} fet_cli_style;
 const char *fet_cli_style_text(const fet_cli *cli, fet_cli_style style);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How far a long job is: on a terminal one line that rewrites itself, with an estimate of the time left; in a pipe a plain line now and then. On stderr, so
- * that results can be piped. Nothing is printed with --quiet.
+ * How far a long job is: on a terminal one line that rewrites itself, with an estimate of the time left; in a pipe a plain line now and
+ * then. On stderr, so that results can be piped. Nothing is printed with --quiet.
  */
 #ifndef FET_CLI_PROGRESS_H
 #define FET_CLI_PROGRESS_H
@@ -10,9 +10,9 @@
 
 typedef struct fet_progress {
     const fet_cli *cli;
-    const char *label;     /* "training"; borrowed */
+    const char *label; /* "training"; borrowed */
     double started_s, shown_s;
-    uint64_t first;        /* where this run began (a resumed one not at 0), so that the rate is its own */
+    uint64_t first; /* where this run began (a resumed one not at 0), so that the rate is its own */
     bool has_first, on_screen;
 } fet_progress;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A table of results: typed cells by column, printed for people (aligned, the heading bold on a terminal) or as JSON (a list of objects keyed by column).
- * Order: create -> { text | number in each column, left to right } * -> print. Errors of the cells are kept and come out of print.
+ * A table of results: typed cells by column, printed for people (aligned, the heading bold on a terminal) or as JSON (a list of objects
+ * keyed by column). Order: create -> { text | number in each column, left to right } * -> print. Errors of the cells are kept and come out
+ * of print.
  */
 #ifndef FET_CLI_TABLE_H
 #define FET_CLI_TABLE_H
@@ -11,10 +12,10 @@
 #include <jansson.h>
 
 typedef struct fet_column {
-    const char *key;    /* in JSON */
-    const char *title;  /* heading, with the unit: "latency, us" */
-    bool right;         /* numbers */
-    int decimals;       /* of numbers, in text; JSON has them whole */
+    const char *key;   /* in JSON */
+    const char *title; /* heading, with the unit: "latency, us" */
+    bool right;        /* numbers */
+    int decimals;      /* of numbers, in text; JSON has them whole */
 } fet_column;
 
 typedef struct fet_table fet_table;
@@ -22,8 +23,8 @@ typedef struct fet_table fet_table;
 FET_MUST_CHECK fet_status fet_table_create(const fet_column *columns, uint32_t n_columns, fet_table **out_table);
 void fet_table_destroy(fet_table *table);
 FET_DEFINE_AUTO(fet_table);
-void fet_table_text(fet_table *table, const char *text);   /* NULL: "-", null in JSON */
-void fet_table_number(fet_table *table, double value);     /* NAN: "-", null in JSON */
+void fet_table_text(fet_table *table, const char *text); /* NULL: "-", null in JSON */
+void fet_table_number(fet_table *table, double value);   /* NAN: "-", null in JSON */
 FET_MUST_CHECK fet_status fet_table_print(const fet_table *table, const fet_cli *cli);
 /* A list of objects; a new reference. */
 FET_MUST_CHECK fet_status fet_table_json(const fet_table *table, json_t **out_list);

@@ -14,7 +14,8 @@ static uint32_t clamp_side(double side, uint32_t limit)
 void fet_augment_draw(const fet_augment_options *options, uint32_t height, uint32_t width, fet_rng *rng, fet_augmentation *out_augmentation)
 {
     uint32_t bits = fet_rng_u32(rng), span = 2 * options->shift + 1;
-    /* A 32-bit number times a small span: the bias is below 2^-24, and the count of numbers drawn stays fixed (rejection would change it). */
+    /* A 32-bit number times a small span: the bias is below 2^-24, and the count of numbers drawn stays fixed (rejection would change it).
+     */
     uint32_t x = (uint32_t)((uint64_t)fet_rng_u32(rng) * span >> 32), y = (uint32_t)((uint64_t)fet_rng_u32(rng) * span >> 32);
     double erase = fet_rng_u32(rng) * 0x1.0p-32;
     *out_augmentation = (fet_augmentation){
@@ -40,11 +41,13 @@ static void row_through_levels(const uint8_t *restrict source, const float *rest
         for (int64_t i = 0; i < n; i++) out[i] = levels[source[-i]];
 }
 
-void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t height, uint32_t width, const fet_augmentation *augmentation, float *out)
+void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t height, uint32_t width, const fet_augmentation *augmentation,
+                       float *out)
 {
     const fet_augmentation *a = augmentation;
     int64_t w = width, h = height, dx = a->dx, dy = a->dy;
-    int64_t from = dx > 0 ? (dx < w ? dx : w) : 0, to = dx < 0 ? (w + dx > 0 ? w + dx : 0) : w; /* columns of the result that have a source */
+    int64_t from = dx > 0 ? (dx < w ? dx : w) : 0,
+            to = dx < 0 ? (w + dx > 0 ? w + dx : 0) : w; /* columns of the result that have a source */
     for (int64_t row = 0; row < h; row++) {
         float *line = out + row * w;
         int64_t source_row = row - dy;
@@ -54,8 +57,11 @@ void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t heig
         }
         const uint8_t *source = pixels + source_row * w;
         memset(line, 0, (size_t)from * sizeof *line);
-        if (from < to) row_through_levels(a->flip ? source + (w - 1 - (from - dx)) : source + (from - dx), levels, a->flip ? -1 : 1, to - from, line + from);
+        if (from < to)
+            row_through_levels(a->flip ? source + (w - 1 - (from - dx)) : source + (from - dx), levels, a->flip ? -1 : 1, to - from,
+                               line + from);
         memset(line + to, 0, (size_t)(w - to) * sizeof *line);
     }
-    for (uint32_t row = a->top; row < a->bottom; row++) memset(out + (size_t)row * width + a->left, 0, (size_t)(a->right - a->left) * sizeof *out);
+    for (uint32_t row = a->top; row < a->bottom; row++)
+        memset(out + (size_t)row * width + a->left, 0, (size_t)(a->right - a->left) * sizeof *out);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Normalised and augmented samples out of bytes, in one pass. Random numbers come from the stream given, so the same stream gives the same sample.
- * Erasing is random erasing (Zhong et al. 2017): a rectangle of 2-33% of the area, sides in ratio 0.3-3.3, filled with the mean (0).
+ * Normalised and augmented samples out of bytes, in one pass. Random numbers come from the stream given, so the same stream gives the same
+ * sample. Erasing is random erasing (Zhong et al. 2017): a rectangle of 2-33% of the area, sides in ratio 0.3-3.3, filled with the mean
+ * (0).
  */
 #ifndef FET_DATA_AUGMENT_H
 #define FET_DATA_AUGMENT_H
@@ -12,14 +13,16 @@
 /* A drawn augmentation: what is done to one sample. */
 typedef struct fet_augmentation {
     bool flip;
-    int32_t dx, dy;                      /* the picture moves right and down by this much */
-    uint32_t top, left, bottom, right;   /* erased; empty when top == bottom */
+    int32_t dx, dy;                    /* the picture moves right and down by this much */
+    uint32_t top, left, bottom, right; /* erased; empty when top == bottom */
 } fet_augmentation;
 
 /* Draws the same count of numbers whatever is switched on, so that switching one part on leaves the others as they were. */
-void fet_augment_draw(const fet_augment_options *options, uint32_t height, uint32_t width, fet_rng *rng, fet_augmentation *out_augmentation);
+void fet_augment_draw(const fet_augment_options *options, uint32_t height, uint32_t width, fet_rng *rng,
+                      fet_augmentation *out_augmentation);
 
 /* One channel: bytes through `levels` into `out`, moved and flipped, holes filled with 0. */
-void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t height, uint32_t width, const fet_augmentation *augmentation, float *out);
+void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t height, uint32_t width, const fet_augmentation *augmentation,
+                       float *out);
 
 #endif

@@ -40,8 +40,8 @@ void fet_image_sets_clear(fet_image_sets *sets)
 }
 
 /*
- * Moves round(share * size) samples of each class from index `from` into a new index. Each class has its own random stream, so the cut of one class
- * does not depend on how many samples another has. Both stay in ascending order.
+ * Moves round(share * size) samples of each class from index `from` into a new index. Each class has its own random stream, so the cut of
+ * one class does not depend on how many samples another has. Both stay in ascending order.
  */
 typedef struct cut {
     const uint32_t *labels; /* of the source, by position */
@@ -119,8 +119,8 @@ static fet_status make_splits(fet_dataset *dataset, const fet_dataset_options *o
     how.share = val_share;
     FET_TRY(cut_off(&how, train, &dataset->size[FET_SPLIT_TRAIN], &dataset->index[FET_SPLIT_VAL], &dataset->size[FET_SPLIT_VAL]));
     if (dataset->size[FET_SPLIT_TRAIN] == 0)
-        return fet_fail(FET_ERROR_ARG, "%s: no sample is left for training out of %u, expected smaller val and test shares than %g and %g", options->path,
-                        sets->train.count, val_share, test_share);
+        return fet_fail(FET_ERROR_ARG, "%s: no sample is left for training out of %u, expected smaller val and test shares than %g and %g",
+                        options->path, sets->train.count, val_share, test_share);
     return FET_OK;
 }
 
@@ -157,7 +157,8 @@ static fet_status check_options(const fet_dataset_options *options)
     const int64_t sides[] = {options->height, options->width};
     for (int s = 0; s < 2; s++)
         if (sides[s] < 0 || sides[s] > FET_DATA_LIMIT_SIDE)
-            return fet_fail(FET_ERROR_ARG, "data: %s is %lld, expected 1 to %d", s ? "width" : "height", (long long)sides[s], FET_DATA_LIMIT_SIDE);
+            return fet_fail(FET_ERROR_ARG, "data: %s is %lld, expected 1 to %d", s ? "width" : "height", (long long)sides[s],
+                            FET_DATA_LIMIT_SIDE);
     return FET_OK;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Labelled images, whatever they are stored as. A data set answers "sample i of split s" as f32 CHW and a label; splits: train, val (cut from train by seed,
- * stratified by class), test. One const table of functions a kind ("idx", "image_folder"), listed in data/registry.c. Everything is decoded once and kept as
- * bytes in memory (FET_DATA_LIMIT_BYTES). Immutable after open: many threads may read.
+ * Labelled images, whatever they are stored as. A data set answers "sample i of split s" as f32 CHW and a label; splits: train, val (cut
+ * from train by seed, stratified by class), test. One const table of functions a kind ("idx", "image_folder"), listed in data/registry.c.
+ * Everything is decoded once and kept as bytes in memory (FET_DATA_LIMIT_BYTES). Immutable after open: many threads may read.
  */
 #ifndef FET_DATA_DATASET_H
 #define FET_DATA_DATASET_H
@@ -22,12 +22,14 @@ enum {
 typedef struct fet_dataset fet_dataset;
 
 typedef struct fet_dataset_options {
-    const char *kind;      /* "idx", "image_folder" */
+    const char *kind; /* "idx", "image_folder" */
     const char *path;
-    double val_share;      /* of train; 0: the default, 0.1; negative: no val split */
-    double test_share;     /* of all, for a source without a test split of its own (image_folder without train/ and test/); 0: the default, 0.2 */
-    uint64_t seed;         /* of the splits */
-    int64_t channels, height, width; /* image_folder: what samples are resized and converted to; 0: as the first image (idx: must match if given) */
+    double val_share; /* of train; 0: the default, 0.1; negative: no val split */
+    double
+        test_share; /* of all, for a source without a test split of its own (image_folder without train/ and test/); 0: the default, 0.2 */
+    uint64_t seed;  /* of the splits */
+    int64_t channels, height,
+        width; /* image_folder: what samples are resized and converted to; 0: as the first image (idx: must match if given) */
 } fet_dataset_options;
 
 FET_MUST_CHECK fet_status fet_dataset_open(const fet_dataset_options *options, fet_dataset **out_dataset);
@@ -52,7 +54,7 @@ const float *fet_dataset_levels(const fet_dataset *dataset, uint32_t c); /* [256
 /* Mean and standard deviation (of 0..255) that channel c is normalised with; an exported model's card states them. */
 void fet_dataset_normalisation(const fet_dataset *dataset, uint32_t c, double *out_mean, double *out_deviation);
 
-const char *fet_split_name(fet_split split);         /* "train", "val", "test" */
+const char *fet_split_name(fet_split split); /* "train", "val", "test" */
 bool fet_split_parse(const char *name, fet_split *out_split);
 /* The kinds there are: name and one line of help; NULL behind the last. */
 const char *fet_dataset_kind_name(uint32_t kind);

@@ -50,13 +50,16 @@ static fet_status inflate_all(z_stream *stream, const uint8_t *data, size_t byte
         if (result == Z_STREAM_END) {
             if (eaten == bytes) break;
             if (!fet_is_gzip(data + eaten, bytes - eaten))
-                return fet_fail(FET_ERROR_CORRUPT, "%s: %zu bytes behind the end of the gzip data at byte %zu, expected none", name, bytes - eaten, eaten);
-            if (inflateReset(stream) != Z_OK) return fet_fail(FET_ERROR_CORRUPT, "%s: cannot start the gzip member at byte %zu", name, eaten);
+                return fet_fail(FET_ERROR_CORRUPT, "%s: %zu bytes behind the end of the gzip data at byte %zu, expected none", name,
+                                bytes - eaten, eaten);
+            if (inflateReset(stream) != Z_OK)
+                return fet_fail(FET_ERROR_CORRUPT, "%s: cannot start the gzip member at byte %zu", name, eaten);
             continue;
         }
         if (result == Z_BUF_ERROR || (result == Z_OK && eaten == bytes && stream->avail_out > 0))
             return fet_fail(FET_ERROR_CORRUPT, "%s: cut off: the gzip data ends at byte %zu in the middle of its contents", name, bytes);
-        if (result != Z_OK) return fet_fail(FET_ERROR_CORRUPT, "%s: byte %zu: %s", name, eaten, stream->msg ? stream->msg : "not gzip data");
+        if (result != Z_OK)
+            return fet_fail(FET_ERROR_CORRUPT, "%s: byte %zu: %s", name, eaten, stream->msg ? stream->msg : "not gzip data");
     }
     if (made > limit_bytes) return fet_fail(FET_ERROR_LIMIT, "%s: inflates to more than %zu bytes, the limit", name, limit_bytes);
     *out_bytes = made;

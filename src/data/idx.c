@@ -23,8 +23,8 @@ fet_status fet_idx_parse(const void *data, size_t bytes, uint32_t rank, const ch
     if (bytes < header_bytes)
         return fet_fail(FET_ERROR_CORRUPT, "%s: %zu bytes, expected an IDX header of %zu bytes", name, bytes, header_bytes);
     if (b[0] != 0 || b[1] != 0 || b[3] != rank)
-        return fet_fail(FET_ERROR_CORRUPT, "%s: byte 0: magic number 0x%08x, expected 0x%08x (IDX, unsigned bytes, %u dimension%s)", name, read_u32(b),
-                        (unsigned)TYPE_U8 << 8 | rank, rank, rank == 1 ? "" : "s");
+        return fet_fail(FET_ERROR_CORRUPT, "%s: byte 0: magic number 0x%08x, expected 0x%08x (IDX, unsigned bytes, %u dimension%s)", name,
+                        read_u32(b), (unsigned)TYPE_U8 << 8 | rank, rank, rank == 1 ? "" : "s");
     if (b[2] != TYPE_U8)
         return fet_fail(FET_ERROR_UNSUPPORTED, "%s: byte 2: IDX element type 0x%02x, expected 0x08 (unsigned bytes)", name, b[2]);
     fet_idx idx = {.rank = rank, .elements = b + header_bytes, .count = 1};
@@ -33,11 +33,12 @@ fet_status fet_idx_parse(const void *data, size_t bytes, uint32_t rank, const ch
         if (idx.dim[d] == 0)
             return fet_fail(FET_ERROR_CORRUPT, "%s: byte %u: dimension %u is 0, expected at least 1", name, MAGIC_BYTES + 4 * d, d);
         if (!fet_multiply_checked(idx.count, idx.dim[d], &idx.count))
-            return fet_fail(FET_ERROR_LIMIT, "%s: byte %u: dimension %u is %u, too many elements to address", name, MAGIC_BYTES + 4 * d, d, idx.dim[d]);
+            return fet_fail(FET_ERROR_LIMIT, "%s: byte %u: dimension %u is %u, too many elements to address", name, MAGIC_BYTES + 4 * d, d,
+                            idx.dim[d]);
     }
     if (bytes - header_bytes != idx.count)
-        return fet_fail(FET_ERROR_CORRUPT, "%s: %zu bytes behind the header, expected %zu (%u samples)%s", name, bytes - header_bytes, idx.count, idx.dim[0],
-                        bytes - header_bytes < idx.count ? ": the file is cut off" : "");
+        return fet_fail(FET_ERROR_CORRUPT, "%s: %zu bytes behind the header, expected %zu (%u samples)%s", name, bytes - header_bytes,
+                        idx.count, idx.dim[0], bytes - header_bytes < idx.count ? ": the file is cut off" : "");
     *out_idx = idx;
     return FET_OK;
 }
@@ -71,7 +72,8 @@ static fet_status load(const char *folder, const char *name, size_t limit_bytes,
     return status;
 }
 
-static fet_status read_images(const char *folder, const char *name, const fet_dataset_options *options, char **path, fet_image_set *set, fet_idx *out_idx)
+static fet_status read_images(const char *folder, const char *name, const fet_dataset_options *options, char **path, fet_image_set *set,
+                              fet_idx *out_idx)
 {
     uint8_t *data = NULL;
     size_t bytes = 0;
@@ -82,9 +84,10 @@ static fet_status read_images(const char *folder, const char *name, const fet_da
     if (dim[0] > FET_DATA_LIMIT_SAMPLES || dim[1] > FET_DATA_LIMIT_SIDE || dim[2] > FET_DATA_LIMIT_SIDE)
         return fet_fail(FET_ERROR_LIMIT, "%s: %u images of %ux%u, expected at most %d of at most %dx%d", *path, dim[0], dim[1], dim[2],
                         FET_DATA_LIMIT_SAMPLES, FET_DATA_LIMIT_SIDE, FET_DATA_LIMIT_SIDE);
-    if ((options->channels && options->channels != 1) || (options->height && options->height != dim[1]) || (options->width && options->width != dim[2]))
-        return fet_fail(FET_ERROR_SHAPE, "%s: images are 1x%ux%u, expected %lldx%lldx%lld", *path, dim[1], dim[2], (long long)options->channels,
-                        (long long)options->height, (long long)options->width);
+    if ((options->channels && options->channels != 1) || (options->height && options->height != dim[1]) ||
+        (options->width && options->width != dim[2]))
+        return fet_fail(FET_ERROR_SHAPE, "%s: images are 1x%ux%u, expected %lldx%lldx%lld", *path, dim[1], dim[2],
+                        (long long)options->channels, (long long)options->height, (long long)options->width);
     set->pixels = data + (out_idx->elements - data);
     set->count = dim[0];
     return FET_OK;
@@ -98,15 +101,16 @@ static fet_status read_labels(const char *folder, const char *name, const char *
     fet_idx idx = {0};
     fet_status status = fet_idx_parse(data, bytes, 1, *path, &idx);
     if (status == FET_OK && idx.dim[0] != set->count)
-        status = fet_fail(FET_ERROR_CORRUPT, "%s: %u labels, expected %u, one for each image of %s", *path, idx.dim[0], set->count, images_path);
+        status =
+            fet_fail(FET_ERROR_CORRUPT, "%s: %u labels, expected %u, one for each image of %s", *path, idx.dim[0], set->count, images_path);
     if (status == FET_OK) status = fet_alloc_zeroed(set->count, sizeof *set->labels, "labels", &set->labels);
     for (uint32_t i = 0; status == FET_OK && i < set->count; i++) set->labels[i] = idx.elements[i];
     fet_free(data);
     return status;
 }
 
-static fet_status read_set(const char *folder, const char *images, const char *labels, const fet_dataset_options *options, fet_image_set *set,
-                           fet_idx *out_idx, char **labels_path)
+static fet_status read_set(const char *folder, const char *images, const char *labels, const fet_dataset_options *options,
+                           fet_image_set *set, fet_idx *out_idx, char **labels_path)
 {
     char *images_path = NULL;
     fet_status status = read_images(folder, images, options, &images_path, set, out_idx);
@@ -116,8 +120,8 @@ static fet_status read_set(const char *folder, const char *images, const char *l
 }
 
 /*
- * The classes are 0 .. the largest training label. A byte off in the file shows as a label far from the others, so a class without any sample
- * is an error, and so is a test label that training never saw.
+ * The classes are 0 .. the largest training label. A byte off in the file shows as a label far from the others, so a class without any
+ * sample is an error, and so is a test label that training never saw.
  */
 static fet_status check_labels(fet_image_sets *sets, const char *train_path, const char *test_path)
 {
@@ -129,12 +133,13 @@ static fet_status check_labels(fet_image_sets *sets, const char *train_path, con
     }
     for (uint32_t c = 0; c < largest; c++)
         if (count[c] == 0)
-            return fet_fail(FET_ERROR_CORRUPT, "%s: label %u of sample %u is out of range: no sample has label %u, expected 0..%u without a gap", train_path,
+            return fet_fail(FET_ERROR_CORRUPT,
+                            "%s: label %u of sample %u is out of range: no sample has label %u, expected 0..%u without a gap", train_path,
                             largest, first[largest], c, c > 0 ? c - 1 : 0);
     for (uint32_t i = 0; i < sets->test.count; i++)
         if (sets->test.labels[i] > largest)
-            return fet_fail(FET_ERROR_CORRUPT, "%s: label %u of sample %u is out of range, expected 0..%u as in %s", test_path, sets->test.labels[i], i,
-                            largest, train_path);
+            return fet_fail(FET_ERROR_CORRUPT, "%s: label %u of sample %u is out of range, expected 0..%u as in %s", test_path,
+                            sets->test.labels[i], i, largest, train_path);
     sets->n_classes = largest + 1;
     return FET_OK;
 }
@@ -156,8 +161,8 @@ static fet_status read_both(const fet_dataset_options *options, fet_image_sets *
     FET_TRY(read_set(options->path, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", options, &sets->train, &train, train_path));
     FET_TRY(read_set(options->path, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", options, &sets->test, &test, test_path));
     if (train.dim[1] != test.dim[1] || train.dim[2] != test.dim[2])
-        return fet_fail(FET_ERROR_CORRUPT, "%s/t10k-images-idx3-ubyte: images are %ux%u, expected %ux%u as in training", options->path, test.dim[1],
-                        test.dim[2], train.dim[1], train.dim[2]);
+        return fet_fail(FET_ERROR_CORRUPT, "%s/t10k-images-idx3-ubyte: images are %ux%u, expected %ux%u as in training", options->path,
+                        test.dim[1], test.dim[2], train.dim[1], train.dim[2]);
     FET_TRY(check_labels(sets, *train_path, *test_path));
     sets->channels = 1;
     sets->height = train.dim[1];

@@ -15,7 +15,8 @@ fet_status fet_image_alloc(uint64_t channels, uint64_t height, uint64_t width, c
         return fet_fail(FET_ERROR_LIMIT, "%s: image of %llux%llu pixels, expected 1 to %llu altogether", name, (unsigned long long)width,
                         (unsigned long long)height, (unsigned long long)FET_IMAGE_LIMIT_PIXELS);
     uint8_t *pixels = fet_malloc(channels * height * width);
-    if (!pixels) return fet_fail(FET_ERROR_NOMEM, "%s: no memory for %llux%llu pixels", name, (unsigned long long)width, (unsigned long long)height);
+    if (!pixels)
+        return fet_fail(FET_ERROR_NOMEM, "%s: no memory for %llux%llu pixels", name, (unsigned long long)width, (unsigned long long)height);
     *out_image = (fet_image){.channels = (uint32_t)channels, .height = (uint32_t)height, .width = (uint32_t)width, .pixels = pixels};
     return FET_OK;
 }

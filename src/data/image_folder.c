@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A folder of images, one folder a class: root/{train,test}/class/x.jpg, or root/class/x.jpg (the test split is then cut from it). Classes are numbered in
- * byte order of their names, images stand in byte order of theirs, so a listing's order or a locale changes nothing. Hidden files are passed over.
+ * A folder of images, one folder a class: root/{train,test}/class/x.jpg, or root/class/x.jpg (the test split is then cut from it). Classes
+ * are numbered in byte order of their names, images stand in byte order of theirs, so a listing's order or a locale changes nothing. Hidden
+ * files are passed over.
  */
 #include "base/file.h"
 #include "data/image.h"
@@ -134,9 +135,11 @@ static fet_status check_same_classes(const char *train_root, const names *train,
     for (size_t c = 0; c < train->count || c < test->count; c++) {
         int order = c >= train->count ? 1 : c >= test->count ? -1 : strcmp(train->items[c], test->items[c]);
         if (order < 0)
-            return fet_fail(FET_ERROR_CORRUPT, "%s: no folder for class \"%s\", expected the same classes as in %s", test_root, train->items[c], train_root);
+            return fet_fail(FET_ERROR_CORRUPT, "%s: no folder for class \"%s\", expected the same classes as in %s", test_root,
+                            train->items[c], train_root);
         if (order > 0)
-            return fet_fail(FET_ERROR_CORRUPT, "%s: class \"%s\" is not in %s, expected the same classes", test_root, test->items[c], train_root);
+            return fet_fail(FET_ERROR_CORRUPT, "%s: class \"%s\" is not in %s, expected the same classes", test_root, test->items[c],
+                            train_root);
     }
     return FET_OK;
 }
@@ -175,7 +178,8 @@ static fet_status decode_set(listing *list, const fet_image_sets *sets, fet_imag
     for (size_t i = 0; i < list->paths.count; i++) {
         fet_image image = {0};
         FET_TRY(load_image(list->paths.items[i], (uint32_t)sets->channels, &image));
-        fet_status status = fet_image_resize_planes(&image, (uint32_t)sets->height, (uint32_t)sets->width, out_set->pixels + i * sample_bytes);
+        fet_status status =
+            fet_image_resize_planes(&image, (uint32_t)sets->height, (uint32_t)sets->width, out_set->pixels + i * sample_bytes);
         fet_image_clear(&image);
         FET_TRY(status);
     }
@@ -188,7 +192,8 @@ static fet_status check_bytes(const char *root, const fet_image_sets *sets, size
 {
     size_t sample_bytes = (size_t)(sets->channels * sets->height * sets->width), bytes = 0;
     if (!fet_multiply_checked(sample_bytes, n, &bytes) || bytes > FET_DATA_LIMIT_BYTES)
-        return fet_fail(FET_ERROR_LIMIT, "%s: %zu images of %lldx%lldx%lld are more than %zu MiB, the limit; expected a smaller height and width", root, n,
+        return fet_fail(FET_ERROR_LIMIT,
+                        "%s: %zu images of %lldx%lldx%lld are more than %zu MiB, the limit; expected a smaller height and width", root, n,
                         (long long)sets->channels, (long long)sets->height, (long long)sets->width, FET_DATA_LIMIT_BYTES >> 20);
     return FET_OK;
 }
@@ -227,7 +232,8 @@ static fet_status find_images(const char *path, source *s)
     FET_TRY(find_roots(path, s));
     FET_TRY(list_folder(s->train_root, true, &s->classes));
     if (s->classes.count < 2 || s->classes.count > FET_DATA_LIMIT_CLASSES)
-        return fet_fail(FET_ERROR_CORRUPT, "%s: %zu class folders, expected 2 to %d", s->train_root, s->classes.count, FET_DATA_LIMIT_CLASSES);
+        return fet_fail(FET_ERROR_CORRUPT, "%s: %zu class folders, expected 2 to %d", s->train_root, s->classes.count,
+                        FET_DATA_LIMIT_CLASSES);
     FET_TRY(list_classes(s->train_root, &s->classes, &s->train));
     if (!s->test_root) return FET_OK;
     FET_TRY(list_folder(s->test_root, true, &s->test_classes));

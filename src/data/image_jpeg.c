@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * JPEG by libjpeg. Its errors come by longjmp and become statuses here; its warnings about damaged data, which it would paper over with gray, are
- * errors too. Everything that lives across the jump is in `decoder`, so no local variable can be lost to it.
+ * JPEG by libjpeg. Its errors come by longjmp and become statuses here; its warnings about damaged data, which it would paper over with
+ * gray, are errors too. Everything that lives across the jump is in `decoder`, so no local variable can be lost to it.
  */
 #include "data/image.h"
 
@@ -28,11 +28,10 @@ static void fail_decode(j_common_ptr common)
     char text[JMSG_LENGTH_MAX];
     common->err->format_message(common, text);
     if (d->image.pixels)
-        d->status = fet_fail(FET_ERROR_CORRUPT, "%s: damaged after line %u of %u: %s", d->name, d->jpeg.output_scanline, d->image.height, text);
-    else if (common->err->msg_code == JERR_OUT_OF_MEMORY)
-        d->status = fet_fail(FET_ERROR_NOMEM, "%s: no memory to decode it", d->name);
-    else
-        d->status = fet_fail(FET_ERROR_CORRUPT, "%s: not a whole JPEG: %s", d->name, text);
+        d->status =
+            fet_fail(FET_ERROR_CORRUPT, "%s: damaged after line %u of %u: %s", d->name, d->jpeg.output_scanline, d->image.height, text);
+    else if (common->err->msg_code == JERR_OUT_OF_MEMORY) d->status = fet_fail(FET_ERROR_NOMEM, "%s: no memory to decode it", d->name);
+    else d->status = fet_fail(FET_ERROR_CORRUPT, "%s: not a whole JPEG: %s", d->name, text);
     longjmp(d->escape, 1);
 }
 

@@ -4,11 +4,33 @@
 
 #include <spng.h>
 
-static struct spng_alloc ALLOCATOR = {.malloc_fn = fet_malloc, .realloc_fn = fet_realloc, .calloc_fn = fet_calloc, .free_fn = fet_free};
+/* libspng reports its zlib's lack of memory as a damaged stream, and hands its allocators no context: hence a note a thread. */
+static _Thread_local bool out_of_memory;
+
+static void *noted(void *pointer)
+{
+    out_of_memory |= !pointer;
+    return pointer;
+}
+
+static void *png_malloc(size_t bytes)
+{
+    return noted(fet_malloc(bytes));
+}
+
+static void *png_realloc(void *pointer, size_t bytes)
+{
+    return noted(fet_realloc(pointer, bytes));
+}
+
+static void *png_calloc(size_t count, size_t bytes)
+{
+    return noted(fet_calloc(count, bytes));
+}
 
 static fet_status fail_png(int code, const char *name, const char *doing)
 {
-    if (code == SPNG_EMEM) return fet_fail(FET_ERROR_NOMEM, "%s: no memory to decode it", name);
+    if (code == SPNG_EMEM || out_of_memory) return fet_fail(FET_ERROR_NOMEM, "%s: no memory to decode it", name);
     return fet_fail(FET_ERROR_CORRUPT, "%s: not a whole PNG: cannot read %s: %s", name, doing, spng_strerror(code));
 }
 
@@ -54,7 +76,9 @@ static fet_status decode(spng_ctx *context, const void *data, size_t bytes, uint
 
 fet_status fet_image_decode_png(const void *data, size_t bytes, uint32_t channels, const char *name, fet_image *out_image)
 {
-    spng_ctx *context = spng_ctx_new2(&ALLOCATOR, 0);
+    struct spng_alloc allocator = {.malloc_fn = png_malloc, .realloc_fn = png_realloc, .calloc_fn = png_calloc, .free_fn = fet_free};
+    out_of_memory = false;
+    spng_ctx *context = spng_ctx_new2(&allocator, 0);
     if (!context) return fet_fail(FET_ERROR_NOMEM, "%s: no memory to decode it", name);
     fet_image image = {0};
     fet_status status = decode(context, data, bytes, channels, name, &image);

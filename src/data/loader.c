@@ -17,7 +17,7 @@ struct fet_loader {
     uint32_t channels, height, width;
     size_t sample; /* floats of one */
     uint32_t size;
-    uint32_t *order;    /* of epoch `order_epoch`; NULL: as stored */
+    uint32_t *order; /* of epoch `order_epoch`; NULL: as stored */
     bool has_order;
     uint32_t order_epoch;
     float *images;
@@ -26,14 +26,16 @@ struct fet_loader {
 
 static fet_status check(const fet_dataset *dataset, const fet_loader_options *options)
 {
-    if (options->split >= FET_SPLIT_COUNT) return fet_fail(FET_ERROR_ARG, "loader: split %d, expected train, val or test", (int)options->split);
+    if (options->split >= FET_SPLIT_COUNT)
+        return fet_fail(FET_ERROR_ARG, "loader: split %d, expected train, val or test", (int)options->split);
     uint32_t size = fet_dataset_size(dataset, options->split);
     const char *split = fet_split_name(options->split);
     if (options->batch < 1 || options->batch > FET_DATA_LIMIT_SAMPLES)
         return fet_fail(FET_ERROR_ARG, "loader: batch is %lld, expected 1 to %d", (long long)options->batch, FET_DATA_LIMIT_SAMPLES);
     if (size == 0) return fet_fail(FET_ERROR_ARG, "loader: the %s split has no samples", split);
     if (options->shuffle && options->batch > size)
-        return fet_fail(FET_ERROR_ARG, "loader: batch is %lld, expected at most %u, the size of the %s split", (long long)options->batch, size, split);
+        return fet_fail(FET_ERROR_ARG, "loader: batch is %lld, expected at most %u, the size of the %s split", (long long)options->batch,
+                        size, split);
     if (options->augment.shift > FET_DATA_LIMIT_SIDE)
         return fet_fail(FET_ERROR_ARG, "loader: shift is %u pixels, expected at most %d", options->augment.shift, FET_DATA_LIMIT_SIDE);
     if (!(options->augment.erase >= 0.0f && options->augment.erase <= 1.0f))
@@ -57,8 +59,8 @@ fet_status fet_loader_create(const fet_dataset *dataset, const fet_loader_option
     loader->size = fet_dataset_size(dataset, options->split);
     size_t bytes = 0;
     if (!fet_multiply_checked((size_t)options->batch, loader->sample * sizeof(float), &bytes) || bytes > FET_TENSOR_LIMIT_BYTES)
-        return fet_fail(FET_ERROR_LIMIT, "loader: a batch of %lld samples of %zu floats is larger than %zu bytes", (long long)options->batch, loader->sample,
-                        FET_TENSOR_LIMIT_BYTES);
+        return fet_fail(FET_ERROR_LIMIT, "loader: a batch of %lld samples of %zu floats is larger than %zu bytes",
+                        (long long)options->batch, loader->sample, FET_TENSOR_LIMIT_BYTES);
     loader->images = fet_aligned_malloc(ALIGNMENT, bytes);
     if (!loader->images) return fet_fail(FET_ERROR_NOMEM, "no memory for a batch of %zu bytes", bytes);
     FET_TRY(fet_alloc_zeroed((size_t)options->batch, sizeof *loader->labels, "labels", &loader->labels));
@@ -104,7 +106,8 @@ static void make_sample(const fet_loader *loader, uint32_t sample, uint32_t posi
     const uint8_t *pixels = fet_dataset_pixels(loader->dataset, loader->options.split, sample);
     size_t plane = (size_t)loader->height * loader->width;
     for (uint32_t c = 0; c < loader->channels; c++)
-        fet_augment_plane(pixels + c * plane, fet_dataset_levels(loader->dataset, c), loader->height, loader->width, &augmentation, out + c * plane);
+        fet_augment_plane(pixels + c * plane, fet_dataset_levels(loader->dataset, c), loader->height, loader->width, &augmentation,
+                          out + c * plane);
 }
 
 fet_status fet_loader_batch(fet_loader *loader, uint32_t epoch, uint32_t b, fet_batch *out_batch)

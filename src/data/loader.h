@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Batches of a split, in an order and with an augmentation that are pure functions of (seed, trial, epoch, position): shuffled for training,
- * as stored for evaluation. The last, smaller batch of an epoch is dropped in training and padded (count says how many are real) in evaluation.
+ * Batches of a split, in an order and with an augmentation that are pure functions of (seed, trial, epoch, position): shuffled for
+ * training, as stored for evaluation. The last, smaller batch of an epoch is dropped in training and padded (count says how many are real)
+ * in evaluation.
  */
 #ifndef FET_DATA_LOADER_H
 #define FET_DATA_LOADER_H
@@ -9,9 +10,9 @@
 #include "data/dataset.h"
 
 typedef struct fet_augment_options {
-    bool flip;            /* horizontal, half of the samples */
-    uint32_t shift;       /* random translation by up to this many pixels, edges filled with the padding value 0 after normalisation */
-    float erase;          /* probability of a random erased rectangle */
+    bool flip;      /* horizontal, half of the samples */
+    uint32_t shift; /* random translation by up to this many pixels, edges filled with the padding value 0 after normalisation */
+    float erase;    /* probability of a random erased rectangle */
 } fet_augment_options;
 
 typedef struct fet_loader_options {

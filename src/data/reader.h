@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a kind of data set is: a function that brings everything at `path` into memory as bytes. Splits, normalisation and access are dataset.c's.
- * A new kind is one file with such a table and one line in registry.c; tests/data/test_dataset.c runs over the registry.
+ * What a kind of data set is: a function that brings everything at `path` into memory as bytes. Splits, normalisation and access are
+ * dataset.c's. A new kind is one file with such a table and one line in registry.c; tests/data/test_dataset.c runs over the registry.
  */
 #ifndef FET_DATA_READER_H
 #define FET_DATA_READER_H
@@ -18,7 +18,7 @@ typedef struct fet_image_set {
 typedef struct fet_image_sets {
     fet_image_set train, test; /* test.count == 0: there is none, it is to be cut from train */
     uint32_t n_classes;
-    char **class_names;        /* [n_classes], heap */
+    char **class_names; /* [n_classes], heap */
     int64_t channels, height, width;
 } fet_image_sets;
 

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Output position i of one axis reads `count[i]` source positions from `first[i]` on, weighted by taps[i * stride ...], which add up to 1. */
+/* Output position i of one axis reads `count[i]` source positions from `first[i]` on, weighted by taps[i * stride ...], which add up to 1.
+ */
 typedef struct axis {
     uint32_t n, stride;
     uint32_t *first, *count;

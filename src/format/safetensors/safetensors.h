@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The numbers of a graph's parameters in a safetensors file (8 bytes of header length, a JSON header naming dtype, shape and place of each tensor, then the
- * numbers, little-endian). Parameters go by name. f32 and s64 are written; anything else in a graph is UNSUPPORTED.
+ * The numbers of a graph's parameters in a safetensors file (8 bytes of header length, a JSON header naming dtype, shape and place of each
+ * tensor, then the numbers, little-endian). Parameters go by name. f32 and s64 are written; anything else in a graph is UNSUPPORTED.
  */
 #ifndef FET_FORMAT_SAFETENSORS_SAFETENSORS_H
 #define FET_FORMAT_SAFETENSORS_SAFETENSORS_H

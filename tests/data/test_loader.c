@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Batches: every sample once an epoch, the same whenever and in whatever order they are asked for, augmented as drawn. */
+#include "samples.h"
+
+#include "base/clock.h"
+#include "data/augment.h"
+#include "data/loader.h"
+
+#include <math.h>
+
+enum { N = 70, N_TEST = 11, H = 6, W = 5, CLASSES = 7 };
+
+static const char *folder;
+static fet_dataset *dataset;
+
+static int setup(void **state)
+{
+    (void)state;
+    folder = make_folder();
+    write_idx_folder(folder, N, N_TEST, H, W, CLASSES);
+    fet_dataset_options options = {.kind = "idx", .path = folder, .val_share = 0.1, .seed = 3};
+    CHECK_OK(fet_dataset_open(&options, &dataset));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fet_alloc_fail_after(UINT64_MAX);
+    fet_dataset_close(dataset);
+    remove_folder(folder);
+    return 0;
+}
+
+/* Which training sample these pixels are; the files' samples all differ in their first pixel modulo 256. */
+static uint32_t sample_of(const float *image, fet_split split)
+{
+    float expected[H * W];
+    uint32_t label = 0;
+    for (uint32_t i = 0; i < fet_dataset_size(dataset, split); i++) {
+        CHECK_OK(fet_dataset_read(dataset, split, i, expected, &label));
+        if (memcmp(expected, image, sizeof expected) == 0) return i;
+    }
+    fail_msg("a batch holds an image that is not in the split");
+    return 0;
+}
+
+static void test_splits(void **state)
+{
+    (void)state;
+    assert_int_equal(fet_dataset_size(dataset, FET_SPLIT_VAL), CLASSES); /* one of ten of each class */
+    assert_int_equal(fet_dataset_size(dataset, FET_SPLIT_TRAIN), N - CLASSES);
+    uint32_t count[CLASSES] = {0};
+    bool seen[256] = {false};
+    for (fet_split split = FET_SPLIT_TRAIN; split <= FET_SPLIT_VAL; split++) {
+        for (uint32_t i = 0; i < fet_dataset_size(dataset, split); i++) {
+            uint8_t first = fet_dataset_pixels(dataset, split, i)[0];
+            assert_false(seen[first]); /* train and val share nothing */
+            seen[first] = true;
+            if (split == FET_SPLIT_VAL) count[fet_dataset_label(dataset, split, i)]++;
+        }
+    }
+    for (uint32_t c = 0; c < CLASSES; c++) assert_int_equal(count[c], 1);
+
+    fet_dataset_options options = {.kind = "idx", .path = folder, .val_share = 0.1, .seed = 4};
+    fet_auto(fet_dataset) other = NULL;
+    CHECK_OK(fet_dataset_open(&options, &other));
+    uint32_t same = 0;
+    for (uint32_t i = 0; i < CLASSES; i++)
+        same += fet_dataset_pixels(dataset, FET_SPLIT_VAL, i)[0] == fet_dataset_pixels(other, FET_SPLIT_VAL, i)[0];
+    assert_true(same < CLASSES); /* another seed, another cut */
+}
+
+static void test_normalisation(void **state)
+{
+    (void)state;
+    double sum = 0, squares = 0;
+    float image[H * W];
+    uint32_t label = 0, n = fet_dataset_size(dataset, FET_SPLIT_TRAIN);
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK_OK(fet_dataset_read(dataset, FET_SPLIT_TRAIN, i, image, &label));
+        for (int p = 0; p < H * W; p++) sum += image[p], squares += (double)image[p] * image[p];
+    }
+    CHECK_NEAR(sum / (n * H * W), 0, 1e-6);
+    CHECK_NEAR(squares / (n * H * W), 1, 1e-5);
+    CHECK_FAILS(FET_ERROR_ARG, fet_dataset_read(dataset, FET_SPLIT_TRAIN, n, image, &label));
+}
+
+static void test_epoch_holds_each_sample_once(void **state)
+{
+    (void)state;
+    fet_loader_options options = {.split = FET_SPLIT_TRAIN, .batch = 9, .shuffle = true, .seed = 7};
+    fet_auto(fet_loader) loader = NULL;
+    CHECK_OK(fet_loader_create(dataset, &options, &loader));
+    assert_int_equal(fet_loader_batches_per_epoch(loader), 7); /* 63 / 9 */
+    uint32_t order[2][63];
+    for (uint32_t epoch = 0; epoch < 2; epoch++) {
+        bool seen[63] = {false};
+        for (uint32_t b = 0; b < 7; b++) {
+            fet_batch batch;
+            CHECK_OK(fet_loader_batch(loader, epoch, b, &batch));
+            assert_int_equal(batch.count, 9);
+            for (uint32_t i = 0; i < 9; i++) {
+                uint32_t sample = sample_of(batch.images + i * H * W, FET_SPLIT_TRAIN);
+                assert_false(seen[sample]);
+                seen[sample] = true;
+                order[epoch][b * 9 + i] = sample;
+                assert_int_equal(batch.labels[i], fet_dataset_label(dataset, FET_SPLIT_TRAIN, sample));
+            }
+        }
+    }
+    assert_memory_not_equal(order[0], order[1], sizeof order[0]);
+    fet_batch batch;
+    CHECK_FAILS(FET_ERROR_ARG, fet_loader_batch(loader, 0, 7, &batch));
+}
+
+static void test_evaluation_pads(void **state)
+{
+    (void)state;
+    fet_loader_options options = {.split = FET_SPLIT_TEST, .batch = 4};
+    fet_auto(fet_loader) loader = NULL;
+    CHECK_OK(fet_loader_create(dataset, &options, &loader));
+    assert_int_equal(fet_loader_batches_per_epoch(loader), 3);
+    for (uint32_t b = 0; b < 3; b++) {
+        fet_batch batch;
+        CHECK_OK(fet_loader_batch(loader, 0, b, &batch));
+        assert_int_equal(batch.count, b < 2 ? 4 : 3);
+        for (uint32_t i = 0; i < batch.count; i++) assert_int_equal(sample_of(batch.images + i * H * W, FET_SPLIT_TEST), b * 4 + i);
+        for (uint32_t p = batch.count * H * W; p < 4 * H * W; p++) assert_true(batch.images[p] == 0.0f);
+    }
+}
+
+/* Batches of one loader asked in order, of another backwards and across epochs: the same bytes. Another seed or trial: others. */
+static void test_random_access(void **state)
+{
+    (void)state;
+    fet_loader_options options = {.split = FET_SPLIT_TRAIN,
+                                  .batch = 16,
+                                  .shuffle = true,
+                                  .seed = 11,
+                                  .trial = 2,
+                                  .augment = {.flip = true, .shift = 2, .erase = 0.5f}};
+    enum { EPOCHS = 3, BATCHES = 3, FLOATS = 16 * H * W };
+    static float images[EPOCHS][BATCHES][FLOATS];
+    uint32_t labels[EPOCHS][BATCHES][16];
+    fet_loader *loader = NULL;
+    fet_batch batch;
+    CHECK_OK(fet_loader_create(dataset, &options, &loader));
+    for (uint32_t e = 0; e < EPOCHS; e++) {
+        for (uint32_t b = 0; b < BATCHES; b++) {
+            CHECK_OK(fet_loader_batch(loader, e, b, &batch));
+            memcpy(images[e][b], batch.images, sizeof images[e][b]);
+            memcpy(labels[e][b], batch.labels, sizeof labels[e][b]);
+        }
+    }
+    fet_loader_destroy(loader);
+    CHECK_OK(fet_loader_create(dataset, &options, &loader));
+    for (uint32_t b = BATCHES; b-- > 0;) {
+        for (uint32_t e = EPOCHS; e-- > 0;) {
+            CHECK_OK(fet_loader_batch(loader, e, b, &batch));
+            assert_memory_equal(images[e][b], batch.images, sizeof images[e][b]);
+            assert_memory_equal(labels[e][b], batch.labels, sizeof labels[e][b]);
+        }
+    }
+    fet_loader_destroy(loader);
+    for (int change = 0; change < 2; change++) {
+        fet_loader_options other = options;
+        if (change) other.seed++;
+        else other.trial++;
+        CHECK_OK(fet_loader_create(dataset, &other, &loader));
+        CHECK_OK(fet_loader_batch(loader, 0, 0, &batch));
+        assert_memory_not_equal(images[0][0], batch.images, sizeof images[0][0]);
+        fet_loader_destroy(loader);
+    }
+}
+
+/* Each pixel by the definition: result(y, x) = source(y - dy, x - dx), mirrored first when flipped; 0 outside and where erased. */
+static void test_augment_plane(void **state)
+{
+    (void)state;
+    uint8_t pixels[H * W];
+    float levels[256], out[H * W];
+    for (int i = 0; i < H * W; i++) pixels[i] = (uint8_t)(i + 1);
+    for (int i = 0; i < 256; i++) levels[i] = (float)i;
+    for (int32_t dy = -H - 1; dy <= H + 1; dy++) {
+        for (int32_t dx = -W - 1; dx <= W + 1; dx++) {
+            for (int flip = 0; flip < 2; flip++) {
+                fet_augmentation a = {.flip = flip, .dx = dx, .dy = dy, .top = 1, .bottom = 3, .left = 2, .right = 4};
+                fet_augment_plane(pixels, levels, H, W, &a, out);
+                for (int32_t y = 0; y < H; y++) {
+                    for (int32_t x = 0; x < W; x++) {
+                        int32_t sy = y - dy, sx = x - dx;
+                        bool inside = sy >= 0 && sy < H && sx >= 0 && sx < W && !(y >= 1 && y < 3 && x >= 2 && x < 4);
+                        float expected = inside ? (float)pixels[sy * W + (flip ? W - 1 - sx : sx)] : 0.0f;
+                        assert_true(out[y * W + x] == expected);
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void test_augment_draws(void **state)
+{
+    (void)state;
+    enum { DRAWS = 20000 };
+    fet_augment_options options = {.flip = true, .shift = 2, .erase = 0.25f};
+    fet_rng rng;
+    fet_rng_init(&rng, 1, 0, FET_RNG_TEST);
+    uint32_t flips = 0, erased = 0, dx[5] = {0}, dy[5] = {0};
+    for (int i = 0; i < DRAWS; i++) {
+        fet_augmentation a;
+        fet_augment_draw(&options, 28, 28, &rng, &a);
+        flips += a.flip;
+        dx[a.dx + 2]++;
+        dy[a.dy + 2]++;
+        if (a.top == a.bottom) continue;
+        erased++;
+        assert_true(a.bottom <= 28 && a.right <= 28 && a.top < a.bottom && a.left < a.right);
+        double area = (double)(a.bottom - a.top) * (a.right - a.left) / (28 * 28);
+        assert_true(area <= 0.33 + 1e-9);
+    }
+    /* Five standard deviations of the binomial. */
+    CHECK_NEAR(flips, DRAWS * 0.5, 5 * sqrt(DRAWS * 0.25));
+    CHECK_NEAR(erased, DRAWS * 0.25, 5 * sqrt(DRAWS * 0.1875));
+    for (int s = 0; s < 5; s++) {
+        CHECK_NEAR(dx[s], DRAWS * 0.2, 5 * sqrt(DRAWS * 0.16));
+        CHECK_NEAR(dy[s], DRAWS * 0.2, 5 * sqrt(DRAWS * 0.16));
+    }
+}
+
+static void test_bad_options(void **state)
+{
+    (void)state;
+    fet_loader *loader = NULL;
+    fet_loader_options options = {.split = FET_SPLIT_TRAIN, .batch = 0};
+    CHECK_FAILS(FET_ERROR_ARG, fet_loader_create(dataset, &options, &loader));
+    options.batch = 64;
+    options.shuffle = true; /* one more than there are */
+    CHECK_FAILS(FET_ERROR_ARG, fet_loader_create(dataset, &options, &loader));
+    CHECK_SAYS("batch is 64", "at most 63");
+    options.batch = 8;
+    options.augment.erase = NAN;
+    CHECK_FAILS(FET_ERROR_ARG, fet_loader_create(dataset, &options, &loader));
+    options.augment.erase = 0;
+    for (uint64_t n = 0; n < 4; n++) {
+        fet_alloc_fail_after(n);
+        CHECK_FAILS(FET_ERROR_NOMEM, fet_loader_create(dataset, &options, &loader));
+    }
+    fet_alloc_fail_after(UINT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_splits),          cmocka_unit_test(test_normalisation), cmocka_unit_test(test_epoch_holds_each_sample_once),
+        cmocka_unit_test(test_evaluation_pads), cmocka_unit_test(test_random_access), cmocka_unit_test(test_augment_plane),
+        cmocka_unit_test(test_augment_draws),   cmocka_unit_test(test_bad_options),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
