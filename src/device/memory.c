@@ -16,6 +16,7 @@ typedef struct builder {
     const fet_memory_options *options;
     fet_memory_net net;
     uint32_t *tensor_of; /* [n_values], FET_NONE: not known (yet) */
+    uint32_t *item_of;   /* [net.n_kernels] index in the caller's kernels: casts have no step */
 } builder;
 
 fet_memory_options fet_memory_default_options(fet_dtype precision)
@@ -59,7 +60,7 @@ static uint32_t find_tensor(const builder *b, fet_id value)
         const fet_value *v = &b->graph->values[value];
         if (v->kind != FET_VALUE_COMPUTED || v->node == FET_NONE) return FET_NONE;
         const fet_node *node = &b->graph->nodes[v->node];
-        if (node->n_inputs == 0 || !(fet_op_find(node->op)->flags & FET_OP_VIEW)) return FET_NONE;
+        if (!fet_kernel_is_view(node->op)) return FET_NONE;
         value = node->inputs[0];
     }
     return value == FET_NONE ? FET_NONE : b->tensor_of[value];
@@ -147,19 +148,24 @@ static fet_status build_net(builder *b, const fet_kernels *kernels, fet_arena *a
     const fet_graph *graph = b->graph;
     size_t n_tensors = graph->n_inputs, n_reads = 0;
     for (uint32_t k = 0; k < kernels->count; k++) {
+        if (kernels->items[k].anchor == FET_NONE) continue;
         const fet_node *anchor = &graph->nodes[kernels->items[k].anchor];
         n_tensors += anchor->n_outputs ? anchor->n_outputs : 1;
         n_reads += anchor->n_inputs + 1u;
     }
-    b->net.n_kernels = kernels->count;
     b->net.tensors = fet_arena_alloc(arena, n_tensors * sizeof *b->net.tensors);
     b->net.kernels = fet_arena_alloc(arena, kernels->count * sizeof *b->net.kernels);
     b->net.reads = fet_arena_alloc(arena, n_reads * sizeof *b->net.reads);
     b->tensor_of = fet_arena_alloc(arena, graph->n_values * sizeof *b->tensor_of);
-    if (!b->net.tensors || !b->net.kernels || !b->net.reads || !b->tensor_of) return fet_arena_full();
+    b->item_of = fet_arena_alloc(arena, kernels->count * sizeof *b->item_of);
+    if (!b->net.tensors || !b->net.kernels || !b->net.reads || !b->tensor_of || !b->item_of) return fet_arena_full();
     memset(b->tensor_of, 0xff, graph->n_values * sizeof *b->tensor_of);
     for (uint32_t i = 0; i < graph->n_inputs; i++) add_tensor(b, graph->inputs[i], FET_NONE, b->options->activation_dtype);
-    for (uint32_t k = 0; k < kernels->count; k++) FET_TRY(add_kernel(b, &kernels->items[k], k));
+    for (uint32_t i = 0; i < kernels->count; i++) {
+        if (kernels->items[i].anchor == FET_NONE) continue;
+        b->item_of[b->net.n_kernels] = i;
+        FET_TRY(add_kernel(b, &kernels->items[i], b->net.n_kernels++));
+    }
     for (uint32_t o = 0; o < graph->n_outputs; o++) {
         uint32_t tensor = find_tensor(b, graph->outputs[o]);
         if (tensor != FET_NONE) b->net.tensors[tensor].output = true;
@@ -249,6 +255,7 @@ static uint64_t count_params(const fet_graph *graph, const fet_kernels *kernels,
     uint64_t bias_bytes = options->weight_dtype == FET_DTYPE_S8 ? 4 : weight_bytes;
     for (uint32_t k = 0; k < kernels->count; k++) {
         const fet_kernel *kernel = &kernels->items[k];
+        if (kernel->anchor == FET_NONE) continue;
         const fet_node *anchor = &graph->nodes[kernel->anchor];
         bool folded = kernel->key.flags & FET_KERNEL_BIAS;
         if (folded) bytes += kernel->key.oc * bias_bytes;
@@ -271,6 +278,7 @@ fet_status fet_memory_plan_make(const fet_graph *graph, const fet_kernels *kerne
     if (!counted) return fet_arena_full();
     FET_TRY(build_net(&b, kernels, arena));
     FET_TRY(plan_net(&b.net, options, arena, &plan));
+    for (uint32_t s = 0; s < plan.n_steps; s++) plan.order[s] = b.item_of[plan.order[s]];
     plan.param_bytes = count_params(graph, kernels, options, counted);
     *out_plan = plan;
     return FET_OK;

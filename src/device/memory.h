@@ -31,13 +31,14 @@ typedef struct fet_memory_plan {
     uint32_t peak_step;         /* where the lower bound is reached */
     fet_memory_buffer *buffers; /* from the arena */
     uint32_t n_buffers;
-    uint32_t *order;            /* step s runs kernels->items[order[s]]; from the arena */
+    uint32_t *order;            /* step s runs kernels->items[order[s]]; casts between the worlds have no step; from the arena */
     uint32_t n_steps;
 } fet_memory_plan;
 
 /*
  * Views (Reshape, ...) share their source's buffer; a residual added in place shares the destination's, an elementwise result that of an operand
  * that dies there. Inputs are alive from the first step, outputs to the last. Bytes of buffers are rounded up to the alignment, in the bound too.
+ * A value counts once, at the device's type: casts between the host's fast and plain world (kernels without anchor) are left out.
  * param_bytes: weights as stored after folding (batch norm gone, one bias an output channel), shared ones once; quantisation scales are not counted.
  * Cost: some microseconds for 60 kernels in a row, without touching the heap; tens to hundreds where branches leave a choice of order.
  * Source: greedy by size: Pisarchyk and Lee, Efficient memory management for deep neural net inference, 2020; order: Ahn et al., Ordering chaos, MLSys 2020.
