@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rewrite/fuse_ibn.h"
+
+#include <string.h>
+
+enum { MOST_DROPPED = 3 * 8 }; /* nodes, and values of three nodes with at most five inputs and one output each */
+
+static uint32_t n_readers(const fet_graph *graph, fet_id value)
+{
+    uint32_t count = 0;
+    for (fet_id n = 0; n < graph->n_nodes; n++)
+        for (uint32_t i = 0; i < graph->nodes[n].n_inputs; i++) count += graph->nodes[n].inputs[i] == value;
+    return count;
+}
+
+static fet_id weight_of(const fet_graph *graph, fet_id conv)
+{
+    return graph->nodes[conv].inputs[1];
+}
+
+static bool is_param(const fet_graph *graph, fet_id value)
+{
+    return value != FET_NONE && graph->values[value].kind == FET_VALUE_PARAM;
+}
+
+bool fet_fuse_ibn_applies(const fet_graph *graph, const fet_block *block)
+{
+    if (block->kind != FET_BLOCK_IBN) return false;
+    if (block->expand.norm != FET_NONE) {
+        const fet_node *norm = &graph->nodes[block->expand.norm];
+        if (!is_param(graph, norm->inputs[1]) || !is_param(graph, norm->inputs[4])) return false;
+    }
+    const fet_value *depthwise = &graph->values[weight_of(graph, block->depthwise.conv)];
+    const fet_value *expand = &graph->values[weight_of(graph, block->expand.conv)];
+    return depthwise->shape.dim[0] == expand->shape.dim[0] && depthwise->shape.dim[1] == 1 && depthwise->shape.rank == 4 &&
+           expand->shape.rank == 4 && n_readers(graph, weight_of(graph, block->depthwise.conv)) == 1 &&
+           n_readers(graph, weight_of(graph, block->expand.conv)) == 1;
+}
+
+static fet_status plan_drops(const fet_graph *graph, const fet_block *block, fet_arena *arena, fet_patch *patch)
+{
+    fet_id *nodes = fet_arena_alloc(arena, MOST_DROPPED * sizeof *nodes), *values = fet_arena_alloc(arena, MOST_DROPPED * sizeof *values);
+    if (!nodes || !values) return fet_arena_full();
+    const fet_id parts[3] = {block->expand.conv, block->expand.norm, block->expand.activation};
+    for (int p = 0; p < 3; p++) {
+        if (parts[p] == FET_NONE) continue;
+        const fet_node *node = &graph->nodes[parts[p]];
+        nodes[patch->n_drop_nodes++] = parts[p];
+        values[patch->n_drop_values++] = node->outputs[0];
+        for (uint32_t i = 1; i < node->n_inputs; i++)
+            if (is_param(graph, node->inputs[i]) && n_readers(graph, node->inputs[i]) == 1) values[patch->n_drop_values++] = node->inputs[i];
+    }
+    patch->drop_nodes = nodes;
+    patch->drop_values = values;
+    return FET_OK;
+}
+
+/* "stage1.block0.depthwise.conv" -> "stage1.block0.fused.conv"; "Conv_7" -> "Conv_7.fused". */
+static const char *fused_name(fet_arena *arena, const char *name)
+{
+    static const char word[] = "depthwise";
+    const char *at = strstr(name, word);
+    if (!at) return fet_arena_printf(arena, "%s.fused", name);
+    return fet_arena_printf(arena, "%.*sfused%s", (int)(at - name), name, at + sizeof word - 1);
+}
+
+static fet_status plan_node(const fet_graph *graph, const fet_block *block, fet_arena *arena, fet_patch *patch)
+{
+    const fet_node *depthwise = &graph->nodes[block->depthwise.conv];
+    fet_node_edit *edit = fet_arena_zalloc(arena, 1, sizeof *edit);
+    fet_attr *attrs = fet_arena_copy(arena, depthwise->attrs, depthwise->n_attrs * sizeof *attrs);
+    const char *name = fused_name(arena, depthwise->name);
+    if (!edit || !attrs || !name) return fet_arena_full();
+    for (uint32_t a = 0; a < depthwise->n_attrs; a++)
+        if (attrs[a].key == FET_ATTR_GROUP) attrs[a].i = 1;
+    *edit = (fet_node_edit){.node = block->depthwise.conv, .name = name, .attrs = attrs, .n_attrs = depthwise->n_attrs, .input = 0, .value = block->input};
+    patch->node_edits = edit;
+    patch->n_node_edits = 1;
+    return FET_OK;
+}
+
+static fet_status plan_weight(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, fet_arena *arena, fet_patch *patch)
+{
+    fet_id expand = graph->values[weight_of(graph, block->expand.conv)].param;
+    fet_id depthwise = graph->values[weight_of(graph, block->depthwise.conv)].param;
+    const fet_shape *e = &graph->values[graph->params[expand].value].shape, *d = &graph->values[graph->params[depthwise].value].shape;
+    fet_param_edit *edit = fet_arena_zalloc(arena, 1, sizeof *edit);
+    const char *name = fet_arena_printf(arena, "%s.weight", patch->node_edits[0].name);
+    if (!edit || !name) return fet_arena_full();
+    fet_origin origin = {.rule = FET_ORIGIN_COMPOSE, .base = {expand, FET_NONE, FET_NONE, depthwise}};
+    if (block->expand.norm != FET_NONE) {
+        const fet_node *norm = &graph->nodes[block->expand.norm];
+        origin.base[1] = graph->values[norm->inputs[1]].param;
+        origin.base[2] = graph->values[norm->inputs[4]].param;
+        origin.epsilon = fet_node_float(norm, FET_ATTR_EPSILON, 1e-5f);
+    }
+    *edit = (fet_param_edit){.param = depthwise, .name = name};
+    edit->plan = (fet_param_plan){.origin = origin, .shape = fet_shape_4d(e->dim[0], e->dim[1], d->dim[2], d->dim[3])};
+    edit->plan.dim[0] = *fet_channel_param_dim(groups, expand, 0);
+    edit->plan.dim[1] = *fet_channel_param_dim(groups, expand, 1);
+    patch->param_edits = edit;
+    patch->n_param_edits = 1;
+    return FET_OK;
+}
+
+fet_status fet_fuse_ibn_plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, fet_arena *arena,
+                             fet_patch *out_patch)
+{
+    if (!fet_fuse_ibn_applies(graph, block))
+        return fet_fail(FET_ERROR_ARG, "the block at \"%s\" cannot be fused: it is no inverted bottleneck with weights of its own",
+                        graph->nodes[block->depthwise.conv].name);
+    fet_patch patch = {0};
+    FET_TRY(plan_drops(graph, block, arena, &patch));
+    FET_TRY(plan_node(graph, block, arena, &patch));
+    FET_TRY(plan_weight(graph, groups, block, arena, &patch));
+    *out_patch = patch;
+    return FET_OK;
+}
