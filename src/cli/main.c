@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The program: a table of commands. A new one is one file cmd_<name>.c, a line here and a line in meson.build. */
+#include "cli/command.h"
+
+#define FET_COMMANDS(X) X(worker)
+
+#define DECLARE(name) extern const fet_command fet_cmd_##name;
+FET_COMMANDS(DECLARE)
+
+#define ENTRY(name) &fet_cmd_##name,
+const fet_command *const fet_commands[] = {FET_COMMANDS(ENTRY) NULL};
+
+int main(int argc, char **argv)
+{
+    return fet_cli_main(fet_commands, argc, argv);
+}
