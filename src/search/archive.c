@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "search/archive.h"
+
+#include "base/alloc.h"
+
+#include <math.h>
+
+enum { FIRST_SLOTS = 64 };
+
+fet_status fet_archive_init(const fet_encoding *encoding, const fet_searcher_options *options, fet_archive *out_archive)
+{
+    fet_archive archive = {.encoding = encoding, .options = *options, .n_slots = FIRST_SLOTS};
+    FET_TRY(fet_alloc_zeroed(FIRST_SLOTS, sizeof *archive.slots, "the archive of a search", &archive.slots));
+    *out_archive = archive;
+    return FET_OK;
+}
+
+void fet_archive_deinit(fet_archive *archive)
+{
+    fet_free(archive->entries);
+    fet_free(archive->slots);
+}
+
+/* The slot that holds the genome, or the free one where it would go (linear probing; at most half of the slots are used). */
+static size_t slot_of(const fet_archive *archive, const fet_genome *genome)
+{
+    size_t mask = archive->n_slots - 1, slot = fet_genome_hash(genome) & mask;
+    while (archive->slots[slot] && !fet_genome_equal(&archive->entries[archive->slots[slot] - 1].genome, genome)) slot = (slot + 1) & mask;
+    return slot;
+}
+
+fet_archive_entry *fet_archive_find(const fet_archive *archive, const fet_genome *genome)
+{
+    uint32_t index = archive->slots[slot_of(archive, genome)];
+    return index ? &archive->entries[index - 1] : NULL;
+}
+
+static fet_status grow_slots(fet_archive *archive)
+{
+    uint32_t *slots = NULL;
+    FET_TRY(fet_alloc_zeroed(archive->n_slots * 2, sizeof *slots, "the archive of a search", &slots));
+    fet_free(archive->slots);
+    archive->slots = slots;
+    archive->n_slots *= 2;
+    for (size_t i = 0; i < archive->n; i++) archive->slots[slot_of(archive, &archive->entries[i].genome)] = (uint32_t)i + 1;
+    return FET_OK;
+}
+
+fet_status fet_archive_add(fet_archive *archive, const fet_genome *genome)
+{
+    if ((archive->n + 1) * 2 > archive->n_slots) FET_TRY(grow_slots(archive));
+    FET_TRY(fet_grow(&archive->entries, &archive->capacity, archive->n + 1, sizeof *archive->entries));
+    size_t slot = slot_of(archive, genome);
+    archive->entries[archive->n] = (fet_archive_entry){.genome = *genome};
+    archive->slots[slot] = (uint32_t)++archive->n;
+    return FET_OK;
+}
+
+fet_status fet_archive_tell(fet_archive *archive, const fet_genome *genome, const fet_result *result, uint32_t *out_index)
+{
+    char text[FET_GENOME_TEXT_BYTES];
+    fet_archive_entry *entry = fet_archive_find(archive, genome);
+    fet_genome_print(genome, text, sizeof text);
+    if (!entry) return fet_fail(FET_ERROR_STATE, "genome %s was told but never asked", text);
+    if (entry->told) return fet_fail(FET_ERROR_STATE, "genome %s was told twice", text);
+    for (uint32_t o = 0; o < archive->options.n_objectives; o++)
+        if (isnan(result->objective[o])) return fet_fail(FET_ERROR_ARG, "genome %s: objective %u is not a number", text, o);
+    if (isnan(result->violation)) return fet_fail(FET_ERROR_ARG, "genome %s: its constraint violation is not a number", text);
+    entry->result = *result;
+    entry->told = true;
+    *out_index = (uint32_t)(entry - archive->entries);
+    return FET_OK;
+}
+
+bool fet_archive_failed(const fet_archive *archive, const fet_result *result)
+{
+    for (uint32_t o = 0; o < archive->options.n_objectives; o++)
+        if (!(result->objective[o] == INFINITY)) return false;
+    return true;
+}
+
+fet_rng fet_archive_rng(const fet_archive *archive)
+{
+    fet_rng rng;
+    fet_rng_init(&rng, archive->options.seed, archive->n, FET_RNG_SEARCH);
+    return rng;
+}
+
+fet_choice fet_choice_start(const fet_archive *archive)
+{
+    return (fet_choice){.archive = archive, .best_violation = INFINITY};
+}
+
+void fet_choice_offer(fet_choice *choice, const fet_genome *genome)
+{
+    const fet_searcher_options *options = &choice->archive->options;
+    if (choice->accepted || fet_archive_find(choice->archive, genome)) return;
+    double violation = options->screen ? options->screen(options->screen_context, genome) : 0;
+    choice->n_screened++;
+    /* A screen that gives no number is no reason to prefer a genome. */
+    if (isnan(violation)) violation = INFINITY;
+    if (!choice->found || violation < choice->best_violation) {
+        choice->best = *genome;
+        choice->best_violation = violation;
+        choice->found = true;
+    }
+    choice->accepted = !(violation > 0);
+}
+
+void fet_choice_offer_start(fet_choice *choice)
+{
+    fet_genome base;
+    if (choice->archive->n > 0) return;
+    fet_encoding_base(choice->archive->encoding, &base);
+    fet_choice_offer(choice, &base);
+}
+
+void fet_choice_offer_random(fet_choice *choice, fet_rng *rng)
+{
+    fet_genome genome;
+    for (uint32_t i = 0; i < FET_CHOICE_LOOKS && !choice->accepted; i++) {
+        fet_encoding_sample(choice->archive->encoding, rng, &genome);
+        fet_choice_offer(choice, &genome);
+    }
+}
+
+static bool offer_left(void *context, const fet_genome *neighbour)
+{
+    fet_choice *choice = context;
+    fet_choice_offer(choice, neighbour);
+    return !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS;
+}
+
+/* One option changed at a time reaches every genome of a space, so while one is unseen, one is a neighbour of a seen one. */
+static void offer_what_is_left(fet_choice *choice, fet_rng *rng)
+{
+    const fet_archive *archive = choice->archive;
+    if (archive->n == 0) return;
+    size_t first = fet_rng_below(rng, (uint32_t)archive->n);
+    choice->n_screened = 0;
+    for (size_t i = 0; i < archive->n && !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS; i++)
+        fet_encoding_neighbours(archive->encoding, &archive->entries[(first + i) % archive->n].genome, offer_left, choice);
+}
+
+fet_status fet_choice_take(fet_choice *choice, fet_rng *rng, fet_archive *archive, fet_genome *out_genome, bool *out_done)
+{
+    if (!choice->found) offer_what_is_left(choice, rng);
+    if (choice->found) {
+        FET_TRY(fet_archive_add(archive, &choice->best));
+        *out_genome = choice->best;
+    }
+    *out_done = !choice->found;
+    return FET_OK;
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Archive local search, the default: ask an unseen neighbour (one decision changed) of a random non-dominated member; when every neighbour
+ * of every member was seen, restart from a random genome. A member stays in the draw until its neighbours are exhausted, so the search is a
+ * breadth over the whole front. Asynchronous by nature: an asked genome is seen at once, and a step needs only the results that are there.
+ * Source: White, Nolen, Savani, UAI 2021 (single objective); Paquete, Chiarandini, Stuetzle 2004 for the archive of non-dominated
+ * solutions.
+ */
+#include "base/alloc.h"
+#include "search/archive.h"
+#include "search/pareto.h"
+#include "search/strategies.h"
+
+typedef struct local_search {
+    fet_archive archive;
+    uint32_t *front; /* indices of told entries that nothing told dominates, by constraint domination; failed trials never */
+    size_t n_front, front_capacity;
+    uint32_t *order; /* [front_capacity], scratch of an ask */
+    size_t order_capacity;
+    fet_genome *neighbours; /* [max_neighbours], scratch of an ask */
+    uint32_t *neighbour_order;
+    uint32_t n_neighbours, max_neighbours;
+} local_search;
+
+static void destroy(void *state)
+{
+    local_search *search = state;
+    if (!search) return;
+    fet_archive_deinit(&search->archive);
+    fet_free(search->front);
+    fet_free(search->order);
+    fet_free(search->neighbours);
+    fet_free(search->neighbour_order);
+    fet_free(search);
+}
+
+static fet_status init(local_search *search, const fet_encoding *encoding, const fet_searcher_options *options)
+{
+    FET_TRY(fet_archive_init(encoding, options, &search->archive));
+    for (uint32_t d = 0; d < encoding->n_decisions; d++) search->max_neighbours += encoding->decisions[d].n_options - 1u;
+    FET_TRY(fet_alloc_zeroed(search->max_neighbours, sizeof *search->neighbours, "the local search", &search->neighbours));
+    return fet_alloc_zeroed(search->max_neighbours, sizeof *search->neighbour_order, "the local search", &search->neighbour_order);
+}
+
+static fet_status create(const fet_encoding *encoding, const fet_searcher_options *options, void **out_state)
+{
+    local_search *search = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *search, "the local search", &search));
+    fet_status status = init(search, encoding, options);
+    if (status != FET_OK) {
+        destroy(search);
+        return status;
+    }
+    *out_state = search;
+    return FET_OK;
+}
+
+static bool collect_unseen(void *context, const fet_genome *neighbour)
+{
+    local_search *search = context;
+    if (!fet_archive_find(&search->archive, neighbour)) search->neighbours[search->n_neighbours++] = *neighbour;
+    return true;
+}
+
+/* Unseen neighbours of one member, in random order, until one is accepted. */
+static void offer_neighbours(local_search *search, const fet_genome *member, fet_rng *rng, fet_choice *choice)
+{
+    search->n_neighbours = 0;
+    fet_encoding_neighbours(search->archive.encoding, member, collect_unseen, search);
+    for (uint32_t i = 0; i < search->n_neighbours; i++) search->neighbour_order[i] = i;
+    fet_rng_shuffle(rng, search->neighbour_order, search->n_neighbours);
+    for (uint32_t i = 0; i < search->n_neighbours && !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS; i++)
+        fet_choice_offer(choice, &search->neighbours[search->neighbour_order[i]]);
+}
+
+static fet_status offer_steps(local_search *search, fet_rng *rng, fet_choice *choice)
+{
+    FET_TRY(fet_grow(&search->order, &search->order_capacity, search->n_front, sizeof *search->order));
+    for (size_t i = 0; i < search->n_front; i++) search->order[i] = search->front[i];
+    fet_rng_shuffle(rng, search->order, search->n_front);
+    for (size_t i = 0; i < search->n_front && !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS; i++)
+        offer_neighbours(search, &search->archive.entries[search->order[i]].genome, rng, choice);
+    return FET_OK;
+}
+
+static fet_status ask(void *state, fet_genome *out_genome, bool *out_done)
+{
+    local_search *search = state;
+    fet_rng rng = fet_archive_rng(&search->archive);
+    fet_choice choice = fet_choice_start(&search->archive);
+    fet_choice_offer_start(&choice);
+    if (search->archive.n > search->archive.options.n_initial) FET_TRY(offer_steps(search, &rng, &choice));
+    fet_choice_offer_random(&choice, &rng);
+    return fet_choice_take(&choice, &rng, &search->archive, out_genome, out_done);
+}
+
+static bool beats(const local_search *search, uint32_t a, uint32_t b)
+{
+    const fet_result *ra = &search->archive.entries[a].result, *rb = &search->archive.entries[b].result;
+    double va = ra->violation > 0 ? ra->violation : 0, vb = rb->violation > 0 ? rb->violation : 0;
+    if (va != vb) return va < vb;
+    return va == 0 && fet_pareto_dominates(ra->objective, rb->objective, search->archive.options.n_objectives);
+}
+
+static fet_status tell(void *state, const fet_genome *genome, const fet_result *result)
+{
+    local_search *search = state;
+    uint32_t index;
+    /* Room first, so that a failure leaves everything as it was. */
+    FET_TRY(fet_grow(&search->front, &search->front_capacity, search->n_front + 1, sizeof *search->front));
+    FET_TRY(fet_archive_tell(&search->archive, genome, result, &index));
+    if (fet_archive_failed(&search->archive, result)) return FET_OK;
+    for (size_t i = 0; i < search->n_front; i++)
+        if (beats(search, search->front[i], index)) return FET_OK;
+    size_t kept = 0;
+    for (size_t i = 0; i < search->n_front; i++)
+        if (!beats(search, index, search->front[i])) search->front[kept++] = search->front[i];
+    search->front[kept++] = index;
+    search->n_front = kept;
+    return FET_OK;
+}
+
+const fet_searcher_ops fet_search_local = {
+    .name = "local",
+    .cite = "white2021local",
+    .help = "archive local search: unseen neighbours of the current Pareto front",
+    .create = create,
+    .ask = ask,
+    .tell = tell,
+    .destroy = destroy,
+};
