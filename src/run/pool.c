@@ -133,7 +133,8 @@ static fet_status bury(fet_pool *pool, child *c, int wait_status)
     snprintf(reason, sizeof reason, "the worker died of signal %d (%s)", crashed ? WTERMSIG(wait_status) : 0,
              crashed ? strsignal(WTERMSIG(wait_status)) : "");
     if (c->owner[0]) FET_TRY(fet_study_release(pool->study, c->owner, crashed, reason));
-    bool clean = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
+    /* 3: it was asked to stop, by somebody else than us */
+    bool clean = WIFEXITED(wait_status) && (WEXITSTATUS(wait_status) == 0 || WEXITSTATUS(wait_status) == 3);
     if (!clean && !is_from_outside(wait_status)) pool->crashes++;
     if (pool->crashes >= MAX_CRASHES)
         return fet_fail(FET_ERROR_STATE, "workers end before they finish anything; the last one said: %s", c->last_words[0] ? c->last_words : reason);
