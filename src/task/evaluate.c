@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Accuracy at a precision, and running statistics set anew. */
+#include "task/internal.h"
+
+#include "op/op.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { DEFAULT_CALIBRATION_BATCHES = 8 };
+/* Calibration reads the same shuffled training images whatever the training's seed: a network's int8 accuracy is a property of the network.
+ */
+static const uint64_t CALIBRATION_SEED = 0;
+
+int64_t fet_task_batch(const fet_dataset *dataset, fet_split split)
+{
+    uint32_t size = fet_dataset_size(dataset, split);
+    return size < FET_TASK_BATCH ? (size ? size : 1) : FET_TASK_BATCH;
+}
+
+fet_status fet_task_check_graph(const fet_graph *graph, const fet_dataset *dataset)
+{
+    char has[FET_SHAPE_TEXT_BYTES], wants[FET_SHAPE_TEXT_BYTES];
+    if (graph->n_inputs != 1 || graph->n_outputs != 1)
+        return fet_fail(FET_ERROR_SHAPE, "the network has %u inputs and %u outputs, expected one each to classify", graph->n_inputs,
+                        graph->n_outputs);
+    const fet_value *input = &graph->values[graph->inputs[0]], *output = &graph->values[graph->outputs[0]];
+    fet_shape sample = fet_dataset_sample_shape(dataset), expected = {.rank = 4, .dim = {1, sample.dim[0], sample.dim[1], sample.dim[2]}};
+    if (input->shape.rank == 4) expected.dim[0] = input->shape.dim[0];
+    if (!fet_shape_equal(&input->shape, &expected))
+        return fet_fail(FET_ERROR_SHAPE, "the network's input \"%s\" is %s, expected %s as the data has it", input->name,
+                        fet_shape_print(&input->shape, has, sizeof has), fet_shape_print(&expected, wants, sizeof wants));
+    int64_t per_sample = output->shape.rank && output->shape.dim[0] > 0 ? fet_shape_elements(&output->shape) / output->shape.dim[0] : 0;
+    if (per_sample != fet_dataset_n_classes(dataset))
+        return fet_fail(FET_ERROR_SHAPE, "the network's output \"%s\" is %s, expected %u numbers a sample, one for each class of the data",
+                        output->name, fet_shape_print(&output->shape, has, sizeof has), fet_dataset_n_classes(dataset));
+    return FET_OK;
+}
+
+void fet_wilson_interval(uint32_t n_correct, uint32_t n, double *out_low, double *out_high)
+{
+    const double z = 1.959963984540054; /* 97.5% quantile of the normal distribution */
+    if (n == 0) {
+        *out_low = 0.0;
+        *out_high = 1.0;
+        return;
+    }
+    double p = (double)n_correct / n, z2 = z * z / n;
+    double centre = (p + z2 / 2.0) / (1.0 + z2), half = z * sqrt(p * (1.0 - p) / n + z2 / (4.0 * n)) / (1.0 + z2);
+    *out_low = n_correct == 0 ? 0.0 : centre - half;
+    *out_high = n_correct == n ? 1.0 : centre + half;
+}
+
+static fet_status calibrate(const fet_graph *graph, const fet_dataset *dataset, uint32_t n_batches, fet_calibration **out_calibration)
+{
+    fet_auto(fet_loader) loader = NULL;
+    fet_auto(fet_calibration) calibration = NULL;
+    fet_loader_options options = {
+        .split = FET_SPLIT_TRAIN, .batch = fet_task_batch(dataset, FET_SPLIT_TRAIN), .shuffle = true, .seed = CALIBRATION_SEED};
+    FET_TRY(fet_loader_create(dataset, &options, &loader));
+    FET_TRY(fet_calibration_create(&calibration));
+    uint32_t limit = fet_loader_batches_per_epoch(loader);
+    if (n_batches > limit) n_batches = limit;
+    for (uint32_t b = 0; b < n_batches; b++) {
+        fet_batch batch;
+        FET_TRY(fet_loader_batch(loader, 0, b, &batch));
+        FET_TRY(fet_calibration_observe(calibration, graph, &batch.images, options.batch));
+    }
+    *out_calibration = fet_take(calibration);
+    return FET_OK;
+}
+
+/* The first of the largest; a logit that is no number never wins. */
+static uint32_t largest(const float *logits, uint32_t n)
+{
+    uint32_t best = 0;
+    for (uint32_t k = 1; k < n; k++)
+        if (logits[k] > logits[best] || isnan(logits[best])) best = k;
+    return best;
+}
+
+static fet_status count_correct(fet_executor *executor, fet_loader *loader, uint32_t n_classes, uint32_t limit, float *logits,
+                                uint32_t *out_correct)
+{
+    uint32_t correct = 0, seen = 0;
+    for (uint32_t b = 0; seen < limit; b++) {
+        fet_batch batch;
+        FET_TRY(fet_loader_batch(loader, 0, b, &batch));
+        FET_TRY(fet_executor_run(executor, &batch.images, &logits));
+        for (uint32_t i = 0; i < batch.count && seen < limit; i++, seen++)
+            correct += largest(logits + (size_t)i * n_classes, n_classes) == batch.labels[i];
+    }
+    *out_correct = correct;
+    return FET_OK;
+}
+
+fet_status fet_classify_eval(const fet_graph *graph, const fet_dataset *dataset, fet_split split, fet_dtype precision,
+                             uint32_t calibration_batches, uint32_t limit, fet_accuracy *out_accuracy)
+{
+    fet_auto(fet_loader) loader = NULL;
+    fet_auto(fet_executor) executor = NULL;
+    fet_auto(fet_calibration) calibration = NULL;
+    FET_TRY(fet_task_check_graph(graph, dataset));
+    fet_loader_options loading = {.split = split, .batch = fet_task_batch(dataset, split)};
+    FET_TRY(fet_loader_create(dataset, &loading, &loader));
+    if (precision == FET_DTYPE_S8)
+        FET_TRY(calibrate(graph, dataset, calibration_batches ? calibration_batches : DEFAULT_CALIBRATION_BATCHES, &calibration));
+    fet_executor_options options = fet_executor_default_options();
+    options.precision = precision;
+    options.batch = loading.batch;
+    options.calibration = calibration;
+    FET_TRY(fet_executor_create(graph, &options, &executor));
+
+    uint32_t n = fet_dataset_size(dataset, split), n_classes = fet_dataset_n_classes(dataset);
+    if (limit > 0 && limit < n) n = limit;
+    float *logits = NULL;
+    fet_accuracy accuracy = {.n = n};
+    FET_TRY(fet_alloc_zeroed((size_t)loading.batch * n_classes, sizeof *logits, "logits", &logits));
+    fet_status status = count_correct(executor, loader, n_classes, n, logits, &accuracy.n_correct);
+    fet_free(logits);
+    FET_TRY(status);
+    accuracy.share = (double)accuracy.n_correct / n;
+    fet_wilson_interval(accuracy.n_correct, n, &accuracy.low, &accuracy.high);
+    *out_accuracy = accuracy;
+    return FET_OK;
+}
