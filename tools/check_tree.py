@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     'format': BELOW_SPACE,
     'space': BELOW_SPACE,
     'engine': BELOW_SPACE,
-    'device': BELOW_SPACE + ' engine space',
+    'device': BELOW_SPACE + ' format engine space',
     'data': 'base tensor',
     'task': BELOW_SPACE + ' engine data',
     'search': 'base space',

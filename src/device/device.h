@@ -19,6 +19,9 @@ typedef struct fet_cost {
 
 typedef struct fet_device fet_device;
 
+/* Called before each kernel is measured and at the end; false stops (STATE). */
+typedef bool (*fet_device_progress)(void *context, size_t done, size_t total);
+
 typedef struct fet_device_options {
     const char *name;      /* "host" */
     fet_dtype precision;   /* S8, BF16, F32 */
@@ -43,14 +46,20 @@ FET_MUST_CHECK fet_status fet_device_parallelism_of(const fet_device_options *op
 
 /* Looks a kernel up: false when it is not known yet (no measuring). Cost: one hash probe. */
 bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_cost *out_cost);
-/* Makes every key known: measures what is missing (once, ever), saving each as it is done. progress may be NULL; it may return false to stop (STATE). */
-FET_MUST_CHECK fet_status fet_device_measure(fet_device *device, const fet_kernel_key *keys, size_t n_keys,
-                                             bool (*progress)(void *context, size_t done, size_t total), void *context);
+/*
+ * Makes every key known: measures what is missing (once, ever), saving each as it is done. progress may be NULL; it may return false to stop (STATE).
+ * One process of a machine measures at a time; the others wait, asking progress meanwhile. done and total count the keys that were missing.
+ */
+FET_MUST_CHECK fet_status fet_device_measure(fet_device *device, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress,
+                                             void *context);
 
 /* Latency of a whole network as the sum of its kernels: all must be known (NOT_FOUND names the missing one). */
 FET_MUST_CHECK fet_status fet_device_graph_latency(const fet_device *device, const fet_graph *graph, fet_arena *scratch, double *out_ms);
 
-/* Measures whole networks end to end, interleaved round by round against drift. onnx_paths[n]; out_ms[n] medians, out_spread[n] relative. */
+/*
+ * Measures whole networks end to end, interleaved round by round against drift: batch 1, one thread. onnx_paths[n]; out_ms[n] as for kernels (see host/sampler.h),
+ * out_spread[n] relative. int8 networks are calibrated on random numbers: latency does not depend on values.
+ */
 FET_MUST_CHECK fet_status fet_device_measure_networks(fet_device *device, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread);
 
 #endif

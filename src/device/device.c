@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/device.h"
+
+#include "device/ops.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct fet_device {
+    const fet_device_ops *ops;
+    void *state;
+    fet_dtype precision;
+    fet_parallelism parallelism;
+};
+
+static fet_status find_ops(const char *name, const fet_device_ops **out_ops)
+{
+    char names[256] = "";
+    for (size_t i = 0; fet_device_kinds[i]; i++) {
+        if (strcmp(fet_device_kinds[i]->name, name) == 0) {
+            *out_ops = fet_device_kinds[i];
+            return FET_OK;
+        }
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", fet_device_kinds[i]->name);
+    }
+    return fet_fail(FET_ERROR_NOT_FOUND, "there is no device \"%s\": expected %s", name, names);
+}
+
+fet_status fet_device_open(const fet_device_options *options, fet_device **out_device)
+{
+    const fet_device_ops *ops = NULL;
+    FET_TRY(find_ops(options->name, &ops));
+    fet_auto(fet_device) device = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *device, "a device", &device));
+    device->ops = ops;
+    device->precision = options->precision;
+    FET_TRY(ops->parallelism(options, &device->parallelism));
+    FET_TRY(ops->open(options, &device->state));
+    *out_device = fet_take(device);
+    return FET_OK;
+}
+
+void fet_device_close(fet_device *device)
+{
+    if (!device) return;
+    if (device->state) device->ops->close(device->state);
+    fet_free(device);
+}
+
+const char *fet_device_describe(const fet_device *device)
+{
+    return device->ops->describe(device->state);
+}
+
+const fet_fusion_rules *fet_device_fusion_rules(const fet_device *device)
+{
+    return device->ops->fusion_rules(device->state);
+}
+
+fet_dtype fet_device_precision(const fet_device *device)
+{
+    return device->precision;
+}
+
+fet_parallelism fet_device_parallelism(const fet_device *device)
+{
+    return device->parallelism;
+}
+
+fet_status fet_device_parallelism_of(const fet_device_options *options, fet_parallelism *out_parallelism)
+{
+    const fet_device_ops *ops = NULL;
+    FET_TRY(find_ops(options->name, &ops));
+    return ops->parallelism(options, out_parallelism);
+}
+
+bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_cost *out_cost)
+{
+    return device->ops->lookup(device->state, key, out_cost);
+}
+
+fet_status fet_device_measure(fet_device *device, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
+{
+    return device->ops->measure(device->state, keys, n_keys, progress, context);
+}
+
+fet_status fet_device_graph_latency(const fet_device *device, const fet_graph *graph, fet_arena *scratch, double *out_ms)
+{
+    fet_kernels kernels;
+    double sum_ms = 0;
+    FET_TRY(fet_kernels_split(graph, fet_device_fusion_rules(device), device->precision, scratch, &kernels));
+    for (uint32_t k = 0; k < kernels.count; k++) {
+        fet_cost cost;
+        if (!fet_device_lookup(device, &kernels.items[k].key, &cost)) {
+            char text[FET_KERNEL_KEY_TEXT_BYTES];
+            return fet_fail(FET_ERROR_NOT_FOUND, "%s has no latency for kernel \"%s\" yet: measure it first", fet_device_describe(device),
+                            fet_kernel_key_print(&kernels.items[k].key, text, sizeof text));
+        }
+        sum_ms += cost.latency_ms;
+    }
+    *out_ms = sum_ms;
+    return FET_OK;
+}
+
+fet_status fet_device_measure_networks(fet_device *device, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread)
+{
+    return device->ops->measure_networks(device->state, onnx_paths, n, out_ms, out_spread);
+}

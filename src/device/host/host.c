@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The `host` device: a kernel table, and a measuring process that is started when a kernel is missing. */
+#include "device/host/host.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "device/host/child.h"
+#include "device/host/target.h"
+#include "device/ops.h"
+#include "device/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DESCRIPTION_BYTES = 512 };
+
+typedef struct host {
+    fet_host_target target;
+    char description[DESCRIPTION_BYTES];
+    fet_kernel_table *table;
+    fet_host_child *child; /* NULL until something is measured */
+} host;
+
+static void host_close(void *state)
+{
+    host *h = state;
+    if (!h) return;
+    fet_host_child_destroy(h->child);
+    fet_kernel_table_destroy(h->table);
+    fet_free(h);
+}
+static void host_destroy(host *h)
+{
+    host_close(h);
+}
+FET_DEFINE_AUTO(host);
+
+/* The folder of the tables: the option, $XDG_CACHE_HOME/fettle or ~/.cache/fettle. Heap. */
+static fet_status cache_folder(const char *option, char **out_folder)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (option && option[0]) return fet_strdup_checked(option, out_folder);
+    if (cache && cache[0] == '/') return fet_path_join(cache, "fettle", out_folder);
+    if (home && home[0]) return fet_path_join(home, ".cache/fettle", out_folder);
+    return fet_fail(FET_ERROR_NOT_FOUND, "no place for the kernel table: neither XDG_CACHE_HOME nor HOME is set");
+}
+
+/* One file a target, with the instruction set and precision to be seen in its name and a hash of all that matters. */
+static fet_status open_table(host *h, const char *cache)
+{
+    char name[128], *folder = NULL, *path = NULL;
+    snprintf(name, sizeof name, "host-%s-%s-%08x.kernels", fet_dtype_name(h->target.precision), h->target.isa,
+             (unsigned)(fet_hash(h->description, strlen(h->description)) & 0xffffffffu));
+    FET_TRY(cache_folder(cache, &folder));
+    fet_status status = fet_dir_make(folder);
+    if (status == FET_OK) status = fet_path_join(folder, name, &path);
+    if (status == FET_OK) status = fet_kernel_table_open(path, h->description, &h->table);
+    fet_free(folder);
+    fet_free(path);
+    return status;
+}
+
+static fet_status host_open(const fet_device_options *options, void **out_state)
+{
+    fet_auto(host) h = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *h, "a device", &h));
+    FET_TRY(fet_host_target_find(options, &h->target));
+    fet_host_target_print(&h->target, h->description, sizeof h->description);
+    FET_TRY(open_table(h, options->cache));
+    *out_state = fet_take(h);
+    return FET_OK;
+}
+
+static const char *host_describe(const void *state)
+{
+    return ((const host *)state)->description;
+}
+
+static const fet_fusion_rules *host_fusion_rules(const void *state)
+{
+    (void)state;
+    return &fet_fusion_rules_host;
+}
+
+static bool host_lookup(const void *state, const fet_kernel_key *key, fet_cost *out_cost)
+{
+    out_cost->source = FET_COST_MEASURED;
+    return fet_kernel_table_lookup(((const host *)state)->table, key, &out_cost->latency_ms, &out_cost->spread);
+}
+
+static fet_status need_child(host *h)
+{
+    if (h->child && !fet_host_child_is_dead(h->child)) return FET_OK;
+    fet_host_child_destroy(h->child);
+    h->child = NULL;
+    return fet_host_child_start(h->target.isa, &h->child);
+}
+
+/* A death of the measuring process is forgiven once a kernel: it may have been killed for memory. */
+static fet_status measure_one(host *h, const fet_kernel_key *key)
+{
+    fet_kernel_time time;
+    FET_TRY(need_child(h));
+    fet_status status = fet_host_child_kernel(h->child, key, &time);
+    if (status != FET_OK && fet_host_child_is_dead(h->child)) {
+        FET_TRY(need_child(h));
+        status = fet_host_child_kernel(h->child, key, &time);
+        if (status != FET_OK && fet_host_child_is_dead(h->child)) return fet_note(status, "given up after a second try");
+    }
+    FET_TRY(status);
+    return fet_kernel_table_append(h->table, key, &time);
+}
+
+static bool is_known(const host *h, const fet_kernel_key *key)
+{
+    double latency_ms, spread;
+    return fet_kernel_table_lookup(h->table, key, &latency_ms, &spread);
+}
+
+static fet_status go_on(fet_device_progress progress, void *context, size_t done, size_t total)
+{
+    if (!progress || progress(context, done, total)) return FET_OK;
+    return fet_fail(FET_ERROR_STATE, "measuring was stopped after %zu of %zu kernels", done, total);
+}
+
+static size_t count_missing(const host *h, const fet_kernel_key *keys, size_t n_keys)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_keys; i++) n += !is_known(h, &keys[i]);
+    return n;
+}
+
+static fet_status measure_missing(host *h, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
+{
+    size_t total = count_missing(h, keys, n_keys), done = 0;
+    for (size_t i = 0; i < n_keys; i++) {
+        if (is_known(h, &keys[i])) continue;
+        FET_TRY(go_on(progress, context, done, total));
+        FET_TRY(measure_one(h, &keys[i]));
+        done++;
+    }
+    return go_on(progress, context, total, total);
+}
+
+/* Two processes that measure at once disturb each other: only the one with the table's lock does; the other waits and learns from it. */
+static fet_status lock_table(host *h, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
+{
+    for (;;) {
+        bool locked = false;
+        FET_TRY(fet_kernel_table_try_lock(h->table, &locked));
+        if (locked) return FET_OK;
+        FET_TRY(fet_kernel_table_refresh(h->table));
+        size_t missing = count_missing(h, keys, n_keys);
+        if (missing == 0) return FET_OK;
+        FET_TRY(go_on(progress, context, 0, missing));
+        fet_clock_sleep_s(0.05);
+    }
+}
+
+static fet_status host_measure(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
+{
+    host *h = state;
+    if (count_missing(h, keys, n_keys) == 0) return FET_OK;
+    FET_TRY(lock_table(h, keys, n_keys, progress, context));
+    fet_status status = measure_missing(h, keys, n_keys, progress, context);
+    fet_kernel_table_unlock(h->table);
+    return status;
+}
+
+static fet_status host_measure_networks(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread)
+{
+    host *h = state;
+    double *ms = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (strpbrk(onnx_paths[i], "\n\r")) return fet_fail(FET_ERROR_ARG, "%s: a path with a line break cannot be measured", onnx_paths[i]);
+    FET_TRY(need_child(h));
+    FET_TRY(fet_alloc_zeroed(2 * n + 1, sizeof *ms, "latencies", &ms));
+    fet_status status = fet_host_child_networks(h->child, h->target.precision, onnx_paths, n, ms, ms + n);
+    if (status != FET_OK && fet_host_child_is_dead(h->child)) {
+        status = need_child(h);
+        if (status == FET_OK) status = fet_host_child_networks(h->child, h->target.precision, onnx_paths, n, ms, ms + n);
+    }
+    if (status == FET_OK && n) {
+        memcpy(out_ms, ms, n * sizeof *ms);
+        memcpy(out_spread, ms + n, n * sizeof *ms);
+    }
+    fet_free(ms);
+    return status;
+}
+
+static fet_status host_parallelism(const fet_device_options *options, fet_parallelism *out_parallelism)
+{
+    fet_host_target target;
+    FET_TRY(fet_host_target_find(options, &target));
+    *out_parallelism = target.parallelism;
+    return FET_OK;
+}
+
+const fet_device_ops fet_device_host = {
+    .name = "host",
+    .help = "this CPU through oneDNN, measured",
+    .open = host_open,
+    .close = host_close,
+    .describe = host_describe,
+    .fusion_rules = host_fusion_rules,
+    .lookup = host_lookup,
+    .measure = host_measure,
+    .measure_networks = host_measure_networks,
+    .parallelism = host_parallelism,
+};

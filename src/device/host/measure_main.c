@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The measuring process from inside; the lines it reads and writes stand in child.h. */
+#include "device/host/host.h"
+#include "device/host/measure.h"
+#include "device/host/sampler.h"
+#include "engine/engine.h"
+#include "engine/executor.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { REQUEST_BYTES = 8192, LIMIT_NETWORKS = 4096 };
+
+bool fet_host_is_measure_command(int argc, char **argv)
+{
+    return argc == 2 && strcmp(argv[1], FET_HOST_MEASURE_COMMAND) == 0;
+}
+
+static fet_status run_kernel(void *context)
+{
+    return fet_kernel_runner_run(context);
+}
+
+static fet_status measure_kernel(const char *text, FILE *out)
+{
+    fet_kernel_key key;
+    fet_auto(fet_kernel_runner) runner = NULL;
+    fet_samples samples;
+    FET_TRY(fet_kernel_key_parse(text, &key));
+    FET_TRY(fet_kernel_runner_create(&key, &runner));
+    FET_TRY(fet_sampler_measure(run_kernel, runner, NULL, &samples));
+    const char *implementation = fet_kernel_runner_implementation(runner);
+    fprintf(out, "ok %.9g %.6g %u %.63s\n", samples.latency_ms, samples.spread, samples.n_samples, implementation[0] ? implementation : "own");
+    return FET_OK;
+}
+
+/* A line without its newline; false at the end of the input, or for one that is too long. */
+static bool read_request(FILE *in, char *line)
+{
+    if (!fgets(line, REQUEST_BYTES, in)) return false;
+    size_t bytes = strlen(line);
+    if (bytes == 0 || line[bytes - 1] != '\n') return false;
+    line[bytes - 1] = '\0';
+    return true;
+}
+
+static void free_paths(char **paths, size_t n)
+{
+    for (size_t i = 0; i < n; i++) fet_free(paths[i]);
+    fet_free(paths);
+}
+
+static fet_status measure_networks(const char *arguments, FILE *in, FILE *out)
+{
+    char name[16], line[REQUEST_BYTES];
+    size_t n = 0;
+    if (sscanf(arguments, "%15s %zu", name, &n) != 2 || n > LIMIT_NETWORKS) return fet_fail(FET_ERROR_ARG, "networks \"%s\"", arguments);
+    char **paths = fet_calloc(n + 1, sizeof *paths);
+    double *ms = fet_calloc(2 * n + 1, sizeof *ms);
+    fet_status status = paths && ms ? FET_OK : fet_fail(FET_ERROR_NOMEM, "no memory for %zu networks", n);
+    for (size_t i = 0; i < n; i++) { /* all lines are read whatever happens, so that the next request starts right */
+        if (!read_request(in, line)) status = fet_fail(FET_ERROR_ARG, "networks: %zu paths are missing", n - i);
+        else if (status == FET_OK) status = fet_strdup_checked(line, &paths[i]);
+    }
+    if (status == FET_OK) status = fet_host_measure_networks(fet_dtype_parse(name), (const char *const *)paths, n, ms, ms + n);
+    if (status == FET_OK) {
+        fprintf(out, "ok\n");
+        for (size_t i = 0; i < n; i++) fprintf(out, "%.9g %.6g\n", ms[i], ms[n + i]);
+    }
+    if (paths) free_paths(paths, n);
+    fet_free(ms);
+    return status;
+}
+
+int fet_host_measure_main(void)
+{
+    char line[REQUEST_BYTES];
+    /* Ctrl-C goes to the whole group; the parent decides when we end, by ending our input. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    /* Answers go where standard output went; whatever a library prints goes to standard error. */
+    int answers = dup(STDOUT_FILENO);
+    FILE *out = answers < 0 ? NULL : fdopen(answers, "w");
+    if (!out || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 1;
+    fprintf(out, "ok %s\n", fet_engine_isa_name());
+    while (fflush(out) == 0 && read_request(stdin, line)) {
+        fet_error_clear();
+        fet_status status = strncmp(line, "kernel ", 7) == 0     ? measure_kernel(line + 7, out)
+                            : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, out)
+                                                                 : fet_fail(FET_ERROR_ARG, "\"%.100s\" is no request", line);
+        if (status != FET_OK) fprintf(out, "error %d %s\n", (int)status, fet_error_message());
+    }
+    fclose(out);
+    return 0;
+}

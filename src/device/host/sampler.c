@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/host/sampler.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+enum { MAX_SAMPLES = 4096, MAX_BATCH = 100000 };
+
+fet_sampler_options fet_sampler_default_options(void)
+{
+    return (fet_sampler_options){.warm_ms = 2, .budget_ms = 15, .batch_ms = 0.1, .limit_ms = 250, .steady_spread = 0.05, .min_samples = 12,
+                                 .max_passes = 4};
+}
+
+int64_t fet_sampler_switches(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) != 0) return 0;
+    return usage.ru_nivcsw + usage.ru_nvcsw;
+}
+
+static double now_ms(void)
+{
+    return (double)fet_clock_ns() * 1e-6;
+}
+
+/* Runs until caches, branch predictors and the clock of the processor have settled; gives the time of the quickest run. */
+static fet_status warm_up(fet_sampler_run run, void *context, double warm_ms, double *out_quickest_ms)
+{
+    double start = now_ms(), last = start, quickest = 1e30;
+    for (uint32_t i = 0; i < 2 || last - start < warm_ms; i++) {
+        FET_TRY(run(context));
+        double now = now_ms();
+        if (now - last < quickest) quickest = now - last;
+        last = now;
+    }
+    *out_quickest_ms = quickest;
+    return FET_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Linear between the neighbours. */
+static double quantile(const double *sorted, uint32_t n, double q)
+{
+    double at = q * (double)(n - 1);
+    uint32_t i = (uint32_t)at;
+    return i + 1 < n ? sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
+}
+
+void fet_sampler_summarise(double *times_ms, uint32_t n, fet_samples *out_samples)
+{
+    qsort(times_ms, n, sizeof *times_ms, by_value);
+    double low = quantile(times_ms, n, 0.25), median = quantile(times_ms, n, 0.5), high = quantile(times_ms, n, 0.75);
+    *out_samples = (fet_samples){
+        .latency_ms = low, .median_ms = median, .minimum_ms = times_ms[0], .spread = 0.5 * (high - low) / median, .n_samples = n};
+}
+
+/* times: [2 * MAX_SAMPLES], kept batches from the front, dropped ones from the back. */
+static fet_status measure_pass(fet_sampler_run run, void *context, const fet_sampler_options *options, double *times, fet_samples *out)
+{
+    double quickest_ms = 0, kept_ms = 0, start = now_ms();
+    FET_TRY(warm_up(run, context, options->warm_ms, &quickest_ms));
+    double wanted = options->batch_ms / (quickest_ms > 1e-6 ? quickest_ms : 1e-6);
+    uint32_t batch = wanted < 1 ? 1 : wanted > MAX_BATCH ? MAX_BATCH : (uint32_t)wanted;
+    uint32_t n_kept = 0, n_dropped = 0;
+    while (n_kept < MAX_SAMPLES && n_dropped < MAX_SAMPLES) {
+        bool enough = kept_ms >= options->budget_ms && n_kept >= options->min_samples;
+        if (enough || (now_ms() - start > options->limit_ms && n_kept + n_dropped >= 2)) break;
+        int64_t switches = fet_sampler_switches();
+        double before = now_ms();
+        for (uint32_t i = 0; i < batch; i++) FET_TRY(run(context));
+        double spent = now_ms() - before;
+        if (fet_sampler_switches() == switches) {
+            times[n_kept++] = spent / batch;
+            kept_ms += spent;
+        } else {
+            times[2 * MAX_SAMPLES - ++n_dropped] = spent / batch;
+        }
+    }
+    /* Hardly a batch undisturbed: all are looked at, and the spread will say so. */
+    if (n_kept < options->min_samples)
+        for (uint32_t i = 0; i < n_dropped; i++) times[n_kept++] = times[2 * MAX_SAMPLES - 1 - i];
+    fet_sampler_summarise(times, n_kept, out);
+    out->n_dropped = n_dropped;
+    return FET_OK;
+}
+
+fet_status fet_sampler_measure(fet_sampler_run run, void *context, const fet_sampler_options *options, fet_samples *out_samples)
+{
+    fet_sampler_options defaults = fet_sampler_default_options();
+    if (!options) options = &defaults;
+    double *times = NULL;
+    FET_TRY(fet_alloc_zeroed((size_t)2 * MAX_SAMPLES, sizeof *times, "samples", &times));
+    fet_samples best = {0};
+    fet_status status = FET_OK;
+    for (uint32_t pass = 0; pass == 0 || (pass < options->max_passes && best.spread > options->steady_spread); pass++) {
+        fet_samples one;
+        status = measure_pass(run, context, options, times, &one);
+        if (status != FET_OK) break;
+        if (pass == 0 || one.latency_ms < best.latency_ms) best = one;
+        best.n_passes = pass + 1;
+    }
+    fet_free(times);
+    if (status == FET_OK) *out_samples = best;
+    return status;
+}

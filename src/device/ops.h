@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a kind of device has to do. A new kind is one file with a const table of these and one line in registry.c; it must pass
+ * tests/device/test_conformance.c. State is the kind's own; everything it borrows from the options is copied in open.
+ */
+#ifndef FET_DEVICE_OPS_H
+#define FET_DEVICE_OPS_H
+
+#include "device/device.h"
+
+typedef struct fet_device_ops {
+    const char *name; /* "host": as a job writes it */
+    const char *help;
+    fet_status (*open)(const fet_device_options *options, void **out_state);
+    void (*close)(void *state); /* NULL is fine */
+    const char *(*describe)(const void *state);
+    const fet_fusion_rules *(*fusion_rules)(const void *state);
+    bool (*lookup)(const void *state, const fet_kernel_key *key, fet_cost *out_cost);
+    /* Makes all of them known; those that are known already cost nothing. */
+    fet_status (*measure)(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context);
+    fet_status (*measure_networks)(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread);
+    /* From the options alone, without opening. */
+    fet_status (*parallelism)(const fet_device_options *options, fet_parallelism *out_parallelism);
+} fet_device_ops;
+
+extern const fet_device_ops fet_device_host; /* host/host.c */
+
+extern const fet_device_ops *const fet_device_kinds[]; /* NULL-terminated */
+
+#endif

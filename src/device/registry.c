@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The kinds of devices. */
+#include "device/ops.h"
+
+const fet_device_ops *const fet_device_kinds[] = {&fet_device_host, NULL};

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device/table.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC "# fettle kernel table 1"
+#define COLUMNS "# kernel, latency ms, spread, samples, implementation; tab-separated"
+
+enum { LIMIT_FILE_BYTES = 1 << 28, LINE_BYTES = FET_KERNEL_KEY_TEXT_BYTES + 192 };
+
+typedef struct entry {
+    fet_kernel_key key;
+    double latency_ms, spread;
+} entry;
+
+struct fet_kernel_table {
+    char *path, *lock_path, *target;
+    int lock; /* file descriptor, -1: not held */
+    entry *entries;
+    size_t n_entries, capacity;
+    uint32_t *slots; /* index + 1, 0: free; at most half full */
+    size_t n_slots;
+    size_t read_bytes, read_lines; /* of the file */
+};
+
+fet_status fet_kernel_table_open(const char *path, const char *target, fet_kernel_table **out_table)
+{
+    fet_auto(fet_kernel_table) table = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *table, "a kernel table", &table));
+    table->lock = -1;
+    FET_TRY(fet_strdup_checked(path, &table->path));
+    FET_TRY(fet_strdup_checked(target, &table->target));
+    FET_TRY(fet_alloc_zeroed(strlen(path) + 6, 1, "a path", &table->lock_path));
+    snprintf(table->lock_path, strlen(path) + 6, "%s.lock", path);
+    FET_TRY(fet_kernel_table_refresh(table));
+    *out_table = fet_take(table);
+    return FET_OK;
+}
+
+void fet_kernel_table_destroy(fet_kernel_table *table)
+{
+    if (!table) return;
+    fet_kernel_table_unlock(table);
+    fet_free(table->path);
+    fet_free(table->lock_path);
+    fet_free(table->target);
+    fet_free(table->entries);
+    fet_free(table->slots);
+    fet_free(table);
+}
+
+/* The slot that holds the key, or the free one where it belongs. */
+static size_t find_slot(const fet_kernel_table *table, const fet_kernel_key *key)
+{
+    size_t at = fet_kernel_key_hash(key) & (table->n_slots - 1);
+    while (table->slots[at] && !fet_kernel_key_equal(&table->entries[table->slots[at] - 1].key, key)) at = (at + 1) & (table->n_slots - 1);
+    return at;
+}
+
+bool fet_kernel_table_lookup(const fet_kernel_table *table, const fet_kernel_key *key, double *out_latency_ms, double *out_spread)
+{
+    if (table->n_slots == 0) return false;
+    uint32_t slot = table->slots[find_slot(table, key)];
+    if (!slot) return false;
+    *out_latency_ms = table->entries[slot - 1].latency_ms;
+    *out_spread = table->entries[slot - 1].spread;
+    return true;
+}
+
+uint32_t fet_kernel_table_count(const fet_kernel_table *table)
+{
+    return (uint32_t)table->n_entries;
+}
+
+static fet_status insert(fet_kernel_table *table, const entry *new)
+{
+    if (2 * (table->n_entries + 1) > table->n_slots) {
+        size_t n_slots = table->n_slots ? 2 * table->n_slots : 1024;
+        uint32_t *slots = NULL;
+        FET_TRY(fet_alloc_zeroed(n_slots, sizeof *slots, "a kernel table", &slots));
+        fet_free(table->slots);
+        table->slots = slots;
+        table->n_slots = n_slots;
+        for (size_t i = 0; i < table->n_entries; i++) table->slots[find_slot(table, &table->entries[i].key)] = (uint32_t)i + 1;
+    }
+    size_t at = find_slot(table, &new->key);
+    if (table->slots[at]) return FET_OK; /* the first one counts */
+    FET_TRY(fet_grow(&table->entries, &table->capacity, table->n_entries + 1, sizeof *table->entries));
+    table->entries[table->n_entries++] = *new;
+    table->slots[at] = (uint32_t)table->n_entries;
+    return FET_OK;
+}
+
+/* One line without its newline; the text is taken apart. */
+static fet_status parse_line(fet_kernel_table *table, char *line)
+{
+    entry new = {0};
+    size_t number = table->read_lines + 1;
+    if (number == 1 && strcmp(line, MAGIC) != 0)
+        return fet_fail(FET_ERROR_CORRUPT, "%s:1: \"%.80s\" does not start a kernel table: expected \"" MAGIC "\"", table->path, line);
+    if (number == 2 && (strncmp(line, "# ", 2) != 0 || strcmp(line + 2, table->target) != 0))
+        return fet_fail(FET_ERROR_STATE, "%s:2: measured on another target (%.200s): expected \"%s\"; move the file away", table->path, line,
+                        table->target);
+    if (line[0] == '#') return FET_OK;
+    char *field[5] = {line};
+    for (int i = 1; i < 5; i++) {
+        char *tab = field[i - 1] ? strchr(field[i - 1], '\t') : NULL;
+        if (tab) *tab++ = '\0';
+        field[i] = tab;
+    }
+    char *end[3] = {NULL, NULL, NULL};
+    if (field[4]) {
+        new.latency_ms = strtod(field[1], &end[0]);
+        new.spread = strtod(field[2], &end[1]);
+        (void)strtoul(field[3], &end[2], 10);
+    }
+    bool numbers = field[4] && *end[0] == '\0' && *end[1] == '\0' && *end[2] == '\0' && end[2] != field[3];
+    if (!numbers || !(new.latency_ms > 0 && new.latency_ms < 1e9) || !(new.spread >= 0 && new.spread < 1e9) || strchr(field[4], '\t'))
+        return fet_fail(FET_ERROR_CORRUPT,
+                        "%s:%zu: no kernel with its latency: expected kernel, latency in ms, spread, samples and implementation between tabs; "
+                        "delete the line to measure the kernel again",
+                        table->path, number);
+    fet_status status = fet_kernel_key_parse(field[0], &new.key);
+    if (status != FET_OK) return fet_note(status, "%s:%zu", table->path, number);
+    return insert(table, &new);
+}
+
+fet_status fet_kernel_table_refresh(fet_kernel_table *table)
+{
+    struct stat info;
+    if (stat(table->path, &info) != 0 && errno == ENOENT) {
+        table->read_bytes = table->read_lines = 0;
+        return FET_OK;
+    }
+    void *data = NULL;
+    size_t bytes = 0;
+    FET_TRY(fet_file_read(table->path, LIMIT_FILE_BYTES, &data, &bytes));
+    if (bytes < table->read_bytes) table->read_bytes = table->read_lines = 0; /* it was replaced */
+    fet_status status = FET_OK;
+    for (char *line = (char *)data + table->read_bytes, *end; status == FET_OK; line = end + 1) {
+        end = memchr(line, '\n', bytes - table->read_bytes);
+        if (!end) break; /* a half line: its writer is writing, or was killed */
+        *end = '\0';
+        if (memchr(line, '\0', (size_t)(end - line)))
+            status = fet_fail(FET_ERROR_CORRUPT, "%s:%zu: a zero byte in a text file; delete the line", table->path, table->read_lines + 1);
+        else
+            status = parse_line(table, line);
+        if (status != FET_OK) break;
+        table->read_bytes += (size_t)(end + 1 - line);
+        table->read_lines++;
+    }
+    fet_free(data);
+    return status;
+}
+
+fet_status fet_kernel_table_try_lock(fet_kernel_table *table, bool *out_locked)
+{
+    if (table->lock < 0) {
+        int file = open(table->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (file < 0) return fet_fail(FET_ERROR_IO, "%s: cannot open: %s", table->lock_path, strerror(errno));
+        if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+            int code = errno;
+            close(file);
+            if (code != EWOULDBLOCK && code != EINTR) return fet_fail(FET_ERROR_IO, "%s: cannot lock: %s", table->lock_path, strerror(code));
+            *out_locked = false;
+            return FET_OK;
+        }
+        table->lock = file;
+    }
+    FET_TRY(fet_kernel_table_refresh(table));
+    *out_locked = true;
+    return FET_OK;
+}
+
+void fet_kernel_table_unlock(fet_kernel_table *table)
+{
+    if (table->lock >= 0) close(table->lock);
+    table->lock = -1;
+}
+
+/* With the lock, so nobody is writing: a half line at the end is a dead writer's and goes; an empty file gets its header. */
+static fet_status prepare(const fet_kernel_table *table)
+{
+    if (table->read_bytes > 0) {
+        if (truncate(table->path, (off_t)table->read_bytes) == 0) return FET_OK;
+        return fet_fail(FET_ERROR_IO, "%s: cannot cut off a half line: %s", table->path, strerror(errno));
+    }
+    char header[1024];
+    int n = snprintf(header, sizeof header, MAGIC "\n# %s\n" COLUMNS "\n", table->target);
+    if (n < 0 || (size_t)n >= sizeof header) return fet_fail(FET_ERROR_LIMIT, "%s: the name of the target is too long", table->path);
+    return fet_file_replace(table->path, header, (size_t)n);
+}
+
+fet_status fet_kernel_table_append(fet_kernel_table *table, const fet_kernel_key *key, const fet_kernel_time *time)
+{
+    char line[LINE_BYTES], text[FET_KERNEL_KEY_TEXT_BYTES];
+    if (table->lock < 0) return fet_fail(FET_ERROR_STATE, "%s: a kernel is added without the lock", table->path);
+    int n = snprintf(line, sizeof line, "%s\t%.6g\t%.3g\t%u\t%s\n", fet_kernel_key_print(key, text, sizeof text), time->latency_ms, time->spread,
+                     time->n_samples, time->implementation);
+    if (n < 0 || (size_t)n >= sizeof line) return fet_fail(FET_ERROR_LIMIT, "%s: a line for kernel \"%s\" is too long", table->path, text);
+    struct stat info;
+    bool whole = table->read_bytes > 0 && stat(table->path, &info) == 0 && (size_t)info.st_size == table->read_bytes;
+    if (!whole) FET_TRY(prepare(table));
+    FET_TRY(fet_file_append(table->path, line, (size_t)n));
+    return fet_kernel_table_refresh(table);
+}
