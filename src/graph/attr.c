@@ -133,3 +133,18 @@ fet_status fet_graph_set_string(fet_graph *graph, fet_id node, fet_attr_key key,
     return fet_graph_set_attr(
         graph, node, &(fet_attr){.key = key, .type = FET_ATTR_TYPE_STRING, .count = (uint32_t)strlen(value), .string = value});
 }
+
+fet_status fet_graph_remove_attr(fet_graph *graph, fet_id node, fet_attr_key key)
+{
+    fet_node *n = &graph->nodes[node];
+    uint32_t at = 0;
+    while (at < n->n_attrs && n->attrs[at].key != key) at++;
+    if (at == n->n_attrs) return FET_OK;
+    fet_attr *attrs = fet_arena_copy(graph->arena, n->attrs, n->n_attrs * sizeof *attrs); /* the list may be shared with another graph */
+    if (!attrs) return fet_arena_full();
+    if (attrs[at].type == FET_ATTR_TYPE_TENSOR) fet_tensor_release(attrs[at].tensor);
+    memmove(attrs + at, attrs + at + 1, (n->n_attrs - at - 1u) * sizeof *attrs);
+    n->attrs = attrs;
+    n->n_attrs--;
+    return FET_OK;
+}

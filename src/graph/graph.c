@@ -118,6 +118,57 @@ fet_status fet_graph_add_node(fet_graph *graph, fet_op_kind op, const char *name
     return FET_OK;
 }
 
+fet_status fet_graph_add_node_to(fet_graph *graph, fet_op_kind op, const char *name, const fet_id *inputs, uint32_t n_inputs,
+                                 const fet_id *outputs, uint32_t n_outputs, fet_id *out_node)
+{
+    for (uint32_t i = 0; i < n_outputs; i++) {
+        if (outputs[i] == FET_NONE) continue;
+        const fet_value *value = &graph->values[outputs[i]];
+        if (value->kind != FET_VALUE_COMPUTED || value->node != FET_NONE)
+            return fet_fail(FET_ERROR_CORRUPT, "node \"%s\" makes \"%s\", which exists already", name, value->name);
+    }
+    fet_id node = FET_NONE;
+    FET_TRY(fet_graph_add_node(graph, op, name, inputs, n_inputs, 0, &node));
+    fet_id *ids = fet_arena_copy(graph->arena, outputs, n_outputs * sizeof *outputs);
+    if (!ids) {
+        graph->n_nodes--;
+        return fet_arena_full();
+    }
+    for (uint32_t i = 0; i < n_outputs; i++)
+        if (ids[i] != FET_NONE) graph->values[ids[i]].node = node;
+    graph->nodes[node].outputs = ids;
+    graph->nodes[node].n_outputs = (uint16_t)n_outputs;
+    *out_node = node;
+    return FET_OK;
+}
+
+fet_status fet_graph_set_inputs(fet_graph *graph, fet_id node, const fet_id *inputs, uint32_t n_inputs)
+{
+    if (n_inputs > FET_NODE_LIMIT_INPUTS)
+        return fet_fail(FET_ERROR_LIMIT, "node \"%s\": %u inputs, at most %d", graph->nodes[node].name, n_inputs, FET_NODE_LIMIT_INPUTS);
+    fet_id *ids = fet_arena_copy(graph->arena, inputs, n_inputs * sizeof *inputs);
+    if (!ids) return fet_arena_full();
+    graph->nodes[node].inputs = ids;
+    graph->nodes[node].n_inputs = (uint16_t)n_inputs;
+    return FET_OK;
+}
+
+fet_status fet_graph_make_constant(fet_graph *graph, fet_id value, fet_tensor *tensor)
+{
+    FET_TRY(fit(graph, &graph->params, &graph->capacity_params, graph->n_params + 1, sizeof *graph->params, "parameters"));
+    fet_value *v = &graph->values[value];
+    if (v->kind != FET_VALUE_COMPUTED || v->node != FET_NONE)
+        return fet_fail(FET_ERROR_STATE, "value \"%s\" is made elsewhere and cannot become a constant", v->name);
+    fet_param param = {.value = value, .tensor = fet_tensor_retain(tensor)};
+    for (int i = 0; i < FET_ORIGIN_BASES; i++) param.origin.base[i] = FET_NONE;
+    v->kind = FET_VALUE_PARAM;
+    v->dtype = tensor->dtype;
+    v->shape = tensor->shape;
+    v->param = graph->n_params;
+    graph->params[graph->n_params++] = param;
+    return FET_OK;
+}
+
 fet_status fet_graph_add_output(fet_graph *graph, fet_id value)
 {
     FET_TRY(fit(graph, &graph->outputs, &graph->capacity_outputs, graph->n_outputs + 1, sizeof *graph->outputs, "outputs"));

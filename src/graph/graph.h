@@ -148,6 +148,11 @@ FET_MUST_CHECK fet_status fet_graph_add_param(fet_graph *graph, const char *name
 /* Appends a node with n_outputs fresh values called `name`, "name:1", ... */
 FET_MUST_CHECK fet_status fet_graph_add_node(fet_graph *graph, fet_op_kind op, const char *name, const fet_id *inputs, uint32_t n_inputs,
                                              uint32_t n_outputs, fet_id *out_node);
+/* The same with outputs that exist already (fet_graph_add_value; FET_NONE: not asked for) and have no producer yet. */
+FET_MUST_CHECK fet_status fet_graph_add_node_to(fet_graph *graph, fet_op_kind op, const char *name, const fet_id *inputs, uint32_t n_inputs,
+                                                const fet_id *outputs, uint32_t n_outputs, fet_id *out_node);
+/* Replaces the list of inputs of a node. */
+FET_MUST_CHECK fet_status fet_graph_set_inputs(fet_graph *graph, fet_id node, const fet_id *inputs, uint32_t n_inputs);
 FET_MUST_CHECK fet_status fet_graph_add_output(fet_graph *graph, fet_id value);
 /* A value without a producer yet, for importers that know names before nodes. */
 FET_MUST_CHECK fet_status fet_graph_add_value(fet_graph *graph, const char *name, fet_dtype dtype, fet_id *out_value);
@@ -158,6 +163,11 @@ FET_MUST_CHECK fet_status fet_graph_set_int(fet_graph *graph, fet_id node, fet_a
 FET_MUST_CHECK fet_status fet_graph_set_float(fet_graph *graph, fet_id node, fet_attr_key key, float value);
 FET_MUST_CHECK fet_status fet_graph_set_ints(fet_graph *graph, fet_id node, fet_attr_key key, const int64_t *values, uint32_t count);
 FET_MUST_CHECK fet_status fet_graph_set_string(fet_graph *graph, fet_id node, fet_attr_key key, const char *value);
+
+/* Takes an attribute away; nothing happens when it is not set. */
+FET_MUST_CHECK fet_status fet_graph_remove_attr(fet_graph *graph, fet_id node, fet_attr_key key);
+/* Turns a value without producer into a constant parameter that holds `tensor` (retained). */
+FET_MUST_CHECK fet_status fet_graph_make_constant(fet_graph *graph, fet_id value, fet_tensor *tensor);
 
 /* Gives `param` numbers (retains `tensor`; dtype and shape of its value become the tensor's). */
 void fet_graph_set_tensor(fet_graph *graph, fet_id param, fet_tensor *tensor);

@@ -2,21 +2,23 @@
 /* Operators that pick, repeat or surround elements: Slice, Gather, Pad, Tile, Expand. */
 #include "op/infer.h"
 
-/* Steps along one dimension after clamping as ONNX (and numpy) do. */
-static int64_t slice_length(int64_t dim, int64_t start, int64_t end, int64_t step)
+/* Steps along one dimension after clamping as ONNX (and numpy) do; *start becomes a position. */
+static int64_t slice_length(int64_t dim, int64_t *start_at, int64_t end, int64_t step)
 {
+    int64_t start = *start_at;
     if (start < 0) start = start < -dim ? -1 : start + dim; /* below the range: clamped next */
     if (end < 0) end = end < -dim ? -1 : end + dim;
+    if (start < 0) start = 0;
     if (step > 0) {
-        if (start < 0) start = 0;
         if (end < 0) end = 0;
         if (start > dim) start = dim;
         if (end > dim) end = dim;
+        *start_at = start;
         return end > start ? (end - start - 1) / step + 1 : 0;
     }
     if (start > dim - 1) start = dim - 1;
-    if (start < 0) start = 0;
     if (end > dim - 1) end = dim - 1;
+    *start_at = start;
     if (dim == 0 || start <= end) return 0;
     return step == INT64_MIN ? 1 : (start - end - 1) / -step + 1;
 }
@@ -34,9 +36,9 @@ static fet_status read_slice_part(const fet_graph *graph, const fet_node *node, 
     return *out_found ? fet_op_ints_of_input(graph, node, input, what, FET_MAX_RANK, values, out_n) : FET_OK;
 }
 
-static fet_status infer_slice(fet_graph *graph, fet_id id)
+fet_status fet_op_slice_steps(const fet_graph *graph, const fet_node *node, int64_t all_starts[FET_MAX_RANK], int64_t all_steps[FET_MAX_RANK],
+                        fet_shape *out_shape)
 {
-    const fet_node *node = &graph->nodes[id];
     const fet_value *src = fet_op_src(graph, node, 0);
     int64_t starts[FET_MAX_RANK], ends[FET_MAX_RANK], axes[FET_MAX_RANK], steps[FET_MAX_RANK];
     uint32_t n = 0, n_ends = 0, n_axes = 0, n_steps = 0, mask = 0;
@@ -51,14 +53,27 @@ static fet_status infer_slice(fet_graph *graph, fet_id id)
     for (uint32_t i = 0; !has_axes && i < n; i++) axes[i] = i;
     FET_TRY(fet_op_axes(node, axes, n, src->shape.rank, &mask));
     fet_shape dst = src->shape;
+    for (uint32_t i = 0; i < dst.rank; i++) all_starts[i] = 0, all_steps[i] = 1;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t axis = 0;
         int64_t step = has_steps ? steps[i] : 1;
         if (step == 0) return fet_op_fail(node, FET_ERROR_ARG, "a step of 0");
         FET_TRY(fet_op_axis(node, axes[i], src->shape.rank, &axis));
-        dst.dim[axis] = slice_length(src->shape.dim[axis], starts[i], ends[i], step);
+        dst.dim[axis] = slice_length(src->shape.dim[axis], &starts[i], ends[i], step);
+        all_starts[axis] = starts[i];
+        all_steps[axis] = step;
     }
-    return fet_op_set(graph, node, 0, src->dtype, &dst);
+    *out_shape = dst;
+    return FET_OK;
+}
+
+static fet_status infer_slice(fet_graph *graph, fet_id id)
+{
+    const fet_node *node = &graph->nodes[id];
+    int64_t starts[FET_MAX_RANK], steps[FET_MAX_RANK];
+    fet_shape dst;
+    FET_TRY(fet_op_slice_steps(graph, node, starts, steps, &dst));
+    return fet_op_set(graph, node, 0, fet_op_src(graph, node, 0)->dtype, &dst);
 }
 
 static fet_status infer_gather(fet_graph *graph, fet_id id)

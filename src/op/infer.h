@@ -57,6 +57,13 @@ FET_MUST_CHECK fet_status fet_op_axes(const fet_node *node, const int64_t *axes,
 /* numpy's rule: shapes are aligned at the end, 1 stretches. */
 FET_MUST_CHECK fet_status fet_op_broadcast(const fet_node *node, const fet_shape *a, const fet_shape *b, fet_shape *out_shape);
 
+/* For each axis of the input of a Slice node: where it starts and how it steps. */
+FET_MUST_CHECK fet_status fet_op_slice_steps(const fet_graph *graph, const fet_node *node, int64_t starts[FET_MAX_RANK], int64_t steps[FET_MAX_RANK],
+                                       fet_shape *out_shape);
+
+/* What an inferred node with one output gives for constant inputs; *out_tensor stays NULL for operators that are not computed here (evaluate.c). */
+FET_MUST_CHECK fet_status fet_op_evaluate(const fet_graph *graph, const fet_node *node, fet_tensor **out_tensor);
+
 /* Output 0 is like input 0. */
 fet_status fet_op_infer_same(fet_graph *graph, fet_id node);
 

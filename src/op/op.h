@@ -48,6 +48,14 @@ FET_MUST_CHECK fet_status fet_graph_infer_node(fet_graph *graph, fet_id node);
  */
 FET_MUST_CHECK fet_status fet_graph_set_batch(fet_graph *graph, int64_t batch);
 
+/*
+ * Infers like fet_graph_infer, but computes what depends on constants alone (and the Shape of anything), in order: the results become parameters of the
+ * value's name, their nodes are removed (call fet_graph_compact afterwards). So shapes computed inside an exported graph become the constants
+ * that Reshape and its like need. *bytes_left limits what may be made; a node over it, or one that is not computed here, stays.
+ */
+FET_MUST_CHECK fet_status fet_graph_fold(fet_graph *graph, size_t *bytes_left);
+FET_MUST_CHECK fet_status fet_graph_fold_node(fet_graph *graph, fet_id node, size_t *bytes_left);
+
 void fet_graph_work_of_node(const fet_graph *graph, fet_id node, fet_op_work *out_work);
 void fet_graph_work(const fet_graph *graph, fet_op_work *out_work); /* sums over nodes; param_bytes counts each parameter once */
 
