@@ -84,6 +84,13 @@ typedef struct fet_job {
 
 /* Errors: one line naming file, line, field, value and what was expected. */
 FET_MUST_CHECK fet_status fet_job_read(const char *path, fet_job **out_job);
+/* What the command line says over the file; it becomes part of job->text. */
+typedef struct fet_job_overrides {
+    const char *output; /* NULL: as the file says */
+    bool has_seed;
+    uint64_t seed;
+} fet_job_overrides;
+FET_MUST_CHECK fet_status fet_job_read_with(const char *path, const fet_job_overrides *overrides, fet_job **out_job);
 /* The same from text (a study keeps its job); `name` stands in messages. */
 FET_MUST_CHECK fet_status fet_job_parse(const char *name, const char *text, size_t bytes, fet_job **out_job);
 void fet_job_destroy(fet_job *job);
