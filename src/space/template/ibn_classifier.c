@@ -13,7 +13,8 @@
 
 extern const fet_template_ops fet_template_ibn_classifier;
 
-enum { LIMIT_CHANNELS = 1 << 14, LIMIT_SIDE = 1 << 14, LIMIT_BLOCKS = 64, LIMIT_EXPANSION = 64, NAME_BYTES = 64 };
+enum { LIMIT_CHANNELS = 1 << 14, LIMIT_SIDE = 1 << 14, LIMIT_BLOCKS = 64, LIMIT_EXPANSION = 64 };
+enum { NAME_BYTES = 64, PREFIX_BYTES = NAME_BYTES - 16 }; /* a name is a prefix and one word more */
 
 static fet_status check_range(const char *field, int64_t value, int64_t low, int64_t high)
 {
@@ -66,7 +67,7 @@ static fet_status check(const fet_template_options *options)
 static fet_status add_unit(fet_graph *graph, const char *prefix, const fet_conv_options *conv, const fet_template_options *options, bool activate,
                            fet_id *value)
 {
-    char name[NAME_BYTES + 8];
+    char name[NAME_BYTES + 16];
     snprintf(name, sizeof name, "%s.conv", prefix);
     FET_TRY(fet_build_conv(graph, name, *value, conv, value));
     snprintf(name, sizeof name, "%s.bn", prefix);
@@ -76,8 +77,8 @@ static fet_status add_unit(fet_graph *graph, const char *prefix, const fet_conv_
     return options->relu6 ? fet_build_relu6(graph, name, *value, value) : fet_build_unary(graph, FET_OP_RELU, name, *value, value);
 }
 
-static fet_status add_block(fet_graph *graph, const char *prefix, const fet_template_stage *stage, bool first, const fet_template_options *options,
-                            fet_id *value)
+static fet_status add_block(fet_graph *graph, const char prefix[PREFIX_BYTES], const fet_template_stage *stage, bool first,
+                            const fet_template_options *options, fet_id *value)
 {
     char name[NAME_BYTES];
     fet_id input = *value;
@@ -98,13 +99,13 @@ static fet_status add_block(fet_graph *graph, const char *prefix, const fet_temp
 
 static fet_status add_body(fet_graph *graph, const fet_template_options *options, fet_id *value)
 {
-    char name[NAME_BYTES];
+    char prefix[PREFIX_BYTES];
     fet_conv_options stem = {.out_channels = options->stem_channels, .kernel = options->stem_kernel, .stride = options->stem_stride};
     FET_TRY(add_unit(graph, "stem", &stem, options, true, value));
     for (uint32_t s = 0; s < options->n_stages; s++)
         for (uint32_t b = 0; b < options->stages[s].blocks; b++) {
-            snprintf(name, sizeof name, "stage%u.block%u", s + 1, b);
-            FET_TRY(add_block(graph, name, &options->stages[s], b == 0, options, value));
+            snprintf(prefix, sizeof prefix, "stage%u.block%u", s + 1, b);
+            FET_TRY(add_block(graph, prefix, &options->stages[s], b == 0, options, value));
         }
     if (options->head_channels == 0) return FET_OK;
     return add_unit(graph, "head", &(fet_conv_options){.out_channels = options->head_channels, .kernel = 1}, options, true, value);

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Decisions out of a graph. Stages: blocks whose outputs are one channel group, in order of their first block. Decisions stand stage by stage:
+ * the forms of its blocks, then its width; the multiplier is last. Names count from stage 1 and block 0 and have nothing to do with the graph's names.
+ */
+#include "rewrite/fuse_ibn.h"
+#include "space/internal.h"
+
+#include <stdio.h>
+
+fet_status space_add_decision(fet_space *space, const fet_decision *decision, uint32_t *out_index)
+{
+    if (space->encoding.n_decisions >= FET_SPACE_MAX_DECISIONS)
+        return fet_fail(FET_ERROR_LIMIT, "the base network has more decisions than the %d that a space can hold; the first left out is %s",
+                        FET_SPACE_MAX_DECISIONS, decision->name);
+    *out_index = space->encoding.n_decisions;
+    space->decisions[space->encoding.n_decisions++] = *decision;
+    return FET_OK;
+}
+
+/* A group that a width may change, or FET_NONE. */
+static uint32_t free_group(const fet_space *space, fet_id value)
+{
+    uint32_t group = fet_channel_group_of_value(&space->groups, value);
+    return group == FET_NONE || space->groups.groups[group].fixed ? FET_NONE : group;
+}
+
+static fet_status find_stages(fet_space *space)
+{
+    uint32_t n_blocks = space->blocks.count;
+    space->stages = fet_arena_zalloc(space->arena, n_blocks + 1, sizeof *space->stages);
+    space->block_stage = fet_arena_zalloc(space->arena, n_blocks + 1, sizeof *space->block_stage);
+    if (!space->stages || !space->block_stage) return fet_arena_full();
+    for (uint32_t b = 0; b < n_blocks; b++) {
+        uint32_t trunk = fet_channel_group_of_value(&space->groups, space->blocks.items[b].output), s = 0;
+        while (s < space->n_stages && (trunk == FET_NONE || space->stages[s].trunk != trunk)) s++;
+        if (s == space->n_stages) space->stages[space->n_stages++] = (space_stage){.trunk = trunk, .decision = FET_NONE};
+        space->stages[s].n_blocks++;
+        space->block_stage[b] = s;
+    }
+    return FET_OK;
+}
+
+/* A group belongs to the first stage that claims it; trunks come before hidden groups. */
+static fet_status claim(fet_space *space, uint32_t stage, uint32_t group)
+{
+    if (group == FET_NONE || space->group_stage[group] != FET_NONE) return FET_OK;
+    space->group_stage[group] = stage;
+    space->stages[stage].groups[space->stages[stage].n_groups++] = group;
+    return FET_OK;
+}
+
+static fet_status share_groups(fet_space *space)
+{
+    space->group_stage = fet_arena_alloc(space->arena, (space->groups.n_groups + 1) * sizeof *space->group_stage);
+    if (!space->group_stage) return fet_arena_full();
+    for (uint32_t g = 0; g < space->groups.n_groups; g++) space->group_stage[g] = FET_NONE;
+    for (uint32_t s = 0; s < space->n_stages; s++) {
+        space_stage *stage = &space->stages[s];
+        stage->groups = fet_arena_alloc(space->arena, (stage->n_blocks + 1) * sizeof *stage->groups);
+        if (!stage->groups) return fet_arena_full();
+        if (stage->trunk != FET_NONE && !space->groups.groups[stage->trunk].fixed) FET_TRY(claim(space, s, stage->trunk));
+    }
+    for (uint32_t b = 0; b < space->blocks.count; b++) {
+        const fet_block *block = &space->blocks.items[b];
+        uint32_t s = space->block_stage[b];
+        bool has_width = space->stages[s].n_groups > 0; /* its trunk may change */
+        if (block->kind == FET_BLOCK_IBN && has_width)
+            FET_TRY(claim(space, s, free_group(space, space->base->nodes[block->depthwise.conv].outputs[0])));
+    }
+    return FET_OK;
+}
+
+static fet_status add_form(fet_space *space, uint32_t block, uint32_t number_in_stage)
+{
+    static const char *const labels[2] = {"ibn", "fused"};
+    fet_decision decision = {.kind = FET_DECISION_BLOCK_FORM, .n_options = 2};
+    decision.name = fet_arena_printf(space->arena, "stage%u.block%u.form", space->block_stage[block] + 1, number_in_stage);
+    decision.options = fet_arena_zalloc(space->arena, 2, sizeof *decision.options);
+    if (!decision.name || !decision.options) return fet_arena_full();
+    for (int o = 0; o < 2; o++) decision.options[o] = (fet_option){.label = labels[o], .value = o};
+    uint32_t index = 0;
+    FET_TRY(space_add_decision(space, &decision, &index));
+    space->patch_of[index] = space->n_patches;
+    return fet_fuse_ibn_plan(space->base, &space->groups, &space->blocks.items[block], space->arena, &space->patches[space->n_patches++]);
+}
+
+static fet_status add_stage(fet_space *space, uint32_t s, const fet_space_options *options)
+{
+    uint32_t number = 0;
+    for (uint32_t b = 0; b < space->blocks.count; b++) {
+        if (space->block_stage[b] != s) continue;
+        if (fet_fuse_ibn_applies(space->base, &space->blocks.items[b])) FET_TRY(add_form(space, b, number));
+        number++;
+    }
+    if (space->stages[s].n_groups == 0) return FET_OK;
+    fet_decision decision = {.kind = FET_DECISION_WIDTH};
+    decision.name = fet_arena_printf(space->arena, "stage%u.width", s + 1);
+    if (!decision.name) return fet_arena_full();
+    FET_TRY(space_width_options(space, s, options, &decision));
+    /* One option is no decision; the stage then follows the multiplier alone. */
+    return decision.n_options < 2 ? FET_OK : space_add_decision(space, &decision, &space->stages[s].decision);
+}
+
+fet_status space_discover(fet_space *space, const fet_space_options *options)
+{
+    FET_TRY(fet_channel_groups_find(space->base, space->arena, &space->groups));
+    FET_TRY(fet_blocks_find(space->base, space->arena, &space->blocks));
+    space->patches = fet_arena_zalloc(space->arena, space->blocks.count + 1, sizeof *space->patches);
+    if (!space->patches) return fet_arena_full();
+    FET_TRY(find_stages(space));
+    FET_TRY(share_groups(space));
+    for (uint32_t s = 0; s < space->n_stages; s++) FET_TRY(add_stage(space, s, options));
+    bool any_free = false;
+    for (uint32_t g = 0; g < space->groups.n_groups; g++) any_free |= !space->groups.groups[g].fixed;
+    if (!any_free) return FET_OK;
+    fet_decision multiplier = {.name = "multiplier", .kind = FET_DECISION_MULTIPLIER};
+    FET_TRY(space_multiplier_options(space, options, &multiplier));
+    return multiplier.n_options < 2 ? FET_OK : space_add_decision(space, &multiplier, &space->multiplier);
+}

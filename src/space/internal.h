@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside of a space. create: discover.c (decisions) -> width.c (channels for each pair of options) -> lock.c; use: derive.c, settle.c. */
+#ifndef FET_SPACE_INTERNAL_H
+#define FET_SPACE_INTERNAL_H
+
+#include "rewrite/blocks.h"
+#include "rewrite/blueprint.h"
+#include "space/space.h"
+
+/* Blocks whose outputs are one channel group, the trunk. */
+typedef struct space_stage {
+    uint32_t trunk;    /* group; FET_NONE when the outputs are no single group */
+    uint32_t n_blocks;
+    uint32_t *groups;  /* that its width scales: the trunk and its blocks' hidden groups */
+    uint32_t n_groups;
+    uint32_t decision; /* of its width, or FET_NONE */
+} space_stage;
+
+struct fet_space {
+    fet_arena *arena;
+    const fet_graph *base;
+    fet_channel_groups groups;
+    fet_blocks blocks;
+    fet_patch *patches;
+    uint32_t n_patches;
+    fet_blueprint blueprint;
+
+    space_stage *stages;
+    uint32_t n_stages;
+    uint32_t *block_stage;        /* [blocks] */
+    uint32_t *group_stage;        /* [groups]: the stage whose width scales it, or FET_NONE */
+
+    fet_encoding encoding;
+    fet_decision decisions[FET_SPACE_MAX_DECISIONS];
+    uint32_t patch_of[FET_SPACE_MAX_DECISIONS]; /* BLOCK_FORM: the patch that its option 1 switches on */
+    uint32_t multiplier;          /* decision, or FET_NONE: there is one multiplier, 1 */
+
+    /* [groups]: channels for each pair (multiplier, width option of the group's stage); NULL for a fixed group. */
+    uint32_t **channels;
+    /* What settle.c compares: pairs of one stage with equal channels have equal numbers, [stages][pairs]; likewise multipliers for all other groups. */
+    uint32_t **stage_class;
+    uint32_t *rest_class;
+};
+
+static inline uint32_t space_n_multipliers(const fet_space *space)
+{
+    return space->multiplier == FET_NONE ? 1 : space->decisions[space->multiplier].n_options;
+}
+
+/* Width options of the stage that scales a group; 1 for a group without. */
+static inline uint32_t space_n_widths(const fet_space *space, uint32_t stage)
+{
+    return stage == FET_NONE || space->stages[stage].decision == FET_NONE ? 1 : space->decisions[space->stages[stage].decision].n_options;
+}
+
+/* Appends a decision; LIMIT when there are too many. Its name and options are the caller's, in the arena. */
+fet_status space_add_decision(fet_space *space, const fet_decision *decision, uint32_t *out_index);
+
+fet_status space_discover(fet_space *space, const fet_space_options *options);
+
+/* Options of a stage's width: trunk channels from low to high shares of the base's. */
+fet_status space_width_options(fet_space *space, uint32_t stage, const fet_space_options *options, fet_decision *decision);
+fet_status space_multiplier_options(fet_space *space, const fet_space_options *options, fet_decision *decision);
+/* Fills channels, stage_class, rest_class. */
+fet_status space_tabulate_widths(fet_space *space, const fet_space_options *options);
+
+/* The settle function of the encoding; `context` is the space. */
+void space_settle(const void *context, fet_genome *genome);
+
+/* Removes what the locks and the switches leave out. */
+fet_status space_lock(fet_space *space, const fet_space_options *options);
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "space/space.h"
+
+#include "space/internal.h"
+
+static const double default_multipliers[] = {0.5, 0.75, 1, 1.25};
+
+fet_space_options fet_space_default_options(void)
+{
+    return (fet_space_options){
+        .search_block_form = true,
+        .search_width = true,
+        .width_low = 0.5,
+        .width_high = 1.5,
+        .multipliers = default_multipliers,
+        .n_multipliers = sizeof default_multipliers / sizeof *default_multipliers,
+        .curate = true,
+        .parallelism = {1, 1},
+    };
+}
+
+static fet_status fill(fet_space *space, const fet_space_options *options)
+{
+    FET_TRY(space_discover(space, options));
+    FET_TRY(fet_blueprint_init(space->base, &space->groups, space->patches, space->n_patches, space->arena, &space->blueprint));
+    FET_TRY(space_tabulate_widths(space, options));
+    FET_TRY(space_lock(space, options));
+    space->encoding.decisions = space->decisions;
+    space->encoding.settle = space_settle;
+    space->encoding.settle_context = space;
+    return fet_encoding_check(&space->encoding);
+}
+
+fet_status fet_space_create(const fet_graph *base, const fet_space_options *options, fet_space **out_space)
+{
+    fet_space_options defaults = fet_space_default_options();
+    fet_auto(fet_space) space = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *space, "a search space", &space));
+    FET_TRY(fet_arena_create(&space->arena));
+    space->base = base;
+    space->multiplier = FET_NONE;
+    FET_TRY(fill(space, options ? options : &defaults));
+    *out_space = fet_take(space);
+    return FET_OK;
+}
+
+void fet_space_destroy(fet_space *space)
+{
+    if (!space) return;
+    fet_arena_destroy(space->arena);
+    fet_free(space);
+}
+
+const fet_graph *fet_space_base(const fet_space *space)
+{
+    return space->base;
+}
+
+const fet_encoding *fet_space_encoding(const fet_space *space)
+{
+    return &space->encoding;
+}
