@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fettle search JOB: the main job. Runs it, then writes the report and prints the final table. */
 #include "cli/command.h"
-#include "base/file.h"
 #include "cli/progress.h"
-#include "cli/table.h"
-#include "report/report.h"
+#include "cli/results.h"
 #include "run/search.h"
 
 #include <stddef.h>
@@ -19,10 +17,25 @@ typedef struct values {
 
 static const fet_cli_option OPTIONS[] = {
     {.name = "resume", .kind = FET_CLI_FLAG, .offset = offsetof(values, resume), .help = "go on with the study in the output folder"},
-    {.name = "workers", .kind = FET_CLI_INT, .offset = offsetof(values, workers), .value = "N", .low = 1, .high = 256,
+    {.name = "workers",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, workers),
+     .value = "N",
+     .low = 1,
+     .high = 256,
      .help = "worker processes, one thread each (default: as the job says, else one a core)"},
-    {.name = "output", .kind = FET_CLI_TEXT, .offset = offsetof(values, output), .value = "DIR", .help = "output folder (default: as the job says)"},
-    {.name = "seed", .kind = FET_CLI_INT, .offset = offsetof(values, seed), .value = "N", .low = 0, .high = 9e15, .help = "seed (default: as the job says)"},
+    {.name = "output",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, output),
+     .value = "DIR",
+     .help = "output folder (default: as the job says)"},
+    {.name = "seed",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, seed),
+     .value = "N",
+     .low = 0,
+     .high = 9e15,
+     .help = "seed (default: as the job says)"},
     FET_CLI_JSON(values, json),
     {0},
 };
@@ -52,51 +65,12 @@ static void on_event(void *context, const fet_search_event *event)
     else fet_progress_show(&w->progress, (uint64_t)(event->share * PROGRESS_STEPS), PROGRESS_STEPS, event->text);
 }
 
-/* report.html, front.csv, and the document they were made from. */
-static fet_status write_results(const char *dir, fet_study *study, json_t **out_document)
-{
-    char *page = NULL, *table = NULL;
-    json_t *document = NULL;
-    fet_status status = fet_report_collect(study, NULL, &document);
-    if (status == FET_OK) status = fet_path_join(dir, "report.html", &page);
-    if (status == FET_OK) status = fet_path_join(dir, "front.csv", &table);
-    if (status == FET_OK) status = fet_report_write(document, page);
-    if (status == FET_OK) status = fet_report_write_front_csv(document, table);
-    fet_free(page);
-    fet_free(table);
-    if (status == FET_OK) *out_document = document;
-    else json_decref(document);
-    return status;
-}
-
-static fet_status show_results(fet_cli *cli, const char *dir, bool json)
-{
-    char *path = NULL, *text = NULL;
-    fet_auto(fet_study) study = NULL;
-    json_t *document = NULL;
-    FET_TRY(fet_path_join(dir, "study.sqlite", &path));
-    fet_status status = fet_study_open(path, false, &study);
-    fet_free(path);
-    if (status == FET_OK) status = write_results(dir, study, &document);
-    FET_TRY(status);
-    if (json) {
-        json_t *shown = json_pack("{s:O, s:O, s:O, s:s}", "variants", json_object_get(document, "variants"), "chosen",
-                                  json_object_get(document, "chosen"), "chosen_reason", json_object_get(document, "chosen_reason"), "folder", dir);
-        status = shown ? fet_cli_print_json(cli, shown) : fet_fail(FET_ERROR_NOMEM, "no memory for the results");
-    } else {
-        status = fet_report_variants_text(document, &text);
-        if (status == FET_OK) fprintf(cli->out, "%s\nReport: %s/report.html   networks: %s/front   table: %s/front.csv\n", text, dir, dir, dir);
-    }
-    fet_free(text);
-    json_decref(document);
-    return status;
-}
-
 static fet_status run(fet_cli *cli, const void *v)
 {
     const values *given = v;
     fet_auto(fet_job) job = NULL;
-    fet_job_overrides overrides = {.output = given->output, .has_seed = given->seed >= 0, .seed = (uint64_t)(given->seed >= 0 ? given->seed : 0)};
+    fet_job_overrides overrides = {
+        .output = given->output, .has_seed = given->seed >= 0, .seed = (uint64_t)(given->seed >= 0 ? given->seed : 0)};
     FET_TRY(fet_job_read_with(cli->arguments[0], &overrides, &job));
     watch w;
     fet_progress_begin(&w.progress, cli, "search");
@@ -109,20 +83,22 @@ static fet_status run(fet_cli *cli, const void *v)
     FET_TRY(status);
     if (end == FET_SEARCH_INTERRUPTED) {
         cli->exit_code = FET_EXIT_INTERRUPTED;
-        fprintf(cli->err, "interrupted; what is finished is kept in %s. Go on with: fettle search %s --resume%s%s\n", job->output, cli->arguments[0],
-                given->output ? " --output " : "", given->output ? given->output : "");
+        fprintf(cli->err, "interrupted; what is finished is kept in %s. Go on with: fettle search %s --resume%s%s\n", job->output,
+                cli->arguments[0], given->output ? " --output " : "", given->output ? given->output : "");
         return FET_OK;
     }
-    return show_results(cli, job->output, given->json);
+    return fet_cli_write_results(cli, job->output, NULL, given->json);
 }
 
 const fet_command fet_cmd_search = {
     .name = "search",
     .summary = "run a job: from a network, data and a device to faster networks, with the evidence",
     .usage = "JOB.yaml [OPTION]...",
-    .details = "Trains the base network, measures its kernels on the device, searches, trains the best candidates, measures them whole and writes "
-               "networks (front/*.onnx), front.csv, report.html and study.sqlite into the output folder. Ctrl-C keeps what is finished; --resume goes on, "
-               "also after a crash. The same job and seed give the same trials and the same front whatever the number of workers.",
+    .details =
+        "Trains the base network, measures its kernels on the device, searches, trains the best candidates, measures them whole and writes "
+        "networks (front/*.onnx), front.csv, report.html and study.sqlite into the output folder. Ctrl-C keeps what is finished; --resume "
+        "goes on, "
+        "also after a crash. The same job and seed give the same trials and the same front whatever the number of workers.",
     .options = OPTIONS,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The results of a study: files in its folder, and the final table on the terminal. What `fettle search` ends with and `fettle report`
+ * repeats. */
+#ifndef FET_CLI_RESULTS_H
+#define FET_CLI_RESULTS_H
+
+#include "cli/command.h"
+#include "study/study.h"
+
+#include <jansson.h>
+
+/* The study of a user's argument: a folder that holds study.sqlite, or that file itself. out_folder: where its files are; heap. */
+FET_MUST_CHECK fet_status fet_cli_open_study(const char *argument, fet_study **out_study, char **out_folder);
+
+/*
+ * Writes report.html (to `page`; NULL: into the folder) and front.csv, and prints the variants as a table with the network to take, or with
+ * `json` as one object {"variants", "base", "chosen", "chosen_reason", "folder", "report"}. Without variants yet it says so.
+ */
+FET_MUST_CHECK fet_status fet_cli_write_results(const fet_cli *cli, const char *argument, const char *page, bool json);
+
+#endif
