@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Strategies on published tables: every network of the space was trained by its authors, so a search costs nothing and its front can be
+ * compared with the true one. Prints the share of the exact hypervolume (objectives: accuracy up, FLOPs down; reference: the worst of each
+ * in the table) at two budgets, median over seeds. Exits 1 when `local` is not the best at every budget of every table: that is what makes
+ * it the default.
+ *
+ *     search_tables [FOLDER of nb-macro/ and channel-macro/]     default ../shared/bench; exits 77 (skipped) when it is not there
+ */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "search/pareto.h"
+#include "search/searcher.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEEDS = 100, MAX_DIGITS = 8, MAX_OPTIONS = 4, N_BUDGETS = 2, MAX_STRATEGIES = 8 };
+
+static const uint32_t budgets[N_BUDGETS] = {50, 400};
+
+typedef struct table_spec {
+    const char *name, *file;
+    uint32_t n_digits, n_options;
+    char first_digit;
+} table_spec;
+
+static const table_spec specs[] = {
+    {"nb-macro", "nb-macro/nb_macro.csv", 8, 3, '0'},
+    {"channel-macro MobileNet", "channel-macro/chan_mobilenet.csv", 7, 4, '1'},
+    {"channel-macro ResNet", "channel-macro/chan_resnet.csv", 7, 4, '1'},
+};
+
+/* Objectives of genome g at [number(g)][2], genomes numbered in the order of their digits. */
+typedef struct macro_table {
+    const table_spec *spec;
+    size_t n;
+    double *points;
+    double reference[2];
+    double exact;
+    fet_option options[MAX_OPTIONS];
+    fet_decision decisions[MAX_DIGITS];
+    fet_encoding encoding;
+} macro_table;
+
+#define MUST(expr)                                                                                                                         \
+    do {                                                                                                                                   \
+        if ((expr) != FET_OK) {                                                                                                            \
+            fprintf(stderr, "search_tables: %s\n", fet_error_message());                                                                   \
+            exit(2);                                                                                                                       \
+        }                                                                                                                                  \
+    } while (0)
+
+static void define_encoding(macro_table *table)
+{
+    static const char *const labels[MAX_OPTIONS] = {"0", "1", "2", "3"};
+    static const char *const names[MAX_DIGITS] = {"digit0", "digit1", "digit2", "digit3", "digit4", "digit5", "digit6", "digit7"};
+    uint8_t n = (uint8_t)table->spec->n_options;
+    for (uint8_t o = 0; o < n; o++) table->options[o] = (fet_option){.label = labels[o], .value = o};
+    for (uint32_t d = 0; d < table->spec->n_digits; d++)
+        table->decisions[d] = (fet_decision){names[d], FET_DECISION_TABLE, table->options, n, (uint8_t)(n - 1)};
+    table->encoding = (fet_encoding){.decisions = table->decisions, .n_decisions = table->spec->n_digits};
+    MUST(fet_encoding_check(&table->encoding));
+}
+
+static size_t number_of(const macro_table *table, const uint8_t *digits)
+{
+    size_t number = 0;
+    for (uint32_t d = 0; d < table->spec->n_digits; d++) number = number * table->spec->n_options + digits[d];
+    return number;
+}
+
+/* A line is: digits,mean_acc,std,acc_s0,acc_s1,acc_s2,params,flops */
+static void read_line(macro_table *table, const char *line, bool *seen)
+{
+    uint8_t digits[MAX_DIGITS];
+    char arch[32];
+    double accuracy = 0, flops = 0;
+    if (sscanf(line, "%31[0-9],%lf,%*f,%*f,%*f,%*f,%*f,%lf", arch, &accuracy, &flops) != 3 || strlen(arch) != table->spec->n_digits) {
+        fprintf(stderr, "search_tables: %s: cannot read \"%s\"\n", table->spec->file, line);
+        exit(2);
+    }
+    for (uint32_t d = 0; d < table->spec->n_digits; d++) digits[d] = (uint8_t)(arch[d] - table->spec->first_digit);
+    size_t number = number_of(table, digits);
+    if (number >= table->n || seen[number]) {
+        fprintf(stderr, "search_tables: %s: %s is out of range or there twice\n", table->spec->file, arch);
+        exit(2);
+    }
+    seen[number] = true;
+    table->points[2 * number] = -accuracy;
+    table->points[2 * number + 1] = flops;
+    table->reference[0] = fmax(table->reference[0], -accuracy);
+    table->reference[1] = fmax(table->reference[1], flops);
+}
+
+static void read_table(const char *folder, const table_spec *spec, macro_table *table)
+{
+    char *path = NULL, *text = NULL, *rest = NULL;
+    size_t bytes = 0, n_lines = 0;
+    *table = (macro_table){.spec = spec, .n = 1, .reference = {-INFINITY, -INFINITY}};
+    for (uint32_t d = 0; d < spec->n_digits; d++) table->n *= spec->n_options;
+    bool *seen = NULL;
+    MUST(fet_alloc_zeroed(2 * table->n, sizeof *table->points, "a table", &table->points));
+    MUST(fet_alloc_zeroed(table->n, sizeof *seen, "a table", &seen));
+    MUST(fet_path_join(folder, spec->file, &path));
+    MUST(fet_file_read(path, 1 << 26, (void **)&text, &bytes));
+    char *line = strtok_r(text, "\n", &rest); /* the header */
+    while ((line = strtok_r(NULL, "\n", &rest))) {
+        read_line(table, line, seen);
+        n_lines++;
+    }
+    if (n_lines != table->n) {
+        fprintf(stderr, "search_tables: %s: %zu networks, expected %zu\n", path, n_lines, table->n);
+        exit(2);
+    }
+    fet_free(seen);
+    fet_free(text);
+    fet_free(path);
+    define_encoding(table);
+    MUST(fet_pareto_hypervolume(table->points, table->n, 2, table->reference, &table->exact));
+}
+
+/* One search; shares[b]: of the exact hypervolume after budgets[b] evaluations. */
+static void search(const macro_table *table, const fet_searcher_ops *ops, uint64_t seed, double shares[N_BUDGETS])
+{
+    fet_searcher *searcher = NULL;
+    double points[2 * 400];
+    fet_searcher_options options = {.n_objectives = 2, .seed = seed};
+    MUST(fet_searcher_create(ops, &table->encoding, &options, &searcher));
+    for (uint32_t i = 0, b = 0; b < N_BUDGETS; i++) {
+        fet_genome genome;
+        bool done = false;
+        MUST(fet_searcher_ask(searcher, &genome, &done));
+        if (done) exit(2);
+        fet_result result = {.violation = 0};
+        memcpy(points + 2 * i, table->points + 2 * number_of(table, genome.option), 2 * sizeof *points);
+        memcpy(result.objective, points + 2 * i, 2 * sizeof *points);
+        MUST(fet_searcher_tell(searcher, &genome, &result));
+        if (i + 1 != budgets[b]) continue;
+        MUST(fet_pareto_hypervolume(points, i + 1, 2, table->reference, &shares[b]));
+        shares[b++] /= table->exact;
+    }
+    fet_searcher_destroy(searcher);
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, compare_doubles);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+/* Prints one table's rows; false when another strategy reaches what `local` does. */
+static bool run_table(const char *folder, const table_spec *spec)
+{
+    macro_table table;
+    double medians[MAX_STRATEGIES][N_BUDGETS];
+    size_t n = 0, local = 0;
+    read_table(folder, spec, &table);
+    for (; fet_searchers[n]; n++) {
+        double shares[N_BUDGETS][SEEDS], low[N_BUDGETS], high[N_BUDGETS];
+        if (strcmp(fet_searchers[n]->name, "local") == 0) local = n;
+        for (uint64_t seed = 0; seed < SEEDS; seed++) {
+            double of_seed[N_BUDGETS];
+            search(&table, fet_searchers[n], seed, of_seed);
+            for (int b = 0; b < N_BUDGETS; b++) shares[b][seed] = of_seed[b];
+        }
+        for (int b = 0; b < N_BUDGETS; b++) {
+            medians[n][b] = median(shares[b], SEEDS);
+            low[b] = shares[b][SEEDS / 10];
+            high[b] = shares[b][SEEDS - 1 - SEEDS / 10];
+        }
+        printf("| %-24s | %-8s | %.4f (%.4f-%.4f) | %.4f (%.4f-%.4f) |\n", spec->name, fet_searchers[n]->name, medians[n][0], low[0],
+               high[0], medians[n][1], low[1], high[1]);
+    }
+    bool best = true;
+    for (size_t s = 0; s < n; s++)
+        for (int b = 0; b < N_BUDGETS; b++) best &= s == local || medians[local][b] > medians[s][b];
+    fet_free(table.points);
+    return best;
+}
+
+int main(int argc, char **argv)
+{
+    const char *folder = argc > 1 ? argv[1] : "../shared/bench";
+    bool best = true;
+    if (!fet_file_exists(folder)) {
+        printf("skipped: %s is not on this machine\n", folder);
+        return 77;
+    }
+    printf("Share of the exact hypervolume (accuracy, FLOPs), median of %d seeds (80%% of the seeds between)\n\n", SEEDS);
+    printf("| table                    | strategy | at %u evaluations      | at %u evaluations     |\n|---|---|---|---|\n", budgets[0],
+           budgets[1]);
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) best &= run_table(folder, &specs[i]);
+    printf("\nlocal is %s at every budget of every table\n", best ? "the best" : "NOT the best");
+    return best ? 0 : 1;
+}
