@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fettle study list|show|export: which studies a folder holds, the trials of one, and all of them as CSV or JSON for other tools. */
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/results.h"
 #include "cli/table.h"
@@ -269,7 +270,7 @@ static fet_status run(fet_cli *cli, const void *v)
     if (strcasecmp(action, "list") == 0) return list(cli, v);
     bool known = strcasecmp(action, "show") == 0 || strcasecmp(action, "export") == 0;
     if (!known) {
-        const char *nearest = fet_cli_nearest(action, ACTIONS, sizeof ACTIONS / sizeof *ACTIONS);
+        const char *nearest = fet_text_nearest(action, ACTIONS, sizeof ACTIONS / sizeof *ACTIONS);
         return fet_fail(FET_ERROR_ARG, "study: unknown action \"%s\"; expected list, show or export%s%s%s", action,
                         nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fettle worker DIR: one more pair of hands for a running search. The search starts its own; further ones may run on any machine that sees the folder. */
+/* fettle worker DIR: one more pair of hands for a running search. The search starts its own; further ones may run on any machine that sees
+ * the folder. */
 #include "cli/command.h"
 #include "run/worker.h"
 
@@ -14,7 +15,12 @@ typedef struct values {
 
 static const fet_cli_option OPTIONS[] = {
     {.name = "stay", .kind = FET_CLI_FLAG, .offset = offsetof(values, stay), .help = "wait for more work until the study is finished"},
-    {.name = "lease", .kind = FET_CLI_REAL, .offset = offsetof(values, lease_s), .value = "SECONDS", .low = 1, .high = 86400,
+    {.name = "lease",
+     .kind = FET_CLI_REAL,
+     .offset = offsetof(values, lease_s),
+     .value = "SECONDS",
+     .low = 1,
+     .high = 86400,
      .help = "after so long without a sign of life another worker may take a trial over (default 60)"},
     {.name = "child", .kind = FET_CLI_FLAG, .offset = offsetof(values, child), .help = "speak to the search that started this worker"},
     {0},
@@ -72,8 +78,9 @@ const fet_command fet_cmd_worker = {
     .name = "worker",
     .summary = "evaluate trials of a study that is being searched",
     .usage = "DIR [OPTION]...",
-    .details = "DIR is the output folder of `fettle search`, which starts one worker a core by itself. Results do not depend on how many workers "
-               "there are, how fast they are or which of them does what.",
+    .details =
+        "DIR is the output folder of `fettle search`, which starts one worker a core by itself. Results do not depend on how many workers "
+        "there are, how fast they are or which of them does what.",
     .options = OPTIONS,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include "base/alloc.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -83,7 +84,7 @@ static fet_status find_command(const fet_command *const commands[], const char *
             return FET_OK;
         }
     }
-    const char *nearest = fet_cli_nearest(name, names, n);
+    const char *nearest = fet_text_nearest(name, names, n);
     if (nearest) return fet_fail(FET_ERROR_ARG, "unknown command \"%s\", did you mean \"%s\"?", name, nearest);
     return fet_fail(FET_ERROR_ARG, "unknown command \"%s\"; `fettle --help` lists them", name);
 }

@@ -87,8 +87,6 @@ int fet_cli_main(const fet_command *const commands[], int argc, char **argv);
 FET_MUST_CHECK fet_status fet_cli_parse(const fet_command *command, int argc, char **argv, fet_cli *cli, void *values, bool *out_help);
 void fet_cli_print_help(const fet_command *command, FILE *out);
 void fet_cli_print_overview(const fet_command *const commands[], FILE *out);
-/* The nearest of `n` names by edit distance, NULL when none is near. */
-const char *fet_cli_nearest(const char *word, const char *const *names, size_t n);
 int fet_cli_exit_code(fet_status status);
 
 /* Ctrl-C or SIGTERM came. Progress callbacks return !fet_cli_interrupted(), so that work stops at its next safe point; a second Ctrl-C ends

@@ -2,7 +2,7 @@
 /* The program: a table of commands. A new one is one file cmd_<name>.c, a line here and a line in meson.build. */
 #include "cli/command.h"
 
-#define FET_COMMANDS(X) X(report) X(study) X(worker)
+#define FET_COMMANDS(X) X(search) X(inspect) X(train) X(eval) X(export) X(report) X(study) X(worker)
 
 #define DECLARE(name) extern const fet_command fet_cmd_##name;
 FET_COMMANDS(DECLARE)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Arguments against a command's table. --name value and --name=value, flags alone, "--" ends the options. */
-#include "base/alloc.h"
+#include "base/text.h"
 #include "cli/command.h"
 
 #include <errno.h>
@@ -10,39 +10,6 @@
 /* Options that every command has. */
 static const char *const COMMON[] = {"help", "verbose", "quiet"};
 enum { N_COMMON = sizeof COMMON / sizeof COMMON[0], MAX_NAMES = 64, MAX_WORD = 48 };
-
-/* Edit distance with transpositions counted once (optimal string alignment): typing "--deivce" is one slip, not two. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b);
-    if (n > MAX_WORD || m > MAX_WORD) return SIZE_MAX;
-    size_t row[3][MAX_WORD + 1];
-    for (size_t j = 0; j <= m; j++) row[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t *now = row[i % 3], *last = row[(i - 1) % 3], *before = row[(i + 1) % 3];
-        now[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
-            if (last[j] + 1 < best) best = last[j] + 1;
-            if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best) best = before[j - 2] + 1;
-            now[j] = best;
-        }
-    }
-    return row[n % 3][m];
-}
-
-const char *fet_cli_nearest(const char *word, const char *const *names, size_t n)
-{
-    const char *nearest = NULL;
-    size_t best = SIZE_MAX, length = strlen(word);
-    for (size_t i = 0; i < n; i++) {
-        size_t d = length >= 3 && strncmp(word, names[i], length) == 0 ? 1 : distance(word, names[i]);
-        if (d < best) best = d, nearest = names[i];
-    }
-    /* Up to a third of the word may be wrong, at least one letter. */
-    return best <= (length < 6 ? 1 : length / 3) ? nearest : NULL;
-}
 
 static fet_status fail_usage(const fet_command *command, const char *what)
 {
@@ -55,7 +22,7 @@ static fet_status fail_unknown(const fet_command *command, const char *name)
     size_t n = 0;
     for (const fet_cli_option *o = command->options; o && o->name && n < MAX_NAMES - N_COMMON; o++) names[n++] = o->name;
     for (size_t i = 0; i < N_COMMON; i++) names[n++] = COMMON[i];
-    const char *nearest = fet_cli_nearest(name, names, n);
+    const char *nearest = fet_text_nearest(name, names, n);
     if (nearest) return fet_fail(FET_ERROR_ARG, "unknown option --%s, did you mean --%s?", name, nearest);
     return fet_fail(FET_ERROR_ARG, "unknown option --%s; see `fettle %s --help`", name, command->name);
 }
