@@ -5,27 +5,26 @@
 
 enum { MAX_NAME = 63 };
 
-static size_t smallest(size_t a, size_t b, size_t c)
+static size_t smaller(size_t a, size_t b)
 {
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
+    return a < b ? a : b;
 }
 
 size_t fet_text_distance(const char *a, const char *b)
 {
-    /* Wagner-Fischer with one row: row[j] is the distance of the first i bytes of a to the first j of b. */
-    size_t n_a = strnlen(a, MAX_NAME), n_b = strnlen(b, MAX_NAME), row[MAX_NAME + 1];
-    for (size_t j = 0; j <= n_b; j++) row[j] = j;
+    /* Wagner-Fischer with swaps (Damerau's optimal string alignment): row[i % 3][j] is the distance of the first i bytes of a to the first
+     * j of b. */
+    size_t n_a = strnlen(a, MAX_NAME), n_b = strnlen(b, MAX_NAME), row[3][MAX_NAME + 1];
+    for (size_t j = 0; j <= n_b; j++) row[0][j] = j;
     for (size_t i = 1; i <= n_a; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
+        size_t *now = row[i % 3], *last = row[(i - 1) % 3], *before = row[(i + 1) % 3];
+        now[0] = i;
         for (size_t j = 1; j <= n_b; j++) {
-            size_t above = row[j];
-            row[j] = smallest(row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
+            now[j] = smaller(smaller(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) now[j] = smaller(now[j], before[j - 2] + 1);
         }
     }
-    return row[n_b];
+    return row[n_a % 3][n_b];
 }
 
 const char *fet_text_nearest(const char *word, const char *const *names, size_t n)

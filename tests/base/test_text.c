@@ -13,7 +13,10 @@ static size_t reference(const char *a, const char *b)
     if (!*b) return strlen(a);
     size_t replaced = reference(a + 1, b + 1) + (*a != *b), deleted = reference(a + 1, b) + 1, inserted = reference(a, b + 1) + 1;
     size_t least = replaced < deleted ? replaced : deleted;
-    return least < inserted ? least : inserted;
+    if (inserted < least) least = inserted;
+    if (!a[1] || !b[1] || a[0] != b[1] || a[1] != b[0]) return least;
+    size_t swapped = reference(a + 2, b + 2) + 1;
+    return swapped < least ? swapped : least;
 }
 
 static void test_distance(void **state)
@@ -35,6 +38,7 @@ static void test_nearest(void **state)
     (void)state;
     static const char *const names[] = {"random", "nsga2", "local"};
     assert_string_equal(fet_text_nearest("locl", names, 3), "local");
+    assert_string_equal(fet_text_nearest("lcoal", names, 3), "local");
     assert_string_equal(fet_text_nearest("nsga", names, 3), "nsga2");
     assert_string_equal(fet_text_nearest("rnadom", names, 3), "random");
     assert_null(fet_text_nearest("bayes", names, 3));

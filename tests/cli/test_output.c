@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What commands print: help, tables as text and JSON, progress in a pipe. Golden texts stand here, next to what makes them. */
+#include "check.h"
+
+#include "cli/command.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What was written to `file` since it was opened. */
+static const char *text_of(FILE *file)
+{
+    static char text[8192];
+    fflush(file);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    return text;
+}
+
+static void check_text(FILE *file, const char *expected)
+{
+    const char *text = text_of(file);
+    if (strcmp(text, expected) != 0) fail_msg("printed\n%s\nexpected\n%s", text, expected);
+    fclose(file);
+}
+
+typedef struct values {
+    const char *data;
+    bool json;
+} values;
+
+static void test_help(void **state)
+{
+    (void)state;
+    static const fet_cli_option options[] = {
+        {.name = "data",
+         .kind = FET_CLI_TEXT,
+         .offset = offsetof(values, data),
+         .value = "KIND:PATH",
+         .required = true,
+         .help = "what to paint, a text that is long enough to be broken at a blank so that nobody has to scroll sideways"},
+        FET_CLI_JSON(values, json),
+        {0},
+    };
+    static const fet_command command = {
+        .name = "paint", .summary = "paint a picture", .usage = "FILE [OPTION]...", .details = "First.\nSecond.", .options = options};
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fet_cli_print_help(&command, file);
+    check_text(file, "Usage: fettle paint FILE [OPTION]...\n"
+                     "\n"
+                     "paint a picture\n"
+                     "\n"
+                     "First.\n"
+                     "Second.\n"
+                     "\n"
+                     "Options:\n"
+                     "  --data KIND:PATH        what to paint, a text that is long enough to be broken at a blank so that\n"
+                     "                          nobody has to scroll sideways (required)\n"
+                     "  --json                  print JSON instead of a table\n"
+                     "  --quiet                 no progress\n"
+                     "  --verbose               with an error, the place in fettle's sources\n"
+                     "  --help                  this text\n");
+}
+
+static const fet_column COLUMNS[] = {{.key = "name", .title = "name"},
+                                     {.key = "us", .title = "time, us", .right = true, .decimals = 1},
+                                     {.key = "n", .title = "n", .right = true}};
+
+static fet_table *make_table(void)
+{
+    fet_table *table = NULL;
+    CHECK_OK(fet_table_create(COLUMNS, 3, &table));
+    fet_table_text(table, "Überconv");
+    fet_table_number(table, 12.25);
+    fet_table_number(table, 3);
+    fet_table_text(table, "x");
+    fet_table_number(table, (double)NAN);
+    fet_table_text(table, NULL);
+    return table;
+}
+
+static void test_table(void **state)
+{
+    (void)state;
+    fet_auto(fet_table) table = make_table();
+    fet_cli cli = {.out = tmpfile()};
+    assert_non_null(cli.out);
+    CHECK_OK(fet_table_print(table, &cli));
+    check_text(cli.out, "name      time, us  n\n"
+                        "Überconv      12.2  3\n"
+                        "x                -  -\n");
+    cli.out = tmpfile();
+    cli.color = true;
+    CHECK_OK(fet_table_print(table, &cli));
+    assert_int_equal(strncmp(text_of(cli.out), "\x1b[1mname", 8), 0);
+    fclose(cli.out);
+}
+
+static void test_table_json(void **state)
+{
+    (void)state;
+    fet_auto(fet_table) table = make_table();
+    json_t *list = NULL;
+    CHECK_OK(fet_table_json(table, &list));
+    fet_cli cli = {.out = tmpfile()};
+    assert_non_null(cli.out);
+    CHECK_OK(fet_cli_print_json(&cli, list));
+    json_error_t error;
+    list = json_loads(text_of(cli.out), 0, &error);
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "name")), "Überconv");
+    CHECK_NEAR(json_real_value(json_object_get(json_array_get(list, 0), "us")), 12.25, 1e-12);
+    assert_true(json_is_null(json_object_get(json_array_get(list, 1), "us")));
+    assert_true(json_is_null(json_object_get(json_array_get(list, 1), "n")));
+    json_decref(list);
+    fclose(cli.out);
+}
+
+static void test_durations(void **state)
+{
+    (void)state;
+    char text[FET_DURATION_TEXT_BYTES];
+    assert_string_equal(fet_duration_print(0.2, text, sizeof text), "0 s");
+    assert_string_equal(fet_duration_print(59.4, text, sizeof text), "59 s");
+    assert_string_equal(fet_duration_print(59.6, text, sizeof text), "1 min 00 s");
+    assert_string_equal(fet_duration_print(3599.0, text, sizeof text), "59 min 59 s");
+    assert_string_equal(fet_duration_print(3600.0, text, sizeof text), "1 h 00 min");
+    assert_string_equal(fet_duration_print(7500.0, text, sizeof text), "2 h 05 min");
+    assert_string_equal(fet_duration_print((double)NAN, text, sizeof text), "?");
+}
+
+static void test_progress_in_a_pipe(void **state)
+{
+    (void)state;
+    fet_cli cli = {.err = tmpfile()};
+    assert_non_null(cli.err);
+    fet_progress progress;
+    fet_progress_begin(&progress, &cli, "training");
+    fet_progress_show(&progress, 1, 10, "loss 1"); /* too early for a pipe */
+    progress.shown_s -= 100.0;
+    progress.started_s -= 50.0;
+    fet_progress_show(&progress, 6, 10, "loss 0.5"); /* 5 batches in 50 s: 4 more take 40 s */
+    fet_progress_say(&progress, "a line %d", 7);
+    fet_progress_end(&progress);
+    check_text(cli.err, "training: 6/10, loss 0.5, 40 s left\na line 7\n");
+
+    cli.err = tmpfile();
+    cli.quiet = true;
+    fet_progress_begin(&progress, &cli, "training");
+    progress.shown_s -= 100.0;
+    fet_progress_show(&progress, 6, 10, "");
+    fet_progress_say(&progress, "x");
+    fet_progress_end(&progress);
+    check_text(cli.err, "");
+}
+
+static void test_progress_on_a_terminal(void **state)
+{
+    (void)state;
+    fet_cli cli = {.err = tmpfile(), .err_is_terminal = true};
+    assert_non_null(cli.err);
+    fet_progress progress;
+    fet_progress_begin(&progress, &cli, "x");
+    fet_progress_show(&progress, 5, 10, "y");
+    fet_progress_end(&progress);
+    check_text(cli.err, "\r\x1b[Kx [##########..........]  50%, y\r\x1b[K");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table_json),
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_progress_in_a_pipe),
+        cmocka_unit_test(test_progress_on_a_terminal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
