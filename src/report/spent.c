@@ -53,7 +53,7 @@ fet_status fet_report_add_spent(json_t *document)
     }
     FET_TRY(fet_json_put(spent, "trials", json_integer(finished)));
     FET_TRY(fet_json_put(spent, "failed", json_integer(failed)));
-    FET_TRY(fet_json_put(spent, "core_hours", fet_report_figure(cpu_s / 3600, "core-hours", "measured, trials", 0)));
+    FET_TRY(fet_json_put(spent, "core_hours", fet_report_figure(cpu_s / 3600, "core-hours", "measured", 0)));
     double watts = fet_json_get_number(spent, "watts_per_core", 0);
     if (watts <= 0) return FET_OK;
     char source[96];

@@ -25,8 +25,8 @@ function trial(series, number, fused, width, seconds) {
     const f = fused ? [...Array(9)].map(() => Math.round(random())) : Array(9).fill(0);
     const drift = Math.min(1, number / 40), w = width ? [0, 1, 2].map(() => 0.5 + random() * (1 - 0.4 * drift)) : [1, 1, 1];
     const mean = w.reduce((a, b) => a + b) / 3, gain = f.slice(0, 3).reduce((a, b) => a + b) / 3 - 0.5 * (f.slice(6).reduce((a, b) => a + b) / 3);
-    const ms = 0.186 * (0.35 + 0.65 * mean) * (1 - 0.25 * gain) * (1 + 0.01 * normal());
-    const quality = 0.896 + 0.024 * Math.log(mean + 0.35) + 0.004 * gain + 0.004 * drift + 0.0035 * normal();
+    const ms = 0.186 * mean ** 1.2 * (1 - 0.3 * gain) * (1 + 0.01 * normal());
+    const quality = 0.900 + 0.014 * Math.log(mean + 0.1) + 0.004 * gain + 0.004 * drift + 0.0035 * normal();
     const failed = series === 'V2' && number === 17;
     const description = [...f.map((x, i) => x && `stage${1 + Math.floor(i / 3)}.block${i % 3}=fused`), ...w.map((x, i) => x !== 1 && `stage${i + 1}.width=${16 * Math.round(x * [2, 4, 6][i])}`)].filter(Boolean).join(' ');
     return {

@@ -92,7 +92,7 @@ await test('texts of a trial stay texts', async () => {
 });
 
 await test('the sentence names the network, both latencies and where they come from', async () => {
-    const text = await page.locator('#found').textContent();
+    const text = (await page.locator('#found').textContent()).replaceAll('\u00a0', ' ');
     for (const part of ['V3', '93.8 µs', '183 µs', '48.9 %', 'measured', 'front/V3.onnx', '91.42 %', '90.86–91.95 %', 'TEST DATA']) check(text.includes(part), `"${part}" is missing in: ${text}`);
 });
 
@@ -105,6 +105,7 @@ await test('the final table has the four variants, sources and the chosen one ma
 });
 
 await test('a point of the front tells its genome, figures and file', async () => {
+    await page.locator('#front .chart').scrollIntoViewIfNeeded();
     const points = await page.evaluate(() => {
         const box = document.querySelector('#front svg');
         return [...box.querySelectorAll('path')].map((p) => ({ box: p.getBoundingClientRect(), fill: p.getAttribute('fill') }))

@@ -42,14 +42,14 @@ export function accuracySection(report) {
     const ranks = report.fidelities ?? [];
     if (!points.length && !ranks.length) return undefined;
     return section('accuracy', 'Predicted against measured', 'The search adds up measured kernels; the best networks were then measured whole, end to end, in turn with the base.',
-        points.length > 0 && h('div', { class: 'square' }, chart('Predicted against measured latency', 380, scatter(points))),
-        points.length > 0 && h('p', { class: 'note' }, errors(points)),
-        ranks.length > 0 && h('div', {}, h('h3', {}, 'Do cheap answers order candidates as dear ones do?'),
+        h('div', { class: 'pair' },
+            points.length > 0 && h('div', {}, h('h3', {}, 'latency'), chart('Predicted against measured latency', 340, scatter(points)), h('p', { class: 'note' }, errors(points))),
+            ranks.length > 0 && h('div', {}, h('h3', {}, 'Do cheap answers order candidates as dear ones do?'),
             table([
                 { label: 'cheap', of: (r) => r.from }, { label: 'dear', of: (r) => r.to },
-                { label: "Kendall's τ", of: (r) => r.kendall, show: (r) => r.kendall.toFixed(2), number: true },
-                { label: "Spearman's ρ", of: (r) => r.spearman, show: (r) => r.spearman.toFixed(2), number: true },
-                { label: 'candidates', of: (r) => r.n, number: true },
+                { label: 'Kendall τ', of: (r) => r.kendall, show: (r) => r.kendall.toFixed(2), number: true },
+                { label: 'Spearman ρ', of: (r) => r.spearman, show: (r) => r.spearman.toFixed(2), number: true },
+                { label: 'n', of: (r) => r.n, number: true },
             ], ranks, { sortable: false }),
-            h('p', { class: 'note' }, '1: the same order, 0: no relation. Few candidates make a wide uncertainty.')));
+            h('p', { class: 'note' }, '1: the same order, 0: no relation. Few candidates make a wide uncertainty.'))));
 }

@@ -2,6 +2,7 @@
 // Numbers as people read them, always with their unit; and where they came from.
 
 export const NONE = '–';
+const NB = '\u00a0'; // a number and its unit stay on one line
 
 function significant(value, digits) {
     if (value === 0) return '0';
@@ -10,23 +11,23 @@ function significant(value, digits) {
 }
 
 function scaled(value, steps) {
-    for (const [limit, divisor, unit] of steps) if (Math.abs(value) < limit) return `${significant(value / divisor, 3)} ${unit}`;
+    for (const [limit, divisor, unit] of steps) if (Math.abs(value) < limit) return `${significant(value / divisor, 3)}${NB}${unit}`;
     return NONE;
 }
 
 // Bytes are decimal, as in the job file: 1 KB = 1000 bytes.
 const UNITS = {
-    share: (v) => `${(v * 100).toFixed(2)} %`,
-    ms: (v) => (Math.abs(v) < 1 ? `${significant(v * 1000, 3)} µs` : `${significant(v, 3)} ms`),
-    us: (v) => `${significant(v, 3)} µs`,
-    bytes: (v) => (Math.abs(v) < 1000 ? `${v} B` : scaled(v, [[1e6, 1e3, 'KB'], [1e9, 1e6, 'MB'], [Infinity, 1e9, 'GB']])),
+    share: (v) => `${(v * 100).toFixed(2)}${NB}%`,
+    ms: (v) => (Math.abs(v) < 1 ? `${significant(v * 1000, 3)}${NB}µs` : `${significant(v, 3)}${NB}ms`),
+    us: (v) => `${significant(v, 3)}${NB}µs`,
+    bytes: (v) => (Math.abs(v) < 1000 ? `${v}${NB}B` : scaled(v, [[1e6, 1e3, 'KB'], [1e9, 1e6, 'MB'], [Infinity, 1e9, 'GB']])),
     macs: (v) => scaled(v, [[1e3, 1, 'MACs'], [1e6, 1e3, 'kMACs'], [1e9, 1e6, 'MMACs'], [Infinity, 1e9, 'GMACs']]),
-    s: (v) => (v < 120 ? `${significant(v, 3)} s` : v < 7200 ? `${(v / 60).toFixed(1)} min` : `${(v / 3600).toFixed(2)} h`),
+    s: (v) => (v < 120 ? `${significant(v, 3)}${NB}s` : v < 7200 ? `${(v / 60).toFixed(1)}${NB}min` : `${(v / 3600).toFixed(2)}${NB}h`),
 };
 
 export function value(number, unit) {
     if (typeof number !== 'number' || !Number.isFinite(number)) return NONE;
-    return UNITS[unit] ? UNITS[unit](number) : `${significant(number, 3)} ${unit ?? ''}`.trim();
+    return UNITS[unit] ? UNITS[unit](number) : `${significant(number, 3)}${NB}${unit ?? ''}`.trim();
 }
 
 export function figure(f) {
@@ -42,11 +43,12 @@ export function spread(f) {
 // "183 µs ±2.1 %, measured"
 export function full(f) {
     if (!f) return undefined;
-    return [[figure(f), spread(f)].filter(Boolean).join(' '), f.source].filter(Boolean).join(', ');
+    const around = f.interval ? `(${spread(f)})` : spread(f);
+    return [[figure(f), around].filter(Boolean).join(' '), f.source].filter(Boolean).join(', ');
 }
 
 export function percent(share, digits = 1) {
-    return `${(share * 100).toFixed(digits)} %`;
+    return `${(share * 100).toFixed(digits)}${NB}%`;
 }
 
 const LABELS = {

@@ -2,7 +2,7 @@
 // The Pareto front: every trial of the searches, the front of all of them, and the base and the chosen network as they were finally measured.
 import { h, section, tooltip } from './dom.js';
 import * as format from './format.js';
-import { base, chart, color, seriesColor, xAxis, yAxis } from './theme.js';
+import { base, chart, color, isNarrow, seriesColor, xAxis, yAxis } from './theme.js';
 
 const DIAMOND = 'diamond';
 const STAR = 'path://M0,-10 L2.9,-4 L9.5,-3.1 L4.8,1.5 L5.9,8.1 L0,5 L-5.9,8.1 L-4.8,1.5 L-9.5,-3.1 L-2.9,-4 Z';
@@ -57,13 +57,18 @@ export function frontSection(report) {
 
     const options = () => {
         const front = shown.filter((t) => t.front).sort((a, b) => a.figures[x.figure].value - b.figures[x.figure].value);
+        // A label stands on the side where there is more room.
+        const middle = (Math.min(...shown.map((t) => place(t)[0])) + Math.max(...shown.map((t) => place(t)[0]))) / 2;
         const mark = (point, name, symbol, size, fill) => point && {
-            type: 'scatter', name, symbol, symbolSize: size, z: 6, itemStyle: { color: fill, borderColor: color('surface'), borderWidth: 1.5 },
-            label: { show: true, position: 'left', distance: 8, formatter: name, color: color('ink'), fontWeight: 600, fontSize: 12, textBorderColor: color('surface'), textBorderWidth: 3 },
+            type: 'scatter', name, symbol, symbolSize: size, z: 6, itemStyle: { color: fill, opacity: 1, borderColor: color('surface'), borderWidth: 1.5 },
+            label: { show: true, position: point.x / ux.divisor > middle ? 'left' : 'right', distance: 7, formatter: name, color: color('ink'), fontWeight: 600, fontSize: 12, textBorderColor: color('surface'), textBorderWidth: 3 },
             data: [{ value: [point.x / ux.divisor, point.y / uy.divisor], tip: () => variantTip(point.variant, name) }],
         };
         return base(`Pareto front: ${y.label} against ${x.label} of ${shown.length} trials`, {
             xAxis: xAxis(x.label, ux.unit), yAxis: yAxis(y.label, uy.unit, { min: Number.isFinite(floor) ? Math.floor((floor / uy.divisor) * 2) / 2 : undefined }),
+            grid: { ...base().grid, top: isNarrow() ? 82 : 56 },
+            legend: { ...base().legend, data: [...searches, { name: 'front of all searches', icon: 'path://M0,4 L12,4 L12,6 L0,6 Z' },
+                ...(baseline ? [{ name: 'base', icon: DIAMOND }] : []), ...(chosen ? [{ name: 'chosen', icon: STAR }] : [])] },
             tooltip: { ...base().tooltip, trigger: 'item', formatter: (item) => item.data.tip?.() ?? '' },
             series: [
                 report.objectives.length === 2 && {
@@ -75,8 +80,8 @@ export function frontSection(report) {
                     data: shown.filter((t) => t.series === name).map((t) => ({
                         value: place(t), front: t.front, tip: () => trialTip(report, t),
                         itemStyle: t.front ? { color: seriesColor(index), borderColor: color('surface'), borderWidth: 1 }
-                            : { color: seriesColor(index), opacity: 0.38 },
-                    })), itemStyle: { color: seriesColor(index) },
+                            : { color: seriesColor(index), opacity: 0.4 },
+                    })), itemStyle: { color: seriesColor(index), opacity: 1 },
                 })),
                 mark(baseline, 'base', DIAMOND, 15, color('ink')), mark(chosen, 'chosen', STAR, 22, color('accent')),
             ].filter(Boolean),

@@ -2,7 +2,7 @@
 // Where the time goes: latency by block, base against chosen; the kernels behind each bar in the tooltip and in a table.
 import { h, section, tooltip } from './dom.js';
 import * as format from './format.js';
-import { base, chart, color, isNarrow, xAxis } from './theme.js';
+import { base, chart, color, font, isNarrow, xAxis } from './theme.js';
 import { table } from './table.js';
 
 function blocksOf(layers) {
@@ -35,7 +35,7 @@ function bars(names, sides) {
         grid: { left: narrow ? 104 : 150, right: 24, top: 36, bottom: 44 },
         xAxis: xAxis('latency', 'µs', { scale: false }),
         yAxis: { type: 'category', inverse: true, data: names, axisTick: { show: false }, axisLine: { lineStyle: { color: color('line-strong') } },
-            axisLabel: { color: color('ink-2'), fontFamily: 'inherit', fontSize: 12, width: narrow ? 94 : 138, overflow: 'truncate' } },
+            axisLabel: { color: color('ink-2'), fontFamily: font(), fontSize: 12, width: narrow ? 94 : 138, overflow: 'truncate' } },
         tooltip: { ...base().tooltip, trigger: 'item', formatter: (item) => item.data.tip() },
         legend: { ...base().legend, icon: 'roundRect' },
         series: sides.map(({ title, blocks, fill }) => ({

@@ -51,7 +51,7 @@ function figureColumn(variants, label, key, extra = {}) {
     const one = sources.size === 1;
     return {
         label, note: one ? figures[0].source : undefined, number: true, of: (v) => v[key]?.value,
-        show: (v) => v[key] && [format.figure(v[key]), h('small', {}, [format.spread(v[key]), !one && v[key].source].filter(Boolean).join(', '))], ...extra,
+        show: (v) => (figures.includes(v[key]) ? [format.figure(v[key]), h('small', {}, [format.spread(v[key]), !one && v[key].source].filter(Boolean).join(', '))] : format.NONE), ...extra,
     };
 }
 
@@ -62,7 +62,7 @@ export function variantsTable(report) {
     const columns = [
         { label: 'variant', of: (v) => v.name, show: (v) => [h('strong', {}, v.name), v.name === report.chosen && h('span', { class: 'badge' }, 'take this')] },
         { label: 'fused-IBN search', of: (v) => yesNo(v.fused_search) }, { label: 'width search', of: (v) => yesNo(v.width_search) },
-        figureColumn(variants, 'latency', 'latency', { best: 'low' }), figureColumn(variants, 'reduction', 'reduction'),
+        figureColumn(variants, 'latency', 'latency', { best: 'low' }), figureColumn(variants.filter((v) => v.name !== report.base), 'reduction', 'reduction'),
         figureColumn(variants, 'val', 'val'), figureColumn(variants, 'test', 'test'), figureColumn(variants, `test, ${quantised}`, 'test_int8'),
         { label: 'file', of: (v) => v.file ?? '', mono: true },
     ].filter(Boolean);
@@ -82,6 +82,6 @@ export function summarySection(report) {
 
 export function variantsSection(report) {
     if (!report.variants?.length) return undefined;
-    return section('variants', 'The same search, four ways', 'Block forms and widths searched apart and together, each under the same budget. The test split was used once, for this table; brackets and ± are as stated in each cell.',
+    return section('variants', 'The same search, four ways', 'Block forms and widths searched apart and together, each under the same budget. The test split was used once, for this table; ±: relative spread of the measurements; 95 %: confidence interval of the accuracy.',
         variantsTable(report));
 }

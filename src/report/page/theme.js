@@ -17,7 +17,9 @@ export function seriesColor(index) {
     return color(`series-${(index % 6) + 1}`);
 }
 
-const text = () => ({ color: color('ink-2'), fontFamily: 'inherit', fontSize: 12 });
+// By name, not "inherit": a legend measures its texts on a canvas of its own.
+export const font = () => getComputedStyle(document.body).fontFamily;
+const text = () => ({ color: color('ink-2'), fontFamily: font(), fontSize: 12 });
 
 export function axis(name, unit, extra = {}) {
     return {
@@ -32,7 +34,7 @@ export const yAxis = (name, unit, extra) => axis(name, unit, { nameTextStyle: { 
 
 export function base(description, extra) {
     return {
-        animation: false, textStyle: { fontFamily: 'inherit' }, grid: { left: 44, right: 18, top: 56, bottom: 44, containLabel: false },
+        animation: false, textStyle: { fontFamily: font() }, grid: { left: 44, right: 18, top: 56, bottom: 44, containLabel: false },
         aria: { enabled: true, label: { description } },
         legend: { top: 0, left: 0, itemWidth: 12, itemHeight: 10, itemGap: 16, icon: 'circle', textStyle: text(), inactiveColor: color('muted') },
         tooltip: { confine: true, backgroundColor: color('surface'), borderColor: color('line-strong'), textStyle: { ...text(), color: color('ink') }, padding: 0 },
