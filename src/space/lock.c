@@ -20,11 +20,13 @@ static void append_name(char *list, const char *name)
     else if (used < 4 || strcmp(list + used - 3, "...") != 0) snprintf(list + used, LIST_BYTES - used, ", ...");
 }
 
-static fet_status unknown(const char *lock, const char *what, const char *word, const char *const *names, uint32_t n)
+/* `longer` is the word as it might have been written out; the nearest name is looked for by both. */
+static fet_status unknown(const char *lock, const char *what, const char *word, const char *longer, const char *const *names, uint32_t n)
 {
     char list[LIST_BYTES] = "";
     for (uint32_t i = 0; i < n; i++) append_name(list, names[i]);
     const char *nearest = fet_text_nearest(word, names, n);
+    if (!nearest) nearest = fet_text_nearest(longer, names, n);
     return fet_fail(FET_ERROR_ARG, "lock \"%s\": there is no %s \"%s\"%s%s%s; known: %s", lock, what, word, nearest ? ", did you mean \"" : "",
                     nearest ? nearest : "", nearest ? "\"?" : "", n ? list : "none");
 }
@@ -40,7 +42,7 @@ static fet_status find_decision(const fet_space *space, const char *lock, const 
         *out_decision = d;
         return FET_OK;
     }
-    return unknown(lock, "decision", name, names, space->encoding.n_decisions);
+    return unknown(lock, "decision", name, with_form, names, space->encoding.n_decisions);
 }
 
 static fet_status find_option(const fet_decision *decision, const char *lock, const char *label, uint32_t *out_option)
@@ -54,7 +56,7 @@ static fet_status find_option(const fet_decision *decision, const char *lock, co
         return FET_OK;
     }
     snprintf(what, sizeof what, "option of %s", decision->name);
-    return unknown(lock, what, label, labels, decision->n_options);
+    return unknown(lock, what, label, label, labels, decision->n_options);
 }
 
 /* `text` is the lock, cut into pieces here. */
