@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Runs a graph for inference: define (graph) -> plan (kernels, layouts, buffers, primitives) -> run. f32, bf16 or int8.
- * Activations live in the layout oneDNN wants (f32: nChw16c or nChw8c; bf16 and int8: nhwc); inputs and outputs of the executor are plain f32 NCHW.
+ * Activations live in nhwc (see infer/format.h for why f32 too); inputs and outputs of the executor are plain f32 NCHW.
  * int8: weights per-channel symmetric s8, activations per-tensor affine-free u8 (after a ReLU) or s8, scales from a calibration,
  * requantisation as output scales and post-ops. Thread-compatible: one executor, one thread.
  */

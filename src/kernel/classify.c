@@ -164,16 +164,15 @@ fet_id fet_kernel_view_root(const fet_graph *graph, fet_id value)
     return value;
 }
 
-bool fet_kernel_fast_is_row_major(const fet_shape *shape, fet_dtype precision)
+bool fet_kernel_fast_is_row_major(const fet_shape *shape)
 {
     if (shape->rank < 3) return true;
     int64_t image = 1;
     for (uint32_t i = 2; i < shape->rank; i++) image *= shape->dim[i];
-    if (precision != FET_DTYPE_F32) return shape->rank <= 4 && (image == 1 || shape->dim[1] == 1);
-    return shape->rank <= 4 && image == 1 && shape->dim[1] % 16 == 0;
+    return shape->rank <= 4 && (image == 1 || shape->dim[1] == 1);
 }
 
 bool fet_kernel_fast_is_plain(const fet_shape *shape, fet_dtype precision)
 {
-    return precision == FET_DTYPE_F32 && fet_kernel_fast_is_row_major(shape, precision);
+    return precision == FET_DTYPE_F32 && fet_kernel_fast_is_row_major(shape);
 }

@@ -30,7 +30,7 @@ typedef struct fet_activation {
 } fet_activation;
 
 /*
- * Two worlds of values. "Fast": the device's own layout and type (here nChw16c f32, nhwc bf16, nhwc u8/s8). "Plain": f32 in row-major order, as the
+ * Two worlds of values. "Fast": the device's own layout and type (here nhwc of f32, bf16 or u8/s8). "Plain": f32 in row-major order, as the
  * user sees it. Convolutions and what belongs to them read and write fast values; the long tail of operators reads and writes plain ones.
  * Going from one world to the other is a kernel of its own: op CAST, whose src and dst are the same value.
  */
@@ -40,7 +40,7 @@ enum fet_kernel_flag {
     FET_KERNEL_ADD_AFTER = 1 << 2,  /* ... after the activation */
     FET_KERNEL_F32_DST = 1 << 3,    /* writes f32 although the network is int8 or bf16: nobody reads the value in the fast world. CAST: fast to plain */
     FET_KERNEL_SIGNED_SRC = 1 << 4, /* int8: the source is s8, not u8 */
-    FET_KERNEL_PLAIN_SRC = 1 << 5,  /* CAST: plain to fast. Convolution: reads the plain value itself (f32, at most 3 channels). Others: plain in, plain out */
+    FET_KERNEL_PLAIN_SRC = 1 << 5,  /* CAST: plain to fast. Others: plain in, plain out */
     FET_KERNEL_CONST = 1 << 6,      /* the other operand is one constant a channel */
     FET_KERNEL_BROADCAST = 1 << 7,  /* the other operand is N x C x 1 x 1 */
 };
@@ -67,6 +67,7 @@ typedef struct fet_kernel {
     fet_id src;               /* value: first activation input */
     fet_id residual;          /* value or FET_NONE */
     fet_id dst;               /* value after everything fused */
+    bool dst_unsigned;        /* int8: the result is stored as u8 */
 } fet_kernel;
 
 typedef struct fet_kernels {
@@ -81,6 +82,7 @@ typedef struct fet_fusion_rules {
     uint32_t activations;   /* bit 1 << fet_activation_kind: may stand behind a convolution, Gemm */
     bool add;               /* residual add behind a convolution */
     bool activation_after_add;
+    bool add_after_activation;
     bool activation_after_pool;
 } fet_fusion_rules;
 
@@ -88,11 +90,11 @@ typedef struct fet_fusion_rules {
 extern const fet_fusion_rules fet_fusion_rules_host;
 
 /*
- * Where fast and plain are the same bytes: f32 without channels to block (rank 2, or 1 x 1 images of a multiple of 16 channels). Then no CAST stands between.
+ * Where fast and plain are the same bytes: f32 of rank 2, of 1 x 1 images or of one channel. Then no CAST stands between.
  */
 bool fet_kernel_fast_is_plain(const fet_shape *shape, fet_dtype precision);
 /* Fast values of this shape lie in memory in row-major order (though perhaps not as f32), so that a view of them moves nothing. */
-bool fet_kernel_fast_is_row_major(const fet_shape *shape, fet_dtype precision);
+bool fet_kernel_fast_is_row_major(const fet_shape *shape);
 
 /* Follows views (Reshape, Flatten, Identity, ...) back to the value that some kernel, the caller or a parameter gives. */
 fet_id fet_kernel_view_root(const fet_graph *graph, fet_id value);

@@ -16,6 +16,7 @@ const fet_fusion_rules fet_fusion_rules_host = {
     .activations = (1u << FET_ACTIVATION_COUNT) - 2u,
     .add = true,
     .activation_after_add = true,
+    .add_after_activation = false, /* oneDNN's jit convolutions before brgemm fall into a slow form */
     .activation_after_pool = false,
 };
 
@@ -166,8 +167,8 @@ static fet_status need_fast(split *s, fet_id value)
     if (s->known[value] & HAS_FAST) return FET_OK;
     const fet_graph *g = s->graph;
     fet_id source = viewed(s, value);
-    bool through = source != FET_NONE && s->known[source] & HAS_FAST && fet_kernel_fast_is_row_major(&g->values[value].shape, s->precision) &&
-                   fet_kernel_fast_is_row_major(&g->values[source].shape, s->precision);
+    bool through = source != FET_NONE && s->known[source] & HAS_FAST && fet_kernel_fast_is_row_major(&g->values[value].shape) &&
+                   fet_kernel_fast_is_row_major(&g->values[source].shape);
     if (through) {
         made_fast(s, value, s->known[source] & UNSIGNED);
         return FET_OK;
@@ -232,7 +233,7 @@ static void fuse(split *s, fet_kernel *kernel)
 {
     take_batch_norm(s, kernel);
     if (take_activation(s, kernel)) {
-        take_add(s, kernel, FET_KERNEL_ADD_AFTER);
+        if (s->rules->add_after_activation) take_add(s, kernel, FET_KERNEL_ADD_AFTER);
     } else if (take_add(s, kernel, FET_KERNEL_ADD) && s->rules->activation_after_add) {
         take_activation(s, kernel);
     }
@@ -252,7 +253,7 @@ static bool result_unsigned(const split *s, const fet_node *node, fet_kernel_cla
 }
 
 /* The value a kernel reads as its first source, brought into its world. A Gemm looks through a Flatten of a fast map. */
-static fet_status prepare_source(split *s, const fet_node *node, fet_kernel_class class, fet_id *out_src, uint32_t *flags)
+static fet_status prepare_source(split *s, const fet_node *node, fet_kernel_class class, fet_id *out_src)
 {
     uint32_t main = class == FET_CLASS_BINARY || class == FET_CLASS_SCALE ? fet_kernel_main_input(s->graph, node) : 0;
     fet_id src = node->inputs[main];
@@ -265,14 +266,7 @@ static fet_status prepare_source(split *s, const fet_node *node, fet_kernel_clas
             return FET_OK;
         }
     }
-    bool first = class == FET_CLASS_CONV && node->op == FET_OP_CONV && s->precision == FET_DTYPE_F32 && shape->rank == 4 &&
-                 shape->dim[1] <= 3 && !(s->known[src] & HAS_FAST) && fet_node_int(node, FET_ATTR_GROUP, 1) == 1;
-    if (first) {
-        FET_TRY(need_plain(s, src));
-        *flags |= FET_KERNEL_PLAIN_SRC;
-    } else {
-        FET_TRY(need_fast(s, src));
-    }
+    FET_TRY(need_fast(s, src));
     *out_src = src;
     return FET_OK;
 }
@@ -281,8 +275,7 @@ static fet_status emit_fast(split *s, fet_id n, fet_kernel_class class)
 {
     const fet_node *node = &s->graph->nodes[n];
     fet_id src = FET_NONE;
-    uint32_t flags = 0;
-    FET_TRY(prepare_source(s, node, class, &src, &flags));
+    FET_TRY(prepare_source(s, node, class, &src));
     if (class == FET_CLASS_BINARY || class == FET_CLASS_CONCAT)
         for (uint32_t i = 0; i < node->n_inputs; i++) FET_TRY(need_fast(s, node->inputs[i]));
     fet_kernel *kernel = append(s);
@@ -290,7 +283,6 @@ static fet_status emit_fast(split *s, fet_id n, fet_kernel_class class)
     kernel->anchor = n;
     kernel->src = fet_kernel_view_root(s->graph, src);
     kernel->dst = node->outputs[0];
-    kernel->key.flags = flags;
     FET_TRY(fet_kernel_fill_key(s->graph, node, class, src, true, s->precision, &kernel->key));
     if (s->precision == FET_DTYPE_S8 && !(s->known[src] & UNSIGNED)) kernel->key.flags |= FET_KERNEL_SIGNED_SRC;
     s->taken[n] = 1;
@@ -304,11 +296,12 @@ static fet_status emit_fast(split *s, fet_id n, fet_kernel_class class)
     bool last = s->precision != FET_DTYPE_F32 && (class == FET_CLASS_CONV || class == FET_CLASS_GEMM) &&
                 !(s->known[kernel->dst] & WANTED_FAST) && kernel->residual == FET_NONE;
     if (!last) {
-        made_fast(s, kernel->dst, result_unsigned(s, node, class, kernel));
+        kernel->dst_unsigned = result_unsigned(s, node, class, kernel);
+        made_fast(s, kernel->dst, kernel->dst_unsigned);
         return FET_OK;
     }
     kernel->key.flags |= FET_KERNEL_F32_DST;
-    s->known[kernel->dst] |= fet_kernel_fast_is_row_major(&s->graph->values[kernel->dst].shape, s->precision) ? HAS_PLAIN : FAST_F32;
+    s->known[kernel->dst] |= fet_kernel_fast_is_row_major(&s->graph->values[kernel->dst].shape) ? HAS_PLAIN : FAST_F32;
     return FET_OK;
 }
 
@@ -356,8 +349,8 @@ static bool runs_fast(const split *s, const fet_node *node, fet_kernel_class cla
                                     : fet_kernel_main_input(s->graph, node)];
         fet_id source = viewed(s, v);
         if (s->known[v] & HAS_FAST) return true;
-        return source != FET_NONE && s->known[source] & HAS_FAST && fet_kernel_fast_is_row_major(&s->graph->values[v].shape, s->precision) &&
-               fet_kernel_fast_is_row_major(&s->graph->values[source].shape, s->precision);
+        return source != FET_NONE && s->known[source] & HAS_FAST && fet_kernel_fast_is_row_major(&s->graph->values[v].shape) &&
+               fet_kernel_fast_is_row_major(&s->graph->values[source].shape);
     }
     default: return false;
     }

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What quantisation reads from a calibration. */
+#ifndef FET_ENGINE_INFER_CALIBRATION_H
+#define FET_ENGINE_INFER_CALIBRATION_H
+
+#include "engine/executor.h"
+
+/* Smallest and largest number seen of a value; NOT_FOUND names it. */
+FET_MUST_CHECK fet_status fet_calibration_range(const fet_calibration *calibration, const char *name, float *out_low, float *out_high);
+
+#endif

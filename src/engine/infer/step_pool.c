@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Pooling by oneDNN, global pooling by our own loops: oneDNN's average of int8 keeps the source's scale, which loses the small means of a last feature map;
+ * ours sums exactly and requantises to the result's own scale.
+ */
+#include "engine/infer/build.h"
+#include "engine/infer/clones.h"
+
+#include <math.h>
+#include <string.h>
+
+fet_status fet_step_build_pool(const fet_step_spec *spec, fet_step *step)
+{
+    const fet_kernel_key *key = spec->key;
+    dnnl_memory_desc_t src, dst;
+    FET_TRY(fet_format_desc(&spec->src[0], &src));
+    FET_TRY(fet_format_desc(&spec->dst, &dst));
+    dnnl_dims_t stride = {key->sh, key->sw}, kernel = {key->kh, key->kw}, dilation = {key->dh - 1, key->dw - 1};
+    dnnl_dims_t begin = {key->pad_top, key->pad_left}, end = {key->pad_bottom, key->pad_right};
+    dnnl_alg_kind_t algorithm = key->op == FET_OP_MAX_POOL ? dnnl_pooling_max
+                                : key->extra & 1           ? dnnl_pooling_avg_include_padding
+                                                           : dnnl_pooling_avg_exclude_padding;
+    dnnl_pooling_v2_desc_t operation;
+    FET_DNNL_TRY(dnnl_pooling_v2_forward_desc_init(&operation, dnnl_forward_inference, algorithm, &src, &dst, stride, kernel, dilation, begin, end),
+                 "describe a pooling");
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_primitive_desc_t descriptor = NULL;
+    FET_TRY(fet_step_attr_create(spec, NULL, 0, 0, &attr));
+    fet_status status = fet_step_describe(spec, &operation, attr, &descriptor);
+    dnnl_primitive_attr_destroy(attr);
+    FET_TRY(status);
+    status = fet_step_set_primitive(step, spec, descriptor, false);
+    if (status == FET_OK) status = fet_step_add_operand(step, 0, DNNL_ARG_SRC, &src);
+    if (status == FET_OK) status = fet_step_add_operand(step, step->n_src, DNNL_ARG_DST, &dst);
+    dnnl_primitive_desc_destroy(descriptor);
+    return status;
+}
+
+enum { CHANNELS_AT_ONCE = 64 }; /* of a sum kept in registers */
+
+typedef struct global_state {
+    int64_t n, pixels, channels; /* images, pixels of one, channels of a pixel */
+    float factor;                /* of the sum or maximum, to the result's units */
+    fet_dtype src, dst;
+    bool maximum;
+} global_state;
+
+/* Sums or maxima of up to CHANNELS_AT_ONCE neighbouring channels over an image; `step` elements from pixel to pixel. */
+#define FET_REDUCE(name, type, sum_type, convert)                                                                                      \
+    FET_CLONES static void name(const void *from, int64_t pixels, int64_t step, int count, bool maximum, float *out)                   \
+    {                                                                                                                                  \
+        const type *src = from;                                                                                                        \
+        sum_type sum[CHANNELS_AT_ONCE];                                                                                                \
+        for (int c = 0; c < CHANNELS_AT_ONCE; c++) sum[c] = c < count && maximum ? (sum_type)convert(src[c]) : 0;                      \
+        for (int64_t p = 0; p < pixels; p++, src += step)                                                                              \
+            if (count == CHANNELS_AT_ONCE && !maximum) {                                                                               \
+                for (int c = 0; c < CHANNELS_AT_ONCE; c++) sum[c] += (sum_type)convert(src[c]);                                        \
+            } else if (!maximum) {                                                                                                     \
+                for (int c = 0; c < count; c++) sum[c] += (sum_type)convert(src[c]);                                                   \
+            } else {                                                                                                                   \
+                for (int c = 0; c < count; c++) sum[c] = (sum_type)convert(src[c]) > sum[c] ? (sum_type)convert(src[c]) : sum[c];      \
+            }                                                                                                                          \
+        for (int c = 0; c < count; c++) out[c] = (float)sum[c];                                                                        \
+    }
+
+static inline float widen(uint16_t value)
+{
+    uint32_t bits = (uint32_t)value << 16;
+    float result;
+    memcpy(&result, &bits, sizeof result);
+    return result;
+}
+#define AS_IS(x) (x)
+
+FET_REDUCE(reduce_f32, float, float, AS_IS)
+FET_REDUCE(reduce_bf16, uint16_t, float, widen)
+FET_REDUCE(reduce_s8, int8_t, int32_t, AS_IS)
+FET_REDUCE(reduce_u8, uint8_t, int32_t, AS_IS)
+
+static void store(fet_dtype dtype, void *to, int64_t at, const float *values, int count, float factor)
+{
+    for (int c = 0; c < count; c++) {
+        float value = values[c] * factor;
+        switch (dtype) {
+        case FET_DTYPE_BF16: ((uint16_t *)to)[at + c] = fet_bf16_from_f32(value); break;
+        case FET_DTYPE_S8: ((int8_t *)to)[at + c] = (int8_t)fminf(127.0f, fmaxf(-128.0f, nearbyintf(value))); break;
+        case FET_DTYPE_U8: ((uint8_t *)to)[at + c] = (uint8_t)fminf(255.0f, fmaxf(0.0f, nearbyintf(value))); break;
+        default: ((float *)to)[at + c] = value; break;
+        }
+    }
+}
+
+static void run_global(const fet_step *step)
+{
+    const global_state *s = step->state;
+    const char *src = step->data[0];
+    size_t item = fet_dtype_bytes(s->src);
+    float values[CHANNELS_AT_ONCE];
+    for (int64_t n = 0; n < s->n; n++)
+        for (int64_t c = 0; c < s->channels; c += CHANNELS_AT_ONCE) {
+            int count = (int)(s->channels - c < CHANNELS_AT_ONCE ? s->channels - c : CHANNELS_AT_ONCE);
+            const void *from = src + (size_t)(n * s->pixels * s->channels + c) * item;
+            if (s->src == FET_DTYPE_F32) reduce_f32(from, s->pixels, s->channels, count, s->maximum, values);
+            else if (s->src == FET_DTYPE_BF16) reduce_bf16(from, s->pixels, s->channels, count, s->maximum, values);
+            else if (s->src == FET_DTYPE_S8) reduce_s8(from, s->pixels, s->channels, count, s->maximum, values);
+            else reduce_u8(from, s->pixels, s->channels, count, s->maximum, values);
+            store(s->dst, step->data[1], n * s->channels + c, values, count, s->factor);
+        }
+}
+
+fet_status fet_step_build_global(const fet_step_spec *spec, fet_step *step)
+{
+    fet_extent src = fet_format_extent(&spec->src[0]);
+    FET_TRY(fet_step_set_own(step, run_global, sizeof(global_state)));
+    global_state *s = step->state;
+    s->n = src.n;
+    s->channels = src.c;
+    s->pixels = src.h * src.w;
+    s->src = spec->src[0].dtype;
+    s->dst = spec->dst.dtype;
+    s->maximum = spec->key->op == FET_OP_GLOBAL_MAX_POOL;
+    s->factor = spec->src[0].scale / spec->dst.scale * (s->maximum ? 1.0f : 1.0f / (float)s->pixels);
+    return FET_OK;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Quantising weights: symmetric, one scale an output channel.
+ *
+ * Without VNNI the processor adds two u8 x s8 products into 16 bits with saturation. 7-bit weights (-63 .. 63) keep that sum below 2 * 255 * 63 = 32130,
+ * so nothing saturates. For an s8 source oneDNN adds 128 to it and halves the weights in its own layout; we then give it even weights, twice the 7-bit
+ * ones, which halve exactly.
+ */
+#include "engine/infer/build.h"
+
+#include <math.h>
+
+void fet_weights_quantise(const float *weights, int64_t rows, int64_t length, bool signed_src, int8_t *quantised, float *scales)
+{
+    bool full = fet_engine_has_vnni();
+    int limit = full ? 127 : 63, factor = !full && signed_src ? 2 : 1;
+    for (int64_t r = 0; r < rows; r++) {
+        float largest = 0.0f;
+        for (int64_t i = 0; i < length; i++) largest = fmaxf(largest, fabsf(weights[r * length + i]));
+        float scale = largest > 0.0f ? largest / (float)limit : 1.0f;
+        for (int64_t i = 0; i < length; i++) {
+            float steps = nearbyintf(weights[r * length + i] / scale);
+            quantised[r * length + i] = (int8_t)((int)fmaxf((float)-limit, fminf((float)limit, steps)) * factor);
+        }
+        scales[r] = scale / (float)factor;
+    }
+}
