@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Not a test: makes the page of a document for the browser test, joining trials as fet_report_collect does.   report_page DOCUMENT.json PAGE.html */
+/* Not a test: makes the page of a document for the browser test, joining trials as fet_report_collect does.   report_page DOCUMENT.json
+ * PAGE.html */
 #include "report/parts.h"
 #include "report/report.h"
 
