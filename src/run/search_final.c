@@ -191,7 +191,7 @@ static fet_status export_finalist(fet_search *search, uint32_t i)
     if (i == 0) snprintf(f->file, sizeof f->file, "front/baseline.onnx");
     else snprintf(f->file, sizeof f->file, "front/%s-%u.onnx", f->variant, i);
     FET_TRY(fet_path_join(search->workspace->dir, f->file, &path));
-    fet_status status = fet_onnx_write(graph, path);
+    fet_status status = fet_onnx_write(graph, path, FET_ONNX_OPSET_WRITTEN);
     fet_free(path);
     return status;
 }
