@@ -69,7 +69,7 @@ typedef struct fet_job {
     uint32_t workers;                 /* 0: auto, one a core */
     uint32_t lookahead;               /* default 4: trial n depends on results up to n - lookahead, whatever the number of workers */
     uint64_t seed;                    /* default 1 */
-    fet_variant variants[FET_JOB_MAX_VARIANTS]; /* default V1 (block form), V2 (width), V3 (both) */
+    fet_variant variants[FET_JOB_MAX_VARIANTS]; /* default V1 (widths), V2 (block forms), V3 (both), as far as the decisions allow */
     uint32_t n_variants;
     /* training of candidates */
     double short_epochs, full_epochs; /* defaults 0.2 and 3 */

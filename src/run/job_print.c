@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The completed job as YAML: every field, defaults too, in one order and one notation, so that equal jobs are equal texts. */
+#include "run/job_raw.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_BYTES = 65536, NUMBER_BYTES = 32, QUOTED_BYTES = 3 * 4096 };
+
+typedef struct printer {
+    char *text;
+    size_t used;
+    bool full;
+} printer;
+
+static void put(printer *p, const char *format, ...) FET_PRINTF(2, 3);
+static void put(printer *p, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(p->text + p->used, TEXT_BYTES - p->used, format, arguments);
+    va_end(arguments);
+    if (n < 0 || (size_t)n >= TEXT_BYTES - p->used) p->full = true;
+    else p->used += (size_t)n;
+}
+
+/* The shortest decimal that reads back as the same number; `single` numbers are given with the digits of a float. */
+static void put_number(printer *p, const char *before, double value, bool single, const char *after)
+{
+    char number[NUMBER_BYTES];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(number, sizeof number, "%.*g", digits, value);
+        double back = strtod(number, NULL);
+        if (back == value || (single && (float)back == (float)value)) break;
+    }
+    put(p, "%s%s%s", before, number, after);
+}
+
+/* A text in double quotes, for paths and whatever a user may have written. */
+static void put_quoted(printer *p, const char *before, const char *text)
+{
+    put(p, "%s\"", before);
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\') put(p, "\\%c", *c);
+        else if (*c < 0x20 || *c == 0x7f) put(p, "\\x%02x", *c);
+        else put(p, "%c", *c);
+    }
+    put(p, "\"\n");
+}
+
+static void put_task(printer *p, const fet_job *job)
+{
+    put(p, "task:\n  kind: %s\n  data:\n    kind: %s\n", job->task_kind, job->data.kind);
+    put_quoted(p, "    path: ", job->data.path);
+    put_number(p, "    val_share: ", job->data.val_share, false, "\n");
+    put_number(p, "    test_share: ", job->data.test_share, false, "\n");
+    put(p, "    seed: %llu\n", (unsigned long long)job->data.seed);
+}
+
+static void put_base(printer *p, const fet_job *job)
+{
+    const fet_template_options *base = &job->base_options;
+    put(p, "base:\n  template: %s\n  input: %lldx%lldx%lld\n  classes: %u\n", job->base_template, (long long)base->channels,
+        (long long)base->height, (long long)base->width, base->n_classes);
+    put(p, "  stem: {channels: %u, kernel: %u, stride: %u}\n  stages:\n", base->stem_channels, base->stem_kernel, base->stem_stride);
+    for (uint32_t s = 0; s < base->n_stages; s++) {
+        const fet_template_stage *stage = &base->stages[s];
+        put(p, "    - {blocks: %u, channels: %u, expansion: %u, stride: %u, kernel: %u}\n", stage->blocks, stage->channels, stage->expansion,
+            stage->stride, stage->kernel);
+    }
+    put(p, "  head: %u\n  activation: %s\n", base->head_channels, base->relu6 ? "relu6" : "relu");
+    put_number(p, "  epochs: ", job->base_epochs, false, "\n");
+    put_number(p, "  learning_rate: ", job->base_learning_rate, true, "\n");
+}
+
+static void put_device(printer *p, const fet_job *job)
+{
+    const fet_device_options *device = &job->device;
+    put(p, "device:\n  name: %s\n  precision: %s\n  isa: %s\n", device->name, device->precision == FET_DTYPE_S8 ? "int8" : fet_dtype_name(device->precision),
+        device->isa);
+    if (device->cache) put_quoted(p, "  cache: ", device->cache);
+}
+
+/* Decisions as some variant uses them: a variant without its decision would have been refused. */
+static void put_space(printer *p, const fet_job *job)
+{
+    bool fuse = false, width = false;
+    for (uint32_t v = 0; v < job->n_variants; v++) {
+        fuse = fuse || job->variants[v].block_form;
+        width = width || job->variants[v].width;
+    }
+    put(p, "space:\n  curate: %s\n  decisions:\n", job->curate ? "device" : "off");
+    if (fuse) put(p, "    - {fuse: blocks}\n");
+    if (width) {
+        put_number(p, "    - {width: stages, options: ", job->width_low, false, "..");
+        put_number(p, "", job->width_high, false, "}\n");
+    }
+    for (uint32_t m = 0; width && m < job->n_multipliers; m++)
+        put_number(p, m ? ", " : "    - {multiplier: [", job->multipliers[m], false, m + 1 < job->n_multipliers ? "" : "]}\n");
+    if (job->n_locks) put(p, "  lock:\n");
+    for (uint32_t l = 0; l < job->n_locks; l++) {
+        const char *equal = strchr(job->locks[l], '=');
+        put(p, "    \"%.*s\"", (int)(equal - job->locks[l]), job->locks[l]);
+        put_quoted(p, ": ", equal + 1);
+    }
+}
+
+static void put_goal(printer *p, const fet_job *job)
+{
+    put(p, "goal:\n  maximise: quality\n  minimise: [");
+    for (uint32_t o = 1; o < job->n_objectives; o++) put(p, "%s%s", o > 1 ? ", " : "", fet_metric_name(job->objectives[o]));
+    put(p, "]\n");
+    if (job->n_limits) put(p, "  subject_to:\n");
+    for (uint32_t l = 0; l < job->n_limits; l++) {
+        const fet_limit *limit = &job->limits[l];
+        put(p, "    %s: ", fet_metric_name(limit->metric));
+        if (limit->relative) put(p, "\"<= %.10g%%\"\n", limit->value * 100);
+        else put_number(p, "\"<= ", limit->value, false, limit->metric == FET_METRIC_LATENCY ? " ms\"\n" : " B\"\n");
+    }
+    put_number(p, "  quality_margin: ", job->quality_margin, false, "\n");
+}
+
+static void put_search(printer *p, const fet_job *job)
+{
+    put(p, "search:\n  strategy: %s\n  trials: %u\n", job->strategy, job->trials);
+    if (job->budget_s > 0) put_number(p, "  budget: ", job->budget_s, false, "s\n");
+    else put(p, "  budget: none\n");
+    if (job->workers) put(p, "  workers: %u\n", job->workers);
+    else put(p, "  workers: auto\n");
+    put(p, "  lookahead: %u\n  seed: %llu\n  finalists: %u\n  variants: [", job->lookahead, (unsigned long long)job->seed, job->finalists);
+    for (uint32_t v = 0; v < job->n_variants; v++) put(p, "%s%s", v ? ", " : "", job->variants[v].name);
+    put(p, "]\n");
+}
+
+static void put_train(printer *p, const fet_job *job)
+{
+    put_number(p, "train:\n  short_epochs: ", job->short_epochs, false, "\n");
+    put_number(p, "  full_epochs: ", job->full_epochs, false, "\n");
+    put_number(p, "  short_learning_rate: ", job->short_learning_rate, true, "\n");
+    put_number(p, "  full_learning_rate: ", job->full_learning_rate, true, "\n");
+    put(p, "  batch: %u\n", job->batch);
+    put_number(p, "  label_smoothing: ", job->label_smoothing, true, "\n");
+    put(p, "  augment: {flip: %s, shift: %u", job->augment.flip ? "true" : "false", job->augment.shift);
+    put_number(p, ", erase: ", job->augment.erase, true, "}\n");
+    put_number(p, "report:\n  watts_per_core: ", job->watts_per_core, false, "\n");
+    put_quoted(p, "output: ", job->output);
+}
+
+fet_status fet_job_print(const fet_job *job, fet_arena *arena, const char **out_text)
+{
+    printer p = {0};
+    FET_TRY(fet_alloc_zeroed(TEXT_BYTES, 1, "the job's text", &p.text));
+    put_task(&p, job);
+    put_base(&p, job);
+    put_device(&p, job);
+    put_space(&p, job);
+    put_goal(&p, job);
+    put_search(&p, job);
+    put_train(&p, job);
+    char *text = p.full ? NULL : fet_arena_copy(arena, p.text, p.used + 1);
+    bool full = p.full;
+    fet_free(p.text);
+    if (full) return fet_fail(FET_ERROR_LIMIT, "%s: the completed job is longer than %d bytes", job->path, TEXT_BYTES);
+    if (!text) return fet_arena_full();
+    *out_text = text;
+    return FET_OK;
+}
