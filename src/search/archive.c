@@ -124,21 +124,54 @@ void fet_choice_offer_random(fet_choice *choice, fet_rng *rng)
     }
 }
 
+static bool looked_enough(const fet_choice *choice)
+{
+    return choice->accepted || choice->n_screened >= FET_CHOICE_LOOKS;
+}
+
 static bool offer_left(void *context, const fet_genome *neighbour)
 {
     fet_choice *choice = context;
     fet_choice_offer(choice, neighbour);
-    return !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS;
+    return !looked_enough(choice);
 }
 
-/* One option changed at a time reaches every genome of a space, so while one is unseen, one is a neighbour of a seen one. */
+/* The next genome in the order of the digits, skipping removed options; the first one after the last. */
+static void next_genome(const fet_encoding *encoding, fet_genome *genome)
+{
+    for (uint32_t d = 0; d < encoding->n_decisions; d++) {
+        const fet_decision *decision = &encoding->decisions[d];
+        do genome->option[d] = (uint8_t)((genome->option[d] + 1) % decision->n_options);
+        while (decision->options[genome->option[d]].removed);
+        uint8_t first = 0;
+        while (decision->options[first].removed) first++;
+        if (genome->option[d] != first) return;
+    }
+}
+
+/*
+ * No random draw was new: the space is nearly exhausted. A small one is walked through from a random place; of a large one, of which the
+ * draws should have found something, the neighbours of what was asked are looked at.
+ */
 static void offer_what_is_left(fet_choice *choice, fet_rng *rng)
 {
+    const double walk_limit = 5; /* log10: a walk is then some tens of milliseconds */
     const fet_archive *archive = choice->archive;
-    if (archive->n == 0) return;
-    size_t first = fet_rng_below(rng, (uint32_t)archive->n);
+    double log10_size = fet_encoding_log10_size(archive->encoding);
     choice->n_screened = 0;
-    for (size_t i = 0; i < archive->n && !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS; i++)
+    if (log10_size <= walk_limit) {
+        fet_genome raw, genome;
+        fet_encoding_sample(archive->encoding, rng, &raw);
+        for (double i = 0, size = round(pow(10, log10_size)); i < size && !looked_enough(choice);
+             i++, next_genome(archive->encoding, &raw)) {
+            genome = raw;
+            fet_encoding_canonicalise(archive->encoding, &genome);
+            fet_choice_offer(choice, &genome);
+        }
+        return;
+    }
+    size_t first = fet_rng_below(rng, (uint32_t)archive->n);
+    for (size_t i = 0; i < archive->n && !looked_enough(choice); i++)
         fet_encoding_neighbours(archive->encoding, &archive->entries[(first + i) % archive->n].genome, offer_left, choice);
 }
 
