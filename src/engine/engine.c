@@ -5,6 +5,8 @@
  */
 #include "engine/engine.h"
 
+#include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* AMX convolutions hold 0.8 to 1.4 MB each; oneDNN's default of 1024 cached primitives would be a gigabyte in a long search. */
@@ -113,9 +115,23 @@ fet_status fet_engine_check(dnnl_status_t status, const char *doing)
     return fet_fail(code, "oneDNN could not %s: %s", doing, status_text(status));
 }
 
+/*
+ * One thread, unless the user says otherwise: two processes of one thread do more than one of two, one thread is bit-reproducible, and oneDNN's threads spin
+ * while they wait for each other, which beside another busy process makes it tens of times slower. OpenMP comes with oneDNN, we do not link it ourselves.
+ */
+static void limit_threads(void)
+{
+    if (getenv("OMP_NUM_THREADS")) return;
+    void *symbol = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+    void (*set_num_threads)(int) = NULL;
+    memcpy(&set_num_threads, &symbol, sizeof symbol); /* ISO C has no cast from data to function pointers */
+    if (set_num_threads) set_num_threads(1);
+}
+
 fet_status fet_engine_get(dnnl_engine_t *out_engine, dnnl_stream_t *out_stream)
 {
     if (!the_stream) {
+        limit_threads();
         dnnl_engine_t engine = the_engine;
         if (!engine) FET_DNNL_TRY(dnnl_engine_create(&engine, dnnl_cpu, 0), "create a CPU engine");
         the_engine = engine;
