@@ -70,7 +70,8 @@ fet_status fet_step_build_gemm(const fet_step_spec *spec, fet_step *step)
         status = fet_fail(FET_ERROR_NOMEM, "no memory for the weights of \"%s\"", spec->name);
     if (status == FET_OK) order_weights(&spec->src[0], &e, o, spec->weights, numbers.ordered);
     if (status == FET_OK && s8) {
-        fet_weights_quantise(numbers.ordered, o, k, spec->src[0].dtype == FET_DTYPE_S8, numbers.quantised, numbers.scales);
+        /* oneDNN's inner products never halve their weights, so they are never doubled: see weights.c. */
+        fet_weights_quantise(numbers.ordered, o, k, false, numbers.quantised, numbers.scales);
         numbers.bias = numbers.scales + o;
         for (int64_t i = 0; i < o; i++) numbers.bias[i] = spec->bias ? spec->bias[i] / (spec->src[0].scale * numbers.scales[i]) : 0.0f;
     }
