@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How many candidates a second one core can cost without running them: derive (shapes included), split into kernels, look each up, plan the memory.
- * Also prints what a fresh shape inference of the same graphs would take. Rounds are timed apart and the median round is reported, for the machine may be busy.
+ * How many candidates a second one core can cost without running them: derive (shapes included), split into kernels, look each up, plan the
+ * memory. Also prints what a fresh shape inference of the same graphs would take. Rounds are timed apart and the median round is reported,
+ * for the machine may be busy.
  *
  * usage: bench_derive [rounds]        exit code 1 when the 60-node network stays below the bar of 20,000 a second
  */
@@ -67,7 +68,8 @@ static fet_status candidate(bench *b, const fet_genome *genome, bool teach, uint
     if (teach) FET_TRY(learn(b, &kernels));
     t[2] = fet_clock_ns();
     for (uint32_t k = 0; k < kernels.count; k++) {
-        if (!fet_kernel_table_lookup(b->table, &kernels.items[k].key, &ms, &spread)) return fet_fail(FET_ERROR_NOT_FOUND, "a kernel is not in the table");
+        if (!fet_kernel_table_lookup(b->table, &kernels.items[k].key, &ms, &spread))
+            return fet_fail(FET_ERROR_NOT_FOUND, "a kernel is not in the table");
         sum_ms += ms;
     }
     t[3] = fet_clock_ns();
@@ -121,9 +123,10 @@ static fet_status run(bench *b, const fet_template_options *network, int rounds,
         median[part] = b->us[part][rounds / 2];
         sum += part == INFER ? 0 : median[part];
     }
-    printf("%u nodes in the base, %.1f nodes and %.1f kernels a candidate, 10^%.1f genomes\n", b->base->n_nodes, (double)b->nodes / N_GENOMES,
-           (double)b->kernels / N_GENOMES, fet_space_log10_size(b->space));
-    for (int part = 0; part < N_PARTS; part++) printf("  %-8s %7.2f us  (best round %.2f)\n", part_names[part], median[part], b->us[part][0]);
+    printf("%u nodes in the base, %.1f nodes and %.1f kernels a candidate, 10^%.1f genomes\n", b->base->n_nodes,
+           (double)b->nodes / N_GENOMES, (double)b->kernels / N_GENOMES, fet_space_log10_size(b->space));
+    for (int part = 0; part < N_PARTS; part++)
+        printf("  %-8s %7.2f us  (best round %.2f)\n", part_names[part], median[part], b->us[part][0]);
     printf("  together %7.2f us: %.0f candidates a second\n", sum, 1e6 / sum);
     *out_a_second = 1e6 / sum;
     return FET_OK;
@@ -147,12 +150,29 @@ int main(int argc, char **argv)
     static bench b;
     const fet_template_options networks[] = {
         /* about 60 nodes a candidate: a stem, 8 blocks, a head */
-        {.channels = 1, .height = 28, .width = 28, .n_classes = 10, .stem_channels = 16, .stem_kernel = 3, .stem_stride = 1,
-         .stages = {{1, 16, 1, 1, 3}, {3, 32, 4, 2, 3}, {4, 48, 4, 2, 3}}, .n_stages = 3, .head_channels = 128, .relu6 = true},
+        {.channels = 1,
+         .height = 28,
+         .width = 28,
+         .n_classes = 10,
+         .stem_channels = 16,
+         .stem_kernel = 3,
+         .stem_stride = 1,
+         .stages = {{1, 16, 1, 1, 3}, {3, 32, 4, 2, 3}, {4, 48, 4, 2, 3}},
+         .n_stages = 3,
+         .head_channels = 128,
+         .relu6 = true},
         /* 12 blocks */
-        {.channels = 3, .height = 96, .width = 96, .n_classes = 10, .stem_channels = 32, .stem_kernel = 3, .stem_stride = 2,
-         .stages = {{1, 16, 1, 1, 3}, {2, 32, 6, 2, 3}, {3, 48, 6, 2, 3}, {3, 64, 6, 2, 3}, {3, 96, 6, 1, 3}}, .n_stages = 5,
-         .head_channels = 640, .relu6 = true},
+        {.channels = 3,
+         .height = 96,
+         .width = 96,
+         .n_classes = 10,
+         .stem_channels = 32,
+         .stem_kernel = 3,
+         .stem_stride = 2,
+         .stages = {{1, 16, 1, 1, 3}, {2, 32, 6, 2, 3}, {3, 48, 6, 2, 3}, {3, 64, 6, 2, 3}, {3, 96, 6, 1, 3}},
+         .n_stages = 5,
+         .head_channels = 640,
+         .relu6 = true},
     };
     int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 21;
     if (rounds < 1 || rounds > MOST_ROUNDS) rounds = MOST_ROUNDS;

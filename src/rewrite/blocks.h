@@ -2,11 +2,11 @@
 /*
  * Blocks found in a graph by pattern, whatever its nodes are called:
  *
- *   IBN        input -> [expand 1x1, norm, activation] -> [depthwise, norm, activation] -> (squeeze-excite) -> [project 1x1, norm] -> (add input) -> output
- *   SEPARABLE  the same without an expand convolution of its own (MobileNetV1, or MobileNetV2's first block)
+ *   IBN        input -> [expand 1x1, norm, activation] -> [depthwise, norm, activation] -> (squeeze-excite) -> [project 1x1, norm] -> (add
+ * input) -> output SEPARABLE  the same without an expand convolution of its own (MobileNetV1, or MobileNetV2's first block)
  *
- * Norms and activations may be missing. Values between the parts are read by nobody else. In a chain 1x1, depthwise, 1x1, depthwise, 1x1 each 1x1 belongs to
- * the block that it ends. Cost: O(nodes). In order of their depthwise convolutions.
+ * Norms and activations may be missing. Values between the parts are read by nobody else. In a chain 1x1, depthwise, 1x1, depthwise, 1x1
+ * each 1x1 belongs to the block that it ends. Cost: O(nodes). In order of their depthwise convolutions.
  */
 #ifndef FET_REWRITE_BLOCKS_H
 #define FET_REWRITE_BLOCKS_H

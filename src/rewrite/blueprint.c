@@ -98,8 +98,8 @@ typedef struct maker {
     const uint32_t *channels;
     fet_arena *arena;
     fet_graph *graph;
-    fet_id *values, *nodes, *params;    /* base id -> id in the candidate; FET_NONE: dropped */
-    fet_origin_axis *kept;              /* [n_groups]: a group's channels; index NULL while it has the base's width */
+    fet_id *values, *nodes, *params; /* base id -> id in the candidate; FET_NONE: dropped */
+    fet_origin_axis *kept;           /* [n_groups]: a group's channels; index NULL while it has the base's width */
 } maker;
 
 static fet_status choose_channels(maker *m)
@@ -183,7 +183,8 @@ static fet_status number(maker *m, const uint8_t *patch_on)
         for (uint32_t n = 0; n < patch->n_drop_nodes; n++) m->nodes[patch->drop_nodes[n]] = FET_NONE;
         for (uint32_t v = 0; v < patch->n_drop_values; v++) {
             m->values[patch->drop_values[v]] = FET_NONE;
-            if (base->values[patch->drop_values[v]].kind == FET_VALUE_PARAM) m->params[base->values[patch->drop_values[v]].param] = FET_NONE;
+            if (base->values[patch->drop_values[v]].kind == FET_VALUE_PARAM)
+                m->params[base->values[patch->drop_values[v]].param] = FET_NONE;
         }
     }
     fet_graph *graph = m->graph;

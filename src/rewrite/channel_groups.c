@@ -69,7 +69,8 @@ fet_status channel_state_param(channel_trace *trace, fet_id value, uint32_t axis
         stated->summed = summed;
         return FET_OK;
     }
-    /* Shared by two nodes: what one may drop the other must drop too. Shared in two roles, repeating a channel has no right scale: fixed. */
+    /* Shared by two nodes: what one may drop the other must drop too. Shared in two roles, repeating a channel has no right scale: fixed.
+     */
     for (uint32_t i = 0; i < labels->count; i++) channel_unite(trace, stated->label[i], labels->label[i]);
     if (stated->summed != summed) channel_fix(trace, labels);
     return FET_OK;
@@ -77,7 +78,8 @@ fet_status channel_state_param(channel_trace *trace, fet_id value, uint32_t axis
 
 /* --- from classes to groups --- */
 
-enum { UNSEEN = UINT32_MAX, BREAK = UINT32_MAX - 1 };
+#define UNSEEN UINT32_MAX      /* no neighbour noted yet */
+#define BREAK (UINT32_MAX - 1) /* an end, or another neighbour elsewhere */
 
 /* Where each class stands: its neighbours, equal everywhere or BREAK, then its group and place in it. By class. */
 typedef struct order {
@@ -169,7 +171,9 @@ static fet_status list_members(const channel_trace *trace, fet_channel_groups *g
             for (uint32_t r = 0; r < groups->params[a].n_runs; r++) {
                 fet_channel_group *group = &groups->groups[groups->params[a].runs[r].group];
                 if (!first_of_group(&groups->params[a], r)) continue;
-                if (pass) ((fet_channel_member *)group->members)[group->n_members] = (fet_channel_member){a / FET_ORIGIN_AXES, a % FET_ORIGIN_AXES};
+                if (pass)
+                    ((fet_channel_member *)group->members)[group->n_members] =
+                        (fet_channel_member){a / FET_ORIGIN_AXES, a % FET_ORIGIN_AXES};
                 group->n_members++;
             }
         for (uint32_t g = 0; pass == 0 && g < groups->n_groups; g++) {

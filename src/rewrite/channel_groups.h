@@ -3,12 +3,13 @@
  * Which tensor dimensions change together when one width changes: through residual adds, depthwise and grouped convolutions, batch norms,
  * activations, concats, global pools, flattens into a matrix, squeeze-excite multiplies.
  *
- * Every entry of every traced dimension is given a class; entries that must be kept or dropped together share one. A group is a longest run of classes
- * that stand in the same order, side by side, wherever any of them stands; so each traced dimension is a sequence of whole groups, and giving
- * a group another number of channels gives every tensor a consistent shape whatever channels are chosen.
+ * Every entry of every traced dimension is given a class; entries that must be kept or dropped together share one. A group is a longest run
+ * of classes that stand in the same order, side by side, wherever any of them stands; so each traced dimension is a sequence of whole
+ * groups, and giving a group another number of channels gives every tensor a consistent shape whatever channels are chosen.
  *
- * Each value is traced along one dimension, its channels: dimension 1. Operators that mix or cut it in a way we do not follow (reshapes, transposes, splits,
- * softmax over channels, ...) and the graph's own inputs and outputs make their groups fixed; nothing is wrong then, only fewer widths can change.
+ * Each value is traced along one dimension, its channels: dimension 1. Operators that mix or cut it in a way we do not follow (reshapes,
+ * transposes, splits, softmax over channels, ...) and the graph's own inputs and outputs make their groups fixed; nothing is wrong then,
+ * only fewer widths can change.
  *
  * A grouped convolution (neither dense nor depthwise) ties the p-th channel of all its groups, so its number of groups never changes.
  * Cost: O(sum of traced dimensions). Immutable after create, all in the caller's arena.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How each operator ties the channels of what it reads, writes and learns. An operator without a line in `rules` cuts: its groups are fixed. */
+/* How each operator ties the channels of what it reads, writes and learns. An operator without a line in `rules` cuts: its groups are
+ * fixed. */
 #include "rewrite/channel_trace.h"
 
 #include <string.h>
@@ -57,13 +58,16 @@ static fet_status pass(channel_trace *trace, const fet_node *node)
     return FET_OK;
 }
 
-/* Passes channels when it leaves dimensions 0 and 1 alone. axes of Squeeze, Unsqueeze, ReduceX: an attribute, or input 1 from opset 13 on. */
+/* Passes channels when it leaves dimensions 0 and 1 alone. axes of Squeeze, Unsqueeze, ReduceX: an attribute, or input 1 from opset 13 on.
+ */
 static fet_status pass_spatial(channel_trace *trace, const fet_node *node)
 {
     const fet_value *src = value_of(trace, input_of(node, 0));
     const fet_attr *attr = fet_node_attr(node, FET_ATTR_AXES);
     const fet_tensor *given = fet_graph_constant(trace->graph, input_of(node, 1));
-    const int64_t *axes = attr && attr->type == FET_ATTR_TYPE_INTS ? attr->ints : given && given->dtype == FET_DTYPE_S64 ? given->data : NULL;
+    const int64_t *axes = attr && attr->type == FET_ATTR_TYPE_INTS ? attr->ints
+                          : given && given->dtype == FET_DTYPE_S64 ? given->data
+                                                                   : NULL;
     int64_t n_axes = attr ? attr->count : given ? fet_tensor_elements(given) : 0;
     if (!src || !axes || n_axes == 0) return cut(trace, node);
     int64_t rank = src->shape.rank;
@@ -201,7 +205,8 @@ static fet_status concat(channel_trace *trace, const fet_node *node)
     int64_t axis = fet_node_int(node, FET_ATTR_AXIS, 1);
     if (axis < 0) axis += dst->shape.rank;
     if (axis != 1) return join(trace, node);
-    channel_labels labels = {.label = fet_arena_alloc(trace->arena, (size_t)dst->shape.dim[1] * sizeof(uint32_t)), .count = (uint32_t)dst->shape.dim[1]};
+    channel_labels labels = {.label = fet_arena_alloc(trace->arena, (size_t)dst->shape.dim[1] * sizeof(uint32_t)),
+                             .count = (uint32_t)dst->shape.dim[1]};
     if (!labels.label) return fet_arena_full();
     for (uint32_t i = 0, at = 0; i < node->n_inputs; at += trace->values[node->inputs[i]].count, i++)
         memcpy(labels.label + at, trace->values[node->inputs[i]].label, trace->values[node->inputs[i]].count * sizeof(uint32_t));
@@ -220,7 +225,8 @@ static fet_status flatten(channel_trace *trace, const fet_node *node)
         fits = shape && shape->dtype == FET_DTYPE_S64 && fet_tensor_elements(shape) == 2 && fet_tensor_s64(shape)[1] == -1;
     }
     if (!fits) return cut(trace, node);
-    channel_labels labels = {.label = fet_arena_alloc(trace->arena, (size_t)dst->shape.dim[1] * sizeof(uint32_t)), .count = (uint32_t)dst->shape.dim[1]};
+    channel_labels labels = {.label = fet_arena_alloc(trace->arena, (size_t)dst->shape.dim[1] * sizeof(uint32_t)),
+                             .count = (uint32_t)dst->shape.dim[1]};
     if (!labels.label) return fet_arena_full();
     uint32_t inner = labels.count / src->count;
     for (uint32_t i = 0; i < labels.count; i++) labels.label[i] = src->label[i / inner];

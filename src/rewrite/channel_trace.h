@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Inside of channel_groups: classes as a union-find over dimension entries, and the rules that tie them, one an operator family (channel_rules.c).
- * The class of entry i of a traced dimension is labels[i]; two labels are the same class when find() says so.
+ * Inside of channel_groups: classes as a union-find over dimension entries, and the rules that tie them, one an operator family
+ * (channel_rules.c). The class of entry i of a traced dimension is labels[i]; two labels are the same class when find() says so.
  */
 #ifndef FET_REWRITE_CHANNEL_TRACE_H
 #define FET_REWRITE_CHANNEL_TRACE_H
@@ -17,8 +17,8 @@ typedef struct channel_labels {
 typedef struct channel_trace {
     const fet_graph *graph;
     fet_arena *arena;
-    uint32_t *parent;  /* union-find over classes */
-    uint8_t *fixed;    /* by class; counts at the root */
+    uint32_t *parent; /* union-find over classes */
+    uint8_t *fixed;   /* by class; counts at the root */
     uint32_t n_classes, capacity;
     channel_labels *values; /* [n_values] */
     channel_labels *params; /* [n_params * FET_ORIGIN_AXES] */

@@ -49,7 +49,8 @@ static bool find_pair(const fet_graph *graph, fet_id norm, pair *out_pair)
     if (node->op == FET_OP_CONV_TRANSPOSE && fet_node_int(node, FET_ATTR_GROUP, 1) != 1) return false;
     if (node->op == FET_OP_GEMM && !gemm_is_plain(node)) return false;
     const fet_tensor *weight = f32_of(graph, node->inputs[1]), *gamma = f32_of(graph, bn->inputs[1]);
-    if (!weight || n_readers(graph, node->inputs[1]) != 1 || weight->shape.dim[out_pair->out_axis] != fet_tensor_elements(gamma)) return false;
+    if (!weight || n_readers(graph, node->inputs[1]) != 1 || weight->shape.dim[out_pair->out_axis] != fet_tensor_elements(gamma))
+        return false;
     if (node->n_inputs < 3 || node->inputs[2] == FET_NONE) return true;
     const fet_tensor *bias = f32_of(graph, node->inputs[2]);
     return bias && fet_tensor_elements(bias) == fet_tensor_elements(gamma);

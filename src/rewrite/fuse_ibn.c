@@ -48,7 +48,8 @@ static fet_status plan_drops(const fet_graph *graph, const fet_block *block, fet
         nodes[patch->n_drop_nodes++] = parts[p];
         values[patch->n_drop_values++] = node->outputs[0];
         for (uint32_t i = 1; i < node->n_inputs; i++)
-            if (is_param(graph, node->inputs[i]) && n_readers(graph, node->inputs[i]) == 1) values[patch->n_drop_values++] = node->inputs[i];
+            if (is_param(graph, node->inputs[i]) && n_readers(graph, node->inputs[i]) == 1)
+                values[patch->n_drop_values++] = node->inputs[i];
     }
     patch->drop_nodes = nodes;
     patch->drop_values = values;
@@ -73,13 +74,15 @@ static fet_status plan_node(const fet_graph *graph, const fet_block *block, fet_
     if (!edit || !attrs || !name) return fet_arena_full();
     for (uint32_t a = 0; a < depthwise->n_attrs; a++)
         if (attrs[a].key == FET_ATTR_GROUP) attrs[a].i = 1;
-    *edit = (fet_node_edit){.node = block->depthwise.conv, .name = name, .attrs = attrs, .n_attrs = depthwise->n_attrs, .input = 0, .value = block->input};
+    *edit = (fet_node_edit){
+        .node = block->depthwise.conv, .name = name, .attrs = attrs, .n_attrs = depthwise->n_attrs, .input = 0, .value = block->input};
     patch->node_edits = edit;
     patch->n_node_edits = 1;
     return FET_OK;
 }
 
-static fet_status plan_weight(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, fet_arena *arena, fet_patch *patch)
+static fet_status plan_weight(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, fet_arena *arena,
+                              fet_patch *patch)
 {
     fet_id expand = graph->values[weight_of(graph, block->expand.conv)].param;
     fet_id depthwise = graph->values[weight_of(graph, block->depthwise.conv)].param;

@@ -59,7 +59,8 @@ static void add_voice(const float *values, uint32_t channels, float *total, bool
     *heard = true;
 }
 
-fet_status fet_channel_importance(const fet_graph *graph, const fet_channel_groups *groups, uint32_t group, fet_arena *scratch, float *score)
+fet_status fet_channel_importance(const fet_graph *graph, const fet_channel_groups *groups, uint32_t group, fet_arena *scratch,
+                                  float *score)
 {
     const fet_channel_group *g = &groups->groups[group];
     float *values = fet_arena_zalloc(scratch, g->channels, sizeof *values);

@@ -4,8 +4,8 @@
  *     (what it is made with: |gamma| of its batch norms, or the L1 norm of its filters where no batch norm follows)
  *   x (what is done with it: L1 norm of the weights that read it),
  * each a sum over the group's layers of values divided by the layer's mean, so that every layer of a residual trunk has one voice.
- * The filters in front of a batch norm do not count, since it undoes their scale. Sources: |gamma|, Liu et al., Network Slimming, ICCV 2017; L1 norms,
- * Li et al., ICLR 2017; sorting channels before slicing them, Cai et al., Once-for-All, ICLR 2020.
+ * The filters in front of a batch norm do not count, since it undoes their scale. Sources: |gamma|, Liu et al., Network Slimming, ICCV
+ * 2017; L1 norms, Li et al., ICLR 2017; sorting channels before slicing them, Cai et al., Once-for-All, ICLR 2020.
  */
 #ifndef FET_REWRITE_IMPORTANCE_H
 #define FET_REWRITE_IMPORTANCE_H
@@ -13,8 +13,8 @@
 #include "rewrite/channel_groups.h"
 
 /* score[channels of the group]; all 1 where the graph has no numbers. Memory for a moment from `scratch`. Errors: NOMEM. */
-FET_MUST_CHECK fet_status fet_channel_importance(const fet_graph *graph, const fet_channel_groups *groups, uint32_t group, fet_arena *scratch,
-                                                 float *score);
+FET_MUST_CHECK fet_status fet_channel_importance(const fet_graph *graph, const fet_channel_groups *groups, uint32_t group,
+                                                 fet_arena *scratch, float *score);
 
 /* The channels of the group from the most to the least important, the lower index first on a tie (so without numbers 0, 1, 2, ...). */
 FET_MUST_CHECK fet_status fet_channel_order(const fet_graph *graph, const fet_channel_groups *groups, uint32_t group, fet_arena *scratch,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A rewrite of a base graph, worked out once and applied to thousands of candidates: what disappears, which nodes read or do something else, and which
- * parameters get another shape and origin. Each file of src/rewrite that changes structure plans such a patch; blueprint.h applies patches together with widths.
- * All ids are of the base graph; everything lives in the arena it was planned in.
+ * A rewrite of a base graph, worked out once and applied to thousands of candidates: what disappears, which nodes read or do something
+ * else, and which parameters get another shape and origin. Each file of src/rewrite that changes structure plans such a patch; blueprint.h
+ * applies patches together with widths. All ids are of the base graph; everything lives in the arena it was planned in.
  */
 #ifndef FET_REWRITE_PATCH_H
 #define FET_REWRITE_PATCH_H
@@ -11,9 +11,9 @@
 
 /* A parameter of a candidate as a function of the widths. */
 typedef struct fet_param_plan {
-    fet_origin origin;                       /* rule and bases; the axes follow from `dim` */
-    fet_shape shape;                         /* with the base's widths */
-    fet_channel_dim dim[FET_ORIGIN_AXES];    /* which axes change with which groups */
+    fet_origin origin;                    /* rule and bases; the axes follow from `dim` */
+    fet_shape shape;                      /* with the base's widths */
+    fet_channel_dim dim[FET_ORIGIN_AXES]; /* which axes change with which groups */
 } fet_param_plan;
 
 typedef struct fet_param_edit {

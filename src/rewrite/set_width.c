@@ -5,10 +5,12 @@
 
 static const float SPREAD = 0.2f; /* of the shares of copies: enough to part them, little enough that none starts unimportant */
 
-void fet_channel_choose(const uint32_t *order, const uint32_t *rank, uint32_t n_base, uint32_t n_wanted, uint32_t *out_index, float *out_scale)
+void fet_channel_choose(const uint32_t *order, const uint32_t *rank, uint32_t n_base, uint32_t n_wanted, uint32_t *out_index,
+                        float *out_scale)
 {
     if (n_wanted < n_base) {
-        /* Written always, kept by advancing: a branch here would be a coin toss. One place beyond the end is never written, since n_wanted <= c then. */
+        /* Written always, kept by advancing: a branch here would be a coin toss. One place beyond the end is never written, since n_wanted
+         * <= c then. */
         uint32_t kept = 0;
         for (uint32_t c = 0; c < n_base && kept < n_wanted; c++) {
             out_index[kept] = c;

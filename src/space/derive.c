@@ -35,7 +35,8 @@ fet_status fet_genome_describe(const fet_space *space, const fet_genome *genome,
     for (uint32_t d = 0; d < genome->n; d++) {
         const fet_decision *decision = &space->decisions[d];
         if (genome->option[d] >= decision->n_options)
-            return fet_fail(FET_ERROR_ARG, "a genome has option %u of %s, which has %u", genome->option[d], decision->name, decision->n_options);
+            return fet_fail(FET_ERROR_ARG, "a genome has option %u of %s, which has %u", genome->option[d], decision->name,
+                            decision->n_options);
         room += strlen(decision->name) + strlen(decision->options[genome->option[d]].label) + 2;
     }
     char *text = NULL;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Decisions out of a graph. Stages: blocks whose outputs are one channel group, in order of their first block. Decisions stand stage by stage:
- * the forms of its blocks, then its width; the multiplier is last. Names count from stage 1 and block 0 and have nothing to do with the graph's names.
+ * Decisions out of a graph. Stages: blocks whose outputs are one channel group, in order of their first block. Decisions stand stage by
+ * stage: the forms of its blocks, then its width; the multiplier is last. Names count from stage 1 and block 0 and have nothing to do with
+ * the graph's names.
  */
 #include "rewrite/fuse_ibn.h"
 #include "space/internal.h"

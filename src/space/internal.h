@@ -9,9 +9,9 @@
 
 /* Blocks whose outputs are one channel group, the trunk. */
 typedef struct space_stage {
-    uint32_t trunk;    /* group; FET_NONE when the outputs are no single group */
+    uint32_t trunk; /* group; FET_NONE when the outputs are no single group */
     uint32_t n_blocks;
-    uint32_t *groups;  /* that its width scales: the trunk and its blocks' hidden groups */
+    uint32_t *groups; /* that its width scales: the trunk and its blocks' hidden groups */
     uint32_t n_groups;
     uint32_t decision; /* of its width, or FET_NONE */
 } space_stage;
@@ -27,17 +27,18 @@ struct fet_space {
 
     space_stage *stages;
     uint32_t n_stages;
-    uint32_t *block_stage;        /* [blocks] */
-    uint32_t *group_stage;        /* [groups]: the stage whose width scales it, or FET_NONE */
+    uint32_t *block_stage; /* [blocks] */
+    uint32_t *group_stage; /* [groups]: the stage whose width scales it, or FET_NONE */
 
     fet_encoding encoding;
     fet_decision decisions[FET_SPACE_MAX_DECISIONS];
     uint32_t patch_of[FET_SPACE_MAX_DECISIONS]; /* BLOCK_FORM: the patch that its option 1 switches on */
-    uint32_t multiplier;          /* decision, or FET_NONE: there is one multiplier, 1 */
+    uint32_t multiplier;                        /* decision, or FET_NONE: there is one multiplier, 1 */
 
     /* [groups]: channels for each pair (multiplier, width option of the group's stage); NULL for a fixed group. */
     uint32_t **channels;
-    /* What settle.c compares: pairs of one stage with equal channels have equal numbers, [stages][pairs]; likewise multipliers for all other groups. */
+    /* What settle.c compares: pairs of one stage with equal channels have equal numbers, [stages][pairs]; likewise multipliers for all
+     * other groups. */
     uint32_t **stage_class;
     uint32_t *rest_class;
 };

@@ -27,8 +27,8 @@ static fet_status unknown(const char *lock, const char *what, const char *word, 
     for (uint32_t i = 0; i < n; i++) append_name(list, names[i]);
     const char *nearest = fet_text_nearest(word, names, n);
     if (!nearest) nearest = fet_text_nearest(longer, names, n);
-    return fet_fail(FET_ERROR_ARG, "lock \"%s\": there is no %s \"%s\"%s%s%s; known: %s", lock, what, word, nearest ? ", did you mean \"" : "",
-                    nearest ? nearest : "", nearest ? "\"?" : "", n ? list : "none");
+    return fet_fail(FET_ERROR_ARG, "lock \"%s\": there is no %s \"%s\"%s%s%s; known: %s", lock, what, word,
+                    nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", n ? list : "none");
 }
 
 static fet_status find_decision(const fet_space *space, const char *lock, const char *name, uint32_t *out_decision)
@@ -83,7 +83,8 @@ static fet_status apply(fet_space *space, const char *lock, char *text, bool *na
         left += !decision->options[o].removed;
     }
     named[d] = true;
-    if (left == 0) return fet_fail(FET_ERROR_ARG, "lock \"%s\": no option of %s is left, together with the locks before it", lock, decision->name);
+    if (left == 0)
+        return fet_fail(FET_ERROR_ARG, "lock \"%s\": no option of %s is left, together with the locks before it", lock, decision->name);
     return FET_OK;
 }
 
@@ -92,7 +93,8 @@ fet_status space_lock(fet_space *space, const fet_space_options *options)
     bool named[FET_SPACE_MAX_DECISIONS] = {false};
     for (uint32_t i = 0; i < options->n_locks; i++) {
         char text[LONGEST_LOCK];
-        if (strlen(options->locks[i]) >= sizeof text) return fet_fail(FET_ERROR_ARG, "a lock is longer than %d bytes: %.40s...", LONGEST_LOCK - 1, options->locks[i]);
+        if (strlen(options->locks[i]) >= sizeof text)
+            return fet_fail(FET_ERROR_ARG, "a lock is longer than %d bytes: %.40s...", LONGEST_LOCK - 1, options->locks[i]);
         snprintf(text, sizeof text, "%s", options->locks[i]);
         FET_TRY(apply(space, options->locks[i], text, named));
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Genomes that give the same widths become one. A pair of multiplier and stage widths may round to the channels of another pair; the first such
- * pair in a fixed order stands for all: the base's multiplier before the others in order, and for each stage the base's width before the others.
- * What it compares was put into classes by width.c, so the result depends on the widths alone: settling is idempotent and equal networks meet.
+ * Genomes that give the same widths become one. A pair of multiplier and stage widths may round to the channels of another pair; the first
+ * such pair in a fixed order stands for all: the base's multiplier before the others in order, and for each stage the base's width before
+ * the others. What it compares was put into classes by width.c, so the result depends on the widths alone: settling is idempotent and equal
+ * networks meet.
  */
 #include "space/internal.h"
 

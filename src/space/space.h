@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A search space is a trained base network plus named decisions. A decision has a site in the graph and a short list of options; an option is a
- * rewrite. A genome is one option index a decision. fet_space_derive gives an ordinary graph whose every parameter remembers its origin in the base.
+ * A search space is a trained base network plus named decisions. A decision has a site in the graph and a short list of options; an option
+ * is a rewrite. A genome is one option index a decision. fet_space_derive gives an ordinary graph whose every parameter remembers its
+ * origin in the base.
  */
 #ifndef FET_SPACE_SPACE_H
 #define FET_SPACE_SPACE_H
@@ -17,29 +18,31 @@ typedef struct fet_parallelism {
 } fet_parallelism;
 
 typedef struct fet_space_options {
-    bool search_block_form;          /* V1, V3 */
-    bool search_width;               /* V2, V3 */
-    double width_low, width_high;    /* shares of the base's stage width; default 0.5, 1.5 */
-    const double *multipliers;       /* default {0.5, 0.75, 1, 1.25}; only with search_width */
+    bool search_block_form;       /* V1, V3 */
+    bool search_width;            /* V2, V3 */
+    double width_low, width_high; /* shares of the base's stage width; default 0.5, 1.5 */
+    const double *multipliers;    /* default {0.5, 0.75, 1, 1.25}; only with search_width */
     uint32_t n_multipliers;
-    bool curate;                     /* widths only at multiples of the parallelism factor; else at steps of one (as many as fit, evenly thinned) */
+    bool curate; /* widths only at multiples of the parallelism factor; else at steps of one (as many as fit, evenly thinned) */
     fet_parallelism parallelism;
-    const char *const *locks;        /* "stage2.block0.form=ibn": decision=option label; others of that decision are removed */
+    const char *const *locks; /* "stage2.block0.form=ibn": decision=option label; others of that decision are removed */
     uint32_t n_locks;
 } fet_space_options;
 
 fet_space_options fet_space_default_options(void);
 
 /*
- * Finds the decisions in `base` (inferred, verified; borrowed, must outlive the space): IBN blocks by pattern, stages as runs of blocks on one channel
- * group. With numbers in the base, the channels that a narrower width keeps are the most important ones (batch-norm gamma / L1); without, the first ones.
+ * Finds the decisions in `base` (inferred, verified; borrowed, must outlive the space): IBN blocks by pattern, stages as runs of blocks on
+ * one channel group. With numbers in the base, the channels that a narrower width keeps are the most important ones (batch-norm gamma /
+ * L1); without, the first ones.
  */
 FET_MUST_CHECK fet_status fet_space_create(const fet_graph *base, const fet_space_options *options, fet_space **out_space);
 void fet_space_destroy(fet_space *space);
 FET_DEFINE_AUTO(fet_space);
 
 const fet_graph *fet_space_base(const fet_space *space);
-/* The decisions without the graph: what a search strategy sees. Sampling, mutating, neighbours, printing and parsing are in space/encoding.h. */
+/* The decisions without the graph: what a search strategy sees. Sampling, mutating, neighbours, printing and parsing are in
+ * space/encoding.h. */
 const fet_encoding *fet_space_encoding(const fet_space *space);
 
 static inline uint32_t fet_space_n_decisions(const fet_space *space)
@@ -84,8 +87,8 @@ FET_MUST_CHECK static inline fet_status fet_genome_parse(const fet_space *space,
 FET_MUST_CHECK fet_status fet_genome_describe(const fet_space *space, const fet_genome *genome, char **out_text);
 
 /*
- * The candidate: an inferred graph in `arena` (borrowed by the graph; reset it when the graph is no longer used), without numbers, each parameter with its
- * origin in the base (fet_graph_init_params gives the numbers). Cost: tens of microseconds. Deterministic.
+ * The candidate: an inferred graph in `arena` (borrowed by the graph; reset it when the graph is no longer used), without numbers, each
+ * parameter with its origin in the base (fet_graph_init_params gives the numbers). Cost: tens of microseconds. Deterministic.
  */
 FET_MUST_CHECK fet_status fet_space_derive(const fet_space *space, const fet_genome *genome, fet_arena *arena, fet_graph **out_graph);
 

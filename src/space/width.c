@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * How many channels a group has. A stage's width option n over a base trunk of N, times the multiplier m, scales each of its groups:
- * v = C * n / N * m; groups of no stage (stem, head, ...) get v = C * m. Then, curated, v becomes a multiple of the parallelism factor d by the
- * published rule make_divisible(v) = max(d, floor((v + d / 2) / d) * d), one d more where that is below 0.9 v (Howard et al., MobileNet's code);
- * uncurated, the nearest whole number, at least 1. The base's own width stays as it is, multiple or not, and rounding never turns
- * a narrower wish into more channels than the base has, nor a wider one into fewer.
+ * v = C * n / N * m; groups of no stage (stem, head, ...) get v = C * m. Then, curated, v becomes a multiple of the parallelism factor d by
+ * the published rule make_divisible(v) = max(d, floor((v + d / 2) / d) * d), one d more where that is below 0.9 v (Howard et al.,
+ * MobileNet's code); uncurated, the nearest whole number, at least 1. The base's own width stays as it is, multiple or not, and rounding
+ * never turns a narrower wish into more channels than the base has, nor a wider one into fewer.
  *
- * Hidden groups, which a 1x1 convolution reads, prefer the nearest multiple of the input parallelism where it lies within 10% of v: the array's
- * input side is filled at little cost.
+ * Hidden groups, which a 1x1 convolution reads, prefer the nearest multiple of the input parallelism where it lies within 10% of v: the
+ * array's input side is filled at little cost.
  */
 #include "space/internal.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Channel groups and the rules of channel_rules.c against brute force: mark one entry of one dimension as gone, let every operator say what else must then
- * go, until nothing changes. The closure must be exactly the entries that the groups call by the same channel.
+ * Channel groups and the rules of channel_rules.c against brute force: mark one entry of one dimension as gone, let every operator say what
+ * else must then go, until nothing changes. The closure must be exactly the entries that the groups call by the same channel.
  */
 #include "zoo.h"
 
@@ -12,8 +12,8 @@
 
 typedef struct closure {
     const fet_graph *graph;
-    bool **values; /* [value][entry of dimension 1] */
-    bool **params; /* [param * AXES + axis][entry] */
+    bool **values;       /* [value][entry of dimension 1] */
+    bool **params;       /* [param * AXES + axis][entry] */
     bool changed, stuck; /* stuck: reached what must not change */
 } closure;
 
@@ -67,7 +67,8 @@ static void spread_concat(closure *c, const fet_node *node)
 {
     int64_t at = 0;
     for (uint32_t k = 0; k < node->n_inputs; at += size_of(c, node->inputs[k], 1), k++)
-        for (int64_t i = 0; i < size_of(c, node->inputs[k], 1); i++) tie(c, entry(c, node->outputs[0], 1, at + i), entry(c, node->inputs[k], 1, i));
+        for (int64_t i = 0; i < size_of(c, node->inputs[k], 1); i++)
+            tie(c, entry(c, node->outputs[0], 1, at + i), entry(c, node->inputs[k], 1, i));
 }
 
 static void spread(closure *c, const fet_node *node)
@@ -114,7 +115,8 @@ static void run_closure(closure *c)
 }
 
 /* Compares one dimension's marks with its runs; marks only the first entry found when `seed`. */
-static bool visit_dim(bool *marks, int64_t size, const fet_channel_dim *dim, const fet_channel_groups *groups, uint32_t group, uint32_t channel, bool seed)
+static bool visit_dim(bool *marks, int64_t size, const fet_channel_dim *dim, const fet_channel_groups *groups, uint32_t group,
+                      uint32_t channel, bool seed)
 {
     int64_t at = 0;
     for (uint32_t r = 0; r < dim->n_runs; r++) {
@@ -209,7 +211,8 @@ static void expected_runs(void **state)
     CHECK_OK(fet_arena_create(&arena));
     fet_channel_groups groups;
     CHECK_OK(fet_channel_groups_find(graph, arena, &groups));
-    const fet_channel_dim *cat = &groups.values[fet_graph_find_value(graph, "cat")], *flat = &groups.values[fet_graph_find_value(graph, "flat")];
+    const fet_channel_dim *cat = &groups.values[fet_graph_find_value(graph, "cat")],
+                          *flat = &groups.values[fet_graph_find_value(graph, "flat")];
     assert_int_equal(cat->n_runs, 4); /* 12 channels as 4 parts of the 3 that the grouped convolution's groups share */
     assert_int_equal(groups.groups[cat->runs[0].group].channels, 3);
     assert_int_equal(flat->n_runs, 2);
@@ -266,8 +269,10 @@ static void fails_cleanly_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(template_groups), cmocka_unit_test(zoo_groups),
-        cmocka_unit_test(expected_runs),   cmocka_unit_test(shared_and_cut),
+        cmocka_unit_test(template_groups),
+        cmocka_unit_test(zoo_groups),
+        cmocka_unit_test(expected_runs),
+        cmocka_unit_test(shared_and_cut),
         cmocka_unit_test(fails_cleanly_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

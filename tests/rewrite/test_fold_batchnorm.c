@@ -49,7 +49,8 @@ static void leaves_what_it_must(void **state)
     fet_id conv = zoo_conv(graph, "c1", first, 4, 3, 1);
     fet_id both = zoo_binary(graph, FET_OP_ADD, "add", conv, zoo_norm(graph, "n1", conv)); /* stays: two readers */
     fet_id shared = zoo_conv(graph, "c2", both, 4, 1, 1);
-    fet_id weights[3] = {zoo_norm(graph, "n2", shared), graph->nodes[graph->values[shared].node].inputs[1], graph->nodes[graph->values[shared].node].inputs[2]};
+    fet_id weights[3] = {zoo_norm(graph, "n2", shared), graph->nodes[graph->values[shared].node].inputs[1],
+                         graph->nodes[graph->values[shared].node].inputs[2]};
     CHECK_OK(fet_graph_add_node(graph, FET_OP_CONV, "c3", weights, 3, 1, &node)); /* n2 and n3 stay: shared weights */
     CHECK_OK(fet_graph_infer_node(graph, node));
     value = zoo_norm(graph, "n3", graph->nodes[node].outputs[0]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Blocks by pattern, whatever the names, and the fused form of an IBN: exact where nothing non-linear stands between, with the widths it is given. */
+/* Blocks by pattern, whatever the names, and the fused form of an IBN: exact where nothing non-linear stands between, with the widths it is
+ * given. */
 #include "zoo.h"
 
 #include "space/networks.h"
@@ -16,7 +17,8 @@ typedef struct recipe {
     int64_t kernel, stride;
 } recipe;
 
-static fet_id unit(fet_graph *graph, const recipe *r, const char *name, fet_id src, int64_t channels, int64_t kernel, int64_t group, bool activate)
+static fet_id unit(fet_graph *graph, const recipe *r, const char *name, fet_id src, int64_t channels, int64_t kernel, int64_t group,
+                   bool activate)
 {
     char text[32];
     fet_id value = FET_NONE;
@@ -73,7 +75,8 @@ static found find(const fet_graph *graph)
     CHECK_OK(fet_blocks_find(graph, f.arena, &f.blocks));
     f.patches = fet_arena_zalloc(f.arena, f.blocks.count + 1, sizeof *f.patches);
     for (uint32_t b = 0; b < f.blocks.count; b++)
-        if (fet_fuse_ibn_applies(graph, &f.blocks.items[b])) CHECK_OK(fet_fuse_ibn_plan(graph, &f.groups, &f.blocks.items[b], f.arena, &f.patches[b]));
+        if (fet_fuse_ibn_applies(graph, &f.blocks.items[b]))
+            CHECK_OK(fet_fuse_ibn_plan(graph, &f.groups, &f.blocks.items[b], f.arena, &f.patches[b]));
     return f;
 }
 
@@ -96,7 +99,8 @@ static void finds_every_form(void **state)
 {
     (void)state;
     for (int bits = 0; bits < 32; bits++) {
-        recipe r = {.expand = bits & 1, .norms = bits & 2, .activations = bits & 4, .excite = (bits & 8) && (bits & 1), .residual = bits & 16};
+        recipe r = {
+            .expand = bits & 1, .norms = bits & 2, .activations = bits & 4, .excite = (bits & 8) && (bits & 1), .residual = bits & 16};
         r.kernel = bits & 2 ? 5 : 3, r.stride = 1;
         fet_graph *graph = one_block(&r);
         found f = find(graph);
@@ -146,7 +150,7 @@ static void separable_chain(void **state)
     recipe r = {.norms = true, .activations = true, .kernel = 3, .stride = 1};
     value = unit(graph, &r, "stem", value, 8, 3, 1, true);
     for (int i = 0; i < 3; i++) {
-        char name[8];
+        char name[16];
         int64_t channels = graph->values[value].shape.dim[1];
         snprintf(name, sizeof name, "d%d", i);
         value = unit(graph, &r, name, value, channels, 3, channels, true);
@@ -158,7 +162,7 @@ static void separable_chain(void **state)
     assert_int_equal(f.blocks.count, 3);
     for (uint32_t b = 0; b < 3; b++) {
         assert_int_equal(f.blocks.items[b].kind, FET_BLOCK_SEPARABLE);
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "p%u_a", b);
         assert_int_equal(f.blocks.items[b].output, fet_graph_find_value(graph, name));
     }
@@ -201,7 +205,8 @@ static void exact_without_activation(void **state)
     }
 }
 
-/* A shift makes a difference, and at the border of the map not the same as inside: that is why it is dropped and left to the norm behind. */
+/* A shift makes a difference, and at the border of the map not the same as inside: that is why it is dropped and left to the norm behind.
+ */
 static void shift_is_dropped(void **state)
 {
     (void)state;
@@ -288,8 +293,8 @@ static void template_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_every_form), cmocka_unit_test(leaves_what_others_read),   cmocka_unit_test(separable_chain),
-        cmocka_unit_test(template_blocks),  cmocka_unit_test(exact_without_activation),  cmocka_unit_test(shift_is_dropped),
+        cmocka_unit_test(finds_every_form),         cmocka_unit_test(leaves_what_others_read),  cmocka_unit_test(separable_chain),
+        cmocka_unit_test(template_blocks),          cmocka_unit_test(exact_without_activation), cmocka_unit_test(shift_is_dropped),
         cmocka_unit_test(fused_and_grown_is_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One group at another width: sound graphs, the identity at full width, and functions kept where they can be. Channels that nobody reads are the least
- * important ones; without them a network computes what it did, wherever they stand (concats, groups, gates, flattened maps). Growth keeps the function always.
+ * One group at another width: sound graphs, the identity at full width, and functions kept where they can be. Channels that nobody reads
+ * are the least important ones; without them a network computes what it did, wherever they stand (concats, groups, gates, flattened maps).
+ * Growth keeps the function always.
  */
 #include "zoo.h"
 
@@ -42,7 +43,8 @@ static void chosen_channels(void **state)
         for (uint32_t i = 0; i < wanted; i++) {
             assert_true(scale[i] > 0);
             share[index[i]] += (double)scale[i];
-            for (uint32_t j = 0; j < i; j++) assert_true(index[i] != index[j] || scale[i] != scale[j]); /* copies differ, or they would stay twins */
+            for (uint32_t j = 0; j < i; j++)
+                assert_true(index[i] != index[j] || scale[i] != scale[j]); /* copies differ, or they would stay twins */
         }
         for (uint32_t c = 0; c < n; c++) {
             assert_int_equal(copies[c], wanted / n + (rank[c] < wanted % n));

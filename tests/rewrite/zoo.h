@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A network in which channels meet in every way we trace: concat under a residual add, a grouped convolution, a depthwise with multiplier 2, squeeze-excite,
- * a scale a channel, a flatten of maps into a matrix. Its output values have the names used in the tests.
+ * A network in which channels meet in every way we trace: concat under a residual add, a grouped convolution, a depthwise with multiplier
+ * 2, squeeze-excite, a scale a channel, a flatten of maps into a matrix. Its output values have the names used in the tests.
  */
 #ifndef FET_TESTS_REWRITE_ZOO_H
 #define FET_TESTS_REWRITE_ZOO_H
@@ -14,7 +14,8 @@
 static inline fet_id zoo_conv(fet_graph *graph, const char *name, fet_id src, int64_t channels, int64_t kernel, int64_t group)
 {
     fet_id value = FET_NONE;
-    CHECK_OK(fet_build_conv(graph, name, src, &(fet_conv_options){.out_channels = channels, .kernel = kernel, .group = group, .bias = true}, &value));
+    CHECK_OK(fet_build_conv(graph, name, src, &(fet_conv_options){.out_channels = channels, .kernel = kernel, .group = group, .bias = true},
+                            &value));
     return value;
 }
 

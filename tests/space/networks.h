@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Base networks for the tests of spaces and rewrites, and numbers for them that no shortcut survives: norms with shifts, unequal channels. */
+/* Base networks for the tests of spaces and rewrites, and numbers for them that no shortcut survives: norms with shifts, unequal channels.
+ */
 #ifndef FET_TESTS_SPACE_NETWORKS_H
 #define FET_TESTS_SPACE_NETWORKS_H
 
@@ -16,10 +17,17 @@
 static inline fet_template_options small_options(void)
 {
     return (fet_template_options){
-        .channels = 2, .height = 12, .width = 10, .n_classes = 5,
-        .stem_channels = 8, .stem_kernel = 3, .stem_stride = 1,
-        .stages = {{1, 6, 1, 1, 3}, {2, 8, 3, 2, 3}, {3, 12, 2, 1, 5}}, .n_stages = 3,
-        .head_channels = 20, .relu6 = true,
+        .channels = 2,
+        .height = 12,
+        .width = 10,
+        .n_classes = 5,
+        .stem_channels = 8,
+        .stem_kernel = 3,
+        .stem_stride = 1,
+        .stages = {{1, 6, 1, 1, 3}, {2, 8, 3, 2, 3}, {3, 12, 2, 1, 5}},
+        .n_stages = 3,
+        .head_channels = 20,
+        .relu6 = true,
     };
 }
 
@@ -31,7 +39,8 @@ static inline fet_graph *small_network(void)
     return graph;
 }
 
-/* Every parameter without numbers gets random ones; what must be positive (variances) is, and so that each channel has another weight, scales differ. */
+/* Every parameter without numbers gets random ones; what must be positive (variances) is, and so that each channel has another weight,
+ * scales differ. */
 static inline void give_numbers(fet_graph *graph, uint64_t seed)
 {
     for (fet_id p = 0; p < graph->n_params; p++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Runs a graph in double precision, one loop an operator, slowly and obviously. Only what the tests' networks contain; anything else fails the test. */
+/* Runs a graph in double precision, one loop an operator, slowly and obviously. Only what the tests' networks contain; anything else fails
+ * the test. */
 #ifndef FET_TESTS_SPACE_REFERENCE_H
 #define FET_TESTS_SPACE_REFERENCE_H
 
@@ -31,7 +32,8 @@ static inline double reference_number(const reference *r, const fet_node *node, 
 static inline void reference_conv(const reference *r, const fet_node *node, double *dst)
 {
     const fet_graph *g = r->graph;
-    const int64_t *s = g->values[node->inputs[0]].shape.dim, *w = g->values[node->inputs[1]].shape.dim, *d = g->values[node->outputs[0]].shape.dim;
+    const int64_t *s = g->values[node->inputs[0]].shape.dim, *w = g->values[node->inputs[1]].shape.dim,
+                  *d = g->values[node->outputs[0]].shape.dim;
     fet_window win;
     CHECK_OK(fet_op_window(g, node, &win));
     int64_t ocg = w[0] / win.group, icg = w[1];
@@ -74,7 +76,8 @@ static inline void reference_per_channel(const reference *r, const fet_node *nod
     for (uint32_t a = 2; a < shape->rank; a++) inner *= shape->dim[a];
     for (int64_t i = 0; i < n; i++) {
         int64_t c = i / inner % shape->dim[1];
-        double scale = reference_number(r, node, 1, c) / sqrt(reference_number(r, node, 4, c) + (double)fet_node_float(node, FET_ATTR_EPSILON, 1e-5f));
+        double scale =
+            reference_number(r, node, 1, c) / sqrt(reference_number(r, node, 4, c) + (double)fet_node_float(node, FET_ATTR_EPSILON, 1e-5f));
         dst[i] = (reference_number(r, node, 0, i) - reference_number(r, node, 3, c)) * scale + reference_number(r, node, 2, c);
     }
 }

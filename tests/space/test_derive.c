@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Candidates by their definition: verified graphs whose shapes a fresh inference confirms, the base for the base genome, functions kept where promised. */
+/* Candidates by their definition: verified graphs whose shapes a fresh inference confirms, the base for the base genome, functions kept
+ * where promised. */
 #include "networks.h"
 #include "reference.h"
 

@@ -3,8 +3,8 @@
  * A classifier of inverted bottlenecks in the manner of MobileNetV2 (Sandler et al., CVPR 2018): stem convolution, stages of blocks
  * (expand 1x1, depthwise, linear project 1x1), head 1x1, global average pool, one matrix.
  *
- * Every block of a stage but the first has a residual; the first never has one, also where its stride and channels would allow it, so that a stage is
- * exactly the blocks of one channel group and its width can change alone.
+ * Every block of a stage but the first has a residual; the first never has one, also where its stride and channels would allow it, so that
+ * a stage is exactly the blocks of one channel group and its width can change alone.
  */
 #include "op/builder.h"
 #include "space/template/template.h"
@@ -64,8 +64,8 @@ static fet_status check(const fet_template_options *options)
 }
 
 /* Convolution, batch norm and, where wanted, activation: "<prefix>.conv", ".bn", ".act". */
-static fet_status add_unit(fet_graph *graph, const char *prefix, const fet_conv_options *conv, const fet_template_options *options, bool activate,
-                           fet_id *value)
+static fet_status add_unit(fet_graph *graph, const char *prefix, const fet_conv_options *conv, const fet_template_options *options,
+                           bool activate, fet_id *value)
 {
     char name[NAME_BYTES + 16];
     snprintf(name, sizeof name, "%s.conv", prefix);

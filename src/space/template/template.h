@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Built-in base networks, from a plain description. One builder a template, listed in template/registry.c.
- * Nodes are named "stem.conv", "stage1.block0.expand.conv", ".expand.bn", ".expand.act", ".depthwise.*", ".project.*", ".add", "head.*", "pool",
- * "flatten", "classifier"; the input is "image", the output "logits".
+ * Nodes are named "stem.conv", "stage1.block0.expand.conv", ".expand.bn", ".expand.act", ".depthwise.*", ".project.*", ".add", "head.*",
+ * "pool", "flatten", "classifier"; the input is "image", the output "logits".
  */
 #ifndef FET_SPACE_TEMPLATE_TEMPLATE_H
 #define FET_SPACE_TEMPLATE_TEMPLATE_H
@@ -12,7 +12,7 @@
 enum { FET_TEMPLATE_MAX_STAGES = 12 };
 
 typedef struct fet_template_stage {
-    uint32_t blocks;    /* >= 1 */
+    uint32_t blocks; /* >= 1 */
     uint32_t channels;
     uint32_t expansion; /* hidden = expansion * input channels; 1: no expand convolution */
     uint32_t stride;    /* of the first block: 1 or 2 */

@@ -49,15 +49,29 @@ static void names_and_shapes(void **state)
     fet_graph_destroy(graph);
 }
 
-/* MobileNetV2 1.0 at 224: 3,504,872 trainable numbers and 300.8 M multiply-accumulates (torchvision's model counted; the paper says 3.4 M and 300 M). */
+/* MobileNetV2 1.0 at 224: 3,504,872 trainable numbers and 300.8 M multiply-accumulates (torchvision's model counted; the paper says 3.4 M
+ * and 300 M). */
 static void mobilenet_v2(void **state)
 {
     (void)state;
     fet_template_options options = {
-        .channels = 3, .height = 224, .width = 224, .n_classes = 1000,
-        .stem_channels = 32, .stem_kernel = 3, .stem_stride = 2,
-        .stages = {{1, 16, 1, 1, 3}, {2, 24, 6, 2, 3}, {3, 32, 6, 2, 3}, {4, 64, 6, 2, 3}, {3, 96, 6, 1, 3}, {3, 160, 6, 2, 3}, {1, 320, 6, 1, 3}},
-        .n_stages = 7, .head_channels = 1280, .relu6 = true,
+        .channels = 3,
+        .height = 224,
+        .width = 224,
+        .n_classes = 1000,
+        .stem_channels = 32,
+        .stem_kernel = 3,
+        .stem_stride = 2,
+        .stages = {{1, 16, 1, 1, 3},
+                   {2, 24, 6, 2, 3},
+                   {3, 32, 6, 2, 3},
+                   {4, 64, 6, 2, 3},
+                   {3, 96, 6, 1, 3},
+                   {3, 160, 6, 2, 3},
+                   {1, 320, 6, 1, 3}},
+        .n_stages = 7,
+        .head_channels = 1280,
+        .relu6 = true,
     };
     fet_graph *graph = NULL;
     CHECK_OK(fet_template_build("ibn_classifier", &options, &graph));
@@ -122,8 +136,11 @@ static void fails_cleanly_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_shapes),      cmocka_unit_test(mobilenet_v2), cmocka_unit_test(relu_and_no_head),
-        cmocka_unit_test(bad_options_are_named), cmocka_unit_test(fails_cleanly_without_memory),
+        cmocka_unit_test(names_and_shapes),
+        cmocka_unit_test(mobilenet_v2),
+        cmocka_unit_test(relu_and_no_head),
+        cmocka_unit_test(bad_options_are_named),
+        cmocka_unit_test(fails_cleanly_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
