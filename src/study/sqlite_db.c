@@ -41,6 +41,7 @@ static const char schema[] =
 fet_status fet_sqlite_db_error(const fet_sqlite_db *db, const char *doing)
 {
     int code = sqlite3_errcode(db->handle);
+    if (sqlite3_extended_errcode(db->handle) == SQLITE_IOERR_NOMEM) code = SQLITE_NOMEM;
     int system_errno = sqlite3_system_errno(db->handle);
     const char *what = sqlite3_errmsg(db->handle);
     switch (code) {
@@ -175,9 +176,8 @@ static fet_status connect(const char *path, int flags, fet_sqlite_db **out_db)
     /* A path is a path: ":memory:" and "file:..." mean something else to SQLite. */
     bool special = path[0] == ':' || strncmp(path, "file:", 5) == 0;
     FET_TRY(special ? fet_path_join("./", path, &db->path) : fet_strdup_checked(path, &db->path));
-    int code = sqlite3_open_v2(db->path, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int code = sqlite3_open_v2(db->path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (!db->handle) return fet_fail(FET_ERROR_NOMEM, "%s: cannot open it: no memory", path);
-    sqlite3_extended_result_codes(db->handle, 0);
     if (code != SQLITE_OK) return fet_sqlite_db_error(db, "open it");
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     FET_TRY(fet_sqlite_db_run(db, "open it", "PRAGMA synchronous = FULL", ""));

@@ -115,11 +115,19 @@ static fet_status release(void *state, const char *owner, bool blame, const char
     return fet_sqlite_db_end(state, "release a lease", release_in_transaction(state, owner, blame, reason));
 }
 
-static fet_status read_trial(fet_sqlite_statement *row, fet_arena *arena, fet_trial *out_trial)
+/* The schema forbids other numbers, a damaged or doctored file may hold them. */
+static fet_status check_state(const fet_sqlite_db *db, int64_t number, fet_trial_state *out_state)
+{
+    if (number < 0 || number >= FET_TRIAL_N_STATES)
+        return fet_fail(FET_ERROR_CORRUPT, "%s: the study file is damaged (a trial in state %lld)", db->path, (long long)number);
+    *out_state = (fet_trial_state)number;
+    return FET_OK;
+}
+
+static fet_status read_trial(const fet_sqlite_db *db, fet_sqlite_statement *row, fet_arena *arena, fet_trial *out_trial)
 {
     fet_trial trial = {
         .number = (uint32_t)sqlite3_column_int64(row, 2),
-        .state = (fet_trial_state)sqlite3_column_int64(row, 6),
         .attempts = (uint32_t)sqlite3_column_int64(row, 7),
         .lease_until_s = sqlite3_column_double(row, 9),
         .proposed_s = sqlite3_column_double(row, 10),
@@ -128,6 +136,7 @@ static fet_status read_trial(fet_sqlite_statement *row, fet_arena *arena, fet_tr
         .cpu_s = sqlite3_column_double(row, 13),
         .n_figures = (uint32_t)sqlite3_column_int64(row, 16),
     };
+    FET_TRY(check_state(db, sqlite3_column_int64(row, 6), &trial.state));
     FET_TRY(column_text(row, 1, arena, &trial.series));
     FET_TRY(column_text(row, 3, arena, &trial.fidelity));
     FET_TRY(column_text(row, 4, arena, &trial.genome));
@@ -182,7 +191,7 @@ static fet_status read_rows(fet_sqlite_db *db, fet_sqlite_statement *statement, 
         FET_TRY(fet_sqlite_db_step(db, "read the trials", statement, &row));
         if (!row) return FET_OK;
         FET_TRY(fet_grow(&trials->items, &capacity, trials->count + 1, sizeof *trials->items));
-        FET_TRY(read_trial(statement, trials->arena, &trials->items[trials->count]));
+        FET_TRY(read_trial(db, statement, trials->arena, &trials->items[trials->count]));
         trials->count++;
     }
 }
@@ -332,7 +341,9 @@ static fet_status counts(void *state, const char *series, uint32_t out_counts[FE
         bool row = false;
         FET_TRY(fet_sqlite_db_step(state, "count the trials", statement, &row));
         if (!row) break;
-        found[sqlite3_column_int64(statement, 0)] = (uint32_t)sqlite3_column_int64(statement, 1);
+        fet_trial_state of_row = FET_TRIAL_PROPOSED;
+        FET_TRY(check_state(state, sqlite3_column_int64(statement, 0), &of_row));
+        found[of_row] = (uint32_t)sqlite3_column_int64(statement, 1);
     }
     memcpy(out_counts, found, sizeof found);
     return FET_OK;

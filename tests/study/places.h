@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A place for a study in tests: a fresh folder below TMPDIR, removed again with everything in it. */
+/*
+ * A place for a study in tests: a fresh folder below TMPDIR, removed again with everything in it. Without TMPDIR it is in memory where that
+ * is possible: a study syncs every report to the disk, which on a busy machine would be most of the time of these tests.
+ */
 #ifndef FET_TESTS_STUDY_PLACES_H
 #define FET_TESTS_STUDY_PLACES_H
 
@@ -17,7 +20,10 @@ typedef struct test_place {
 static inline void place_make(test_place *place)
 {
     const char *root = getenv("TMPDIR");
-    snprintf(place->folder, sizeof place->folder, "%.200s/fettle_study_XXXXXX", root ? root : "/tmp");
+    snprintf(place->folder, sizeof place->folder, "%.200s/fettle_study_XXXXXX",
+             root                            ? root
+             : access("/dev/shm", W_OK) == 0 ? "/dev/shm"
+                                             : "/tmp");
     assert_non_null(mkdtemp(place->folder));
     snprintf(place->path, sizeof place->path, "%s/study.sqlite", place->folder);
 }

@@ -430,7 +430,7 @@ static void check_all_done(const store_fixture *fixture, const char *log, uint32
 
 static void test_many_processes_share_the_queue(void **state)
 {
-    enum { WORKERS = 4, SERIES = 2, TRIALS = 40 };
+    enum { WORKERS = 4, SERIES = 2, TRIALS = 25 };
     store_fixture *fixture = *state;
     char log[512];
     pid_t workers[WORKERS];
@@ -461,7 +461,7 @@ static void test_many_processes_share_the_queue(void **state)
 
 static void test_killed_workers_lose_nothing(void **state)
 {
-    enum { WORKERS = 3, TRIALS = 60, KILLS = 20 };
+    enum { WORKERS = 3, TRIALS = 40, KILLS = 20 };
     store_fixture *fixture = *state;
     char log[512], owner[64];
     pid_t workers[WORKERS];
