@@ -44,7 +44,10 @@ char *fet_onnx_unique(fet_onnx_writer *writer, const char *wanted)
     }
 }
 
-/* Inputs and outputs of the graph keep their names whatever happens, so they choose first. */
+/*
+ * Inputs and outputs of the graph keep their names whatever happens, so they choose first. A parameter that is an output goes through an Identity: the output
+ * has its name, the initializer another.
+ */
 static void choose_names(fet_onnx_writer *writer)
 {
     const fet_graph *graph = writer->graph;
@@ -53,10 +56,14 @@ static void choose_names(fet_onnx_writer *writer)
     while (writer->n_slots < 2 * count) writer->n_slots *= 2;
     writer->taken = fet_onnx_room(writer, writer->n_slots, sizeof *writer->taken);
     writer->names = fet_onnx_room(writer, graph->n_values, sizeof *writer->names);
+    writer->output_names = fet_onnx_room(writer, graph->n_outputs, sizeof *writer->output_names);
     if (writer->status != FET_OK) return;
     for (uint32_t i = 0; i < graph->n_inputs; i++) writer->names[graph->inputs[i]] = fet_onnx_unique(writer, graph->values[graph->inputs[i]].name);
-    for (uint32_t i = 0; i < graph->n_outputs; i++)
-        if (!writer->names[graph->outputs[i]]) writer->names[graph->outputs[i]] = fet_onnx_unique(writer, graph->values[graph->outputs[i]].name);
+    for (uint32_t i = 0; i < graph->n_outputs && writer->status == FET_OK; i++) {
+        const fet_value *value = &graph->values[graph->outputs[i]];
+        writer->output_names[i] = fet_onnx_unique(writer, value->name);
+        if (value->kind == FET_VALUE_COMPUTED && !writer->names[graph->outputs[i]]) writer->names[graph->outputs[i]] = writer->output_names[i];
+    }
     for (fet_id v = 0; v < graph->n_values && writer->status == FET_OK; v++)
         if (!writer->names[v]) writer->names[v] = fet_onnx_unique(writer, graph->values[v].name);
 }
@@ -125,20 +132,13 @@ static fet_status add_initializers(fet_onnx_writer *writer, const uint8_t *used)
     return writer->status;
 }
 
-/* A graph input or parameter that is an output too goes through an Identity, as ONNX demands. */
+/* What is no fresh result of a node (an input, a parameter, an output that stands twice) goes through an Identity, as ONNX demands. */
 static void add_output(fet_onnx_writer *writer, uint32_t i)
 {
-    const fet_graph *graph = writer->graph;
-    fet_id v = graph->outputs[i];
-    char *name = writer->names[v];
-    bool again = false;
-    for (uint32_t j = 0; j < i; j++) again |= graph->outputs[j] == v;
-    if (again || graph->values[v].kind != FET_VALUE_COMPUTED) {
-        char *own = fet_onnx_unique(writer, name);
-        fet_onnx_add_node(writer, "Identity", own, &name, 1, &own, 1);
-        name = own;
-    }
-    if (writer->status == FET_OK) writer->proto->output[writer->proto->n_output++] = value_info(writer, name, &graph->values[v]);
+    fet_id v = writer->graph->outputs[i];
+    char *name = writer->output_names[i];
+    if (name != writer->names[v]) fet_onnx_add_node(writer, "Identity", name, &writer->names[v], 1, &name, 1);
+    if (writer->status == FET_OK) writer->proto->output[writer->proto->n_output++] = value_info(writer, name, &writer->graph->values[v]);
 }
 
 static fet_status build_graph(fet_onnx_writer *writer)

@@ -13,7 +13,8 @@ typedef struct fet_onnx_writer {
     int64_t opset;
     fet_arena *arena;
     Onnx__GraphProto *proto;
-    char **names;       /* by value */
+    char **names;        /* by value */
+    char **output_names; /* by output */
     const char **taken; /* names given out: open addressing */
     size_t n_slots;
     fet_status status; /* the first failure */
