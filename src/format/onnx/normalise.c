@@ -227,6 +227,7 @@ static fet_status fix_split(fet_onnx_reader *reader, fet_id node)
     int64_t axis = fet_node_int(n, FET_ATTR_AXIS, 0), sizes[FET_NODE_LIMIT_INPUTS];
     if (axis < 0) axis += src->rank;
     if (axis < 0 || axis >= src->rank) return refuse(reader, node, "axis %" PRId64 " of a tensor of rank %u", axis, src->rank);
+    if (parts < 1 || src->dim[axis] % parts == 0) return FET_OK;
     int64_t each = (src->dim[axis] + parts - 1) / parts;
     for (int64_t i = 0; i < parts; i++) sizes[i] = i + 1 < parts ? each : src->dim[axis] - each * (parts - 1);
     return put_ints(reader, node, 1, "split", sizes, (uint32_t)parts);

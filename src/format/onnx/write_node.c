@@ -55,6 +55,15 @@ static void add_float(fet_onnx_writer *writer, Onnx__NodeProto *node, const char
     append_attr(writer, node, attr);
 }
 
+static void add_int(fet_onnx_writer *writer, Onnx__NodeProto *node, const char *name, int64_t value)
+{
+    Onnx__AttributeProto *attr = new_attr(writer, name);
+    if (!attr) return;
+    attr->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
+    attr->has_i = 1, attr->i = value;
+    append_attr(writer, node, attr);
+}
+
 static void add_ints(fet_onnx_writer *writer, Onnx__NodeProto *node, const char *name, const int64_t *values, uint32_t n)
 {
     Onnx__AttributeProto *attr = new_attr(writer, name);
@@ -76,14 +85,14 @@ static void write_attr(fet_onnx_writer *writer, Onnx__NodeProto *node, const fet
         add_ints(writer, node, attr->name, attr->ints, attr->count);
         return;
     }
+    if (attr->type == FET_ATTR_TYPE_INT) {
+        add_int(writer, node, attr->name, attr->i);
+        return;
+    }
     Onnx__AttributeProto *proto = new_attr(writer, attr->name);
     void *copy = NULL;
     if (!proto) return;
     switch (attr->type) {
-    case FET_ATTR_TYPE_INT:
-        proto->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
-        proto->has_i = 1, proto->i = attr->i;
-        break;
     case FET_ATTR_TYPE_FLOATS:
         proto->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS;
         copy = fet_onnx_room(writer, attr->count, sizeof *attr->floats);
@@ -213,6 +222,14 @@ static fet_status write_reduction(fet_onnx_writer *writer, const fet_node *node)
     return writer->status;
 }
 
+/* Opset 18 wants the number of parts named where their sizes are not. */
+static fet_status write_split(fet_onnx_writer *writer, const fet_node *node)
+{
+    FET_TRY(write_as_it_is(writer, node));
+    if (node->n_inputs < 2) add_int(writer, writer->proto->node[writer->proto->n_node - 1], "num_outputs", node->n_outputs);
+    return writer->status;
+}
+
 fet_status fet_onnx_write_node(fet_onnx_writer *writer, const fet_node *node)
 {
     FET_TRY(writer->status);
@@ -231,6 +248,9 @@ fet_status fet_onnx_write_node(fet_onnx_writer *writer, const fet_node *node)
     case FET_OP_REDUCE_SUM_SQUARE:
         if (writer->opset < 18) break;
         return write_reduction(writer, node);
+    case FET_OP_SPLIT:
+        if (writer->opset < 18) break;
+        return write_split(writer, node);
     default: break;
     }
     return write_as_it_is(writer, node);
