@@ -10,8 +10,10 @@ for fuzzer in "${fuzzers[@]}"; do
     name=$(basename "$fuzzer")
     folder="$build/fuzz/$name"
     mkdir -p "$folder/corpus"
+    seeds="$(dirname "$0")/../tests/fuzz/corpus/$name"
+    [ -d "$seeds" ] || seeds=
     echo "fuzz: $name for $seconds s"
     "$fuzzer" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 -artifact_prefix="$folder/" \
-        "$folder/corpus" >"$folder/log" 2>&1 || { tail -n 20 "$folder/log"; echo "fuzz: $name found something: $folder" >&2; exit 1; }
+        "$folder/corpus" $seeds >"$folder/log" 2>&1 || { tail -n 20 "$folder/log"; echo "fuzz: $name found something: $folder" >&2; exit 1; }
     grep -E 'number_of_executed_units|peak_rss' "$folder/log"
 done
