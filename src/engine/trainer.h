@@ -23,6 +23,8 @@ typedef struct fet_trainer_options {
     float weight_decay;           /* default 1e-4; of weights, not of biases and batch norm */
     float bn_momentum;            /* share of the new batch in the running statistics; default 0.1 */
     bool freeze_bn_stats;         /* normalise with running statistics; default false */
+    bool input_gradients;         /* also the gradient by the graph's inputs; default false, it costs a pass through the stem */
+    size_t cache_bytes;           /* how much a run of operators may touch at once; 0: half of this machine's L2 cache */
 } fet_trainer_options;
 
 fet_trainer_options fet_trainer_default_options(void);
@@ -42,6 +44,13 @@ FET_MUST_CHECK fet_status fet_trainer_step(fet_trainer *trainer, float learning_
 
 /* Copies weights and running statistics into the graph's parameter tensors (made private to the graph if shared). */
 FET_MUST_CHECK fet_status fet_trainer_sync_params(fet_trainer *trainer);
+
+/*
+ * All that the next steps depend on besides the data (master weights, running statistics, the optimiser's state), as bytes for a checkpoint; heap. Load takes
+ * it into a trainer of the same graph and options on the same kind of machine. Errors: CORRUPT when it is not of such a one; the trainer is then unchanged.
+ */
+FET_MUST_CHECK fet_status fet_trainer_save_state(const fet_trainer *trainer, void **out_data, size_t *out_bytes);
+FET_MUST_CHECK fet_status fet_trainer_load_state(fet_trainer *trainer, const void *data, size_t bytes);
 
 /* For tests: gradient of a parameter after backward, plain f32 in the parameter's shape; gradient of input i likewise. */
 FET_MUST_CHECK fet_status fet_trainer_param_gradient(fet_trainer *trainer, fet_id param, fet_tensor **out_gradient);

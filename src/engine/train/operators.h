@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The operators of registry.c, and what several of them need. One operator, or one family, a file. */
+#ifndef FET_ENGINE_TRAIN_OPERATORS_H
+#define FET_ENGINE_TRAIN_OPERATORS_H
+
+#include "engine/train/train.h"
+
+extern const fet_train_op fet_train_conv, fet_train_gemm, fet_train_matmul;
+extern const fet_train_op fet_train_activation; /* every function of unary.inc */
+extern const fet_train_op fet_train_add;
+extern const fet_train_op fet_train_global_average_pool;
+extern const fet_train_op fet_train_view; /* the same numbers in plain order under another shape */
+
+/* Zeroes the channels that only pad the last block; nothing to do in other layouts. */
+void fet_train_clear_padding(const fet_trainer *trainer, fet_id value, int64_t count, void *data);
+
+#endif

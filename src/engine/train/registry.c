@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which operators can be trained: one line each. */
+#include "engine/train/batch_norm.h"
+#include "engine/train/operators.h"
+
+static const struct {
+    fet_op_kind kind;
+    const fet_train_op *op;
+} registry[] = {
+    {FET_OP_CONV, &fet_train_conv},
+    {FET_OP_GEMM, &fet_train_gemm},
+    {FET_OP_MATMUL, &fet_train_matmul},
+    {FET_OP_BATCH_NORMALIZATION, &fet_train_batch_normalization},
+    {FET_OP_ADD, &fet_train_add},
+    {FET_OP_GLOBAL_AVERAGE_POOL, &fet_train_global_average_pool},
+    {FET_OP_FLATTEN, &fet_train_view},
+    {FET_OP_RESHAPE, &fet_train_view},
+    {FET_OP_SQUEEZE, &fet_train_view},
+    {FET_OP_UNSQUEEZE, &fet_train_view},
+    {FET_OP_IDENTITY, &fet_train_view},
+    {FET_OP_DROPOUT, &fet_train_view},
+    {FET_OP_RELU, &fet_train_activation},
+    {FET_OP_CLIP, &fet_train_activation},
+    {FET_OP_LEAKY_RELU, &fet_train_activation},
+    {FET_OP_ELU, &fet_train_activation},
+    {FET_OP_SELU, &fet_train_activation},
+    {FET_OP_CELU, &fet_train_activation},
+    {FET_OP_SIGMOID, &fet_train_activation},
+    {FET_OP_HARD_SIGMOID, &fet_train_activation},
+    {FET_OP_HARD_SWISH, &fet_train_activation},
+    {FET_OP_SWISH, &fet_train_activation},
+    {FET_OP_GELU, &fet_train_activation},
+    {FET_OP_TANH, &fet_train_activation},
+    {FET_OP_SOFTPLUS, &fet_train_activation},
+    {FET_OP_SOFTSIGN, &fet_train_activation},
+    {FET_OP_ABS, &fet_train_activation},
+    {FET_OP_NEG, &fet_train_activation},
+    {FET_OP_EXP, &fet_train_activation},
+    {FET_OP_LOG, &fet_train_activation},
+    {FET_OP_SQRT, &fet_train_activation},
+    {FET_OP_RECIPROCAL, &fet_train_activation},
+    {FET_OP_ERF, &fet_train_activation},
+};
+
+const fet_train_op *fet_train_find(fet_op_kind kind)
+{
+    for (size_t i = 0; i < sizeof registry / sizeof *registry; i++)
+        if (registry[i].kind == kind) return registry[i].op;
+    return NULL;
+}
