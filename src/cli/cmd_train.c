@@ -102,12 +102,24 @@ static fet_status build_template(const values *given, const fet_dataset *dataset
     return fet_template_build(given->template, &options, out_graph);
 }
 
+/* Everything that training sets: trainable parameters and running statistics, but no constants. */
+static void forget_numbers(fet_graph *graph)
+{
+    for (uint32_t p = 0; p < graph->n_params; p++)
+        if (graph->params[p].trainable) fet_graph_set_tensor(graph, p, NULL);
+    for (uint32_t i = 0; i < graph->n_nodes; i++) {
+        for (uint32_t input = 3; graph->nodes[i].op == FET_OP_BATCH_NORMALIZATION && input < 5; input++) {
+            const fet_value *statistic = fet_node_input(graph, &graph->nodes[i], input);
+            if (statistic && statistic->kind == FET_VALUE_PARAM) fet_graph_set_tensor(graph, statistic->param, NULL);
+        }
+    }
+}
+
 static fet_status make_network(const fet_cli *cli, const values *given, const fet_dataset *dataset, fet_network *out_network)
 {
     if (cli->n_arguments == 0) FET_TRY(build_template(given, dataset, &out_network->graph));
     else FET_TRY(fet_network_load(cli->arguments[0], !given->fresh, out_network));
-    for (uint32_t p = 0; given->fresh && p < out_network->graph->n_params; p++)
-        if (out_network->graph->params[p].trainable) fet_graph_set_tensor(out_network->graph, p, NULL);
+    if (given->fresh) forget_numbers(out_network->graph);
     return fet_graph_init_params(out_network->graph, NULL, (uint64_t)given->seed);
 }
 

@@ -114,10 +114,8 @@ static fet_status run(training *t)
     return FET_OK;
 }
 
-fet_status fet_classify_train(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options, fet_train_result *out_result)
+static fet_status train_logits(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options, fet_train_result *out_result)
 {
-    FET_TRY(check_options(options));
-    FET_TRY(fet_task_check_graph(graph, dataset));
     fet_auto(fet_loader) loader = NULL;
     fet_auto(fet_trainer) trainer = NULL;
     fet_loader_options loading = {.split = FET_SPLIT_TRAIN,
@@ -152,4 +150,19 @@ fet_status fet_classify_train(fet_graph *graph, const fet_dataset *dataset, cons
         .resumed_batch = t.first,
     };
     return FET_OK;
+}
+
+fet_status fet_classify_train(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options, fet_train_result *out_result)
+{
+    FET_TRY(check_options(options));
+    FET_TRY(fet_task_check_graph(graph, dataset));
+    /* Networks made for inference often end in Softmax. The loss has its own, so it stands aside while training: the gradient through both
+     * would vanish. */
+    const fet_value *output = &graph->values[graph->outputs[0]];
+    fet_node *last = output->kind == FET_VALUE_COMPUTED ? &graph->nodes[output->node] : NULL;
+    bool bypass = last && last->op == FET_OP_SOFTMAX;
+    if (bypass) last->op = FET_OP_IDENTITY;
+    fet_status status = train_logits(graph, dataset, options, out_result);
+    if (bypass) last->op = FET_OP_SOFTMAX;
+    return status;
 }

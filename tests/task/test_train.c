@@ -189,6 +189,28 @@ static void test_interrupted_and_resumed(void **state)
     }
 }
 
+/* A Softmax at the end changes nothing in training, and is there again afterwards. */
+static void test_softmax_at_the_end(void **state)
+{
+    (void)state;
+    fet_auto(fet_graph) plain = make_graph(CLASSES);
+    fet_auto(fet_graph) graph = make_graph(CLASSES);
+    fet_id v;
+    CHECK_OK(fet_build_unary(graph, FET_OP_SOFTMAX, "softmax", graph->outputs[0], &v));
+    graph->outputs[0] = v;
+    fet_train_options options = make_options();
+    fet_train_result result;
+    options.epochs = 1;
+    CHECK_OK(fet_classify_train(plain, dataset, &options, &result));
+    CHECK_OK(fet_classify_train(graph, dataset, &options, &result));
+    check_same_params(plain, graph);
+    assert_int_equal(graph->nodes[graph->n_nodes - 1].op, FET_OP_SOFTMAX);
+    fet_accuracy a, b;
+    CHECK_OK(fet_classify_eval(plain, dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &a));
+    CHECK_OK(fet_classify_eval(graph, dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &b));
+    assert_int_equal(a.n_correct, b.n_correct);
+}
+
 static void test_damaged_checkpoint(void **state)
 {
     (void)state;
@@ -272,8 +294,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns_and_repeats), cmocka_unit_test(test_interrupted_and_resumed),
-        cmocka_unit_test(test_damaged_checkpoint), cmocka_unit_test(test_diverging),
-        cmocka_unit_test(test_wrong_network),      cmocka_unit_test(test_recalibration),
+        cmocka_unit_test(test_damaged_checkpoint), cmocka_unit_test(test_softmax_at_the_end),
+        cmocka_unit_test(test_diverging),          cmocka_unit_test(test_wrong_network),
+        cmocka_unit_test(test_recalibration),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
