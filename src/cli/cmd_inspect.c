@@ -64,6 +64,7 @@ typedef struct view {
     fet_arena *arena;
     fet_device *device; /* NULL: no times */
     fet_dtype precision;
+    const char *precision_name; /* as the user writes it */
     fet_kernels kernels;
     fet_cost *costs; /* [kernels.count] */
     double total_ms;
@@ -132,7 +133,8 @@ static void add_row(const view *v, uint32_t k, fet_table *table)
     fet_table_text(table, output ? fet_shape_print(output, shape, sizeof shape) : NULL);
     fet_table_number(table, (double)fet_kernel_key_macs(&kernel->key));
     fet_table_number(table, kernel->anchor != FET_NONE ? (double)weight_bytes(v, kernel) : 0.0);
-    fet_table_number(table, output ? (double)fet_shape_elements(output) * (double)fet_dtype_bytes(v->precision) : (double)NAN);
+    size_t item_bytes = fet_dtype_bytes(kernel->key.flags & FET_KERNEL_F32_DST ? FET_DTYPE_F32 : v->precision);
+    fet_table_number(table, output ? (double)fet_shape_elements(output) * (double)item_bytes : (double)NAN);
     fet_table_number(table, v->device ? v->costs[k].latency_ms * 1e3 : (double)NAN);
     fet_table_number(table, v->device ? v->costs[k].spread : (double)NAN);
     fet_table_number(table, v->device ? v->costs[k].latency_ms / v->total_ms * 100.0 : (double)NAN);
@@ -149,8 +151,8 @@ static fet_status print_json(const fet_cli *cli, const view *v, const fet_table 
 {
     json_t *layers = NULL;
     FET_TRY(fet_table_json(table, &layers));
-    json_t *root = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "network", cli->arguments[0], "precision", fet_dtype_name(v->precision),
-                             "macs", (json_int_t)total_macs(v), "param_bytes", (json_int_t)v->memory.param_bytes, "peak_memory_bytes",
+    json_t *root = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "network", cli->arguments[0], "precision", v->precision_name, "macs",
+                             (json_int_t)total_macs(v), "param_bytes", (json_int_t)v->memory.param_bytes, "peak_memory_bytes",
                              (json_int_t)v->memory.arena_bytes, "peak_memory_lower_bound_bytes", (json_int_t)v->memory.lower_bound_bytes,
                              "layers", layers);
     if (root && v->device) {
@@ -165,7 +167,7 @@ static fet_status print_text(const fet_cli *cli, const view *v, const fet_table 
     FET_TRY(fet_table_print(table, cli));
     fprintf(cli->out, "\n%.3f MMACs, %llu bytes of weights, peak activation memory %llu bytes (lower bound %llu) at %s, planned\n",
             (double)total_macs(v) / 1e6, (unsigned long long)v->memory.param_bytes, (unsigned long long)v->memory.arena_bytes,
-            (unsigned long long)v->memory.lower_bound_bytes, fet_dtype_name(v->precision));
+            (unsigned long long)v->memory.lower_bound_bytes, v->precision_name);
     if (v->device)
         fprintf(cli->out, "%s%.4f ms%s, sum of %u kernels measured on %s\n", fet_cli_style_text(cli, FET_STYLE_BOLD), v->total_ms,
                 fet_cli_style_text(cli, FET_STYLE_RESET), v->kernels.count, fet_device_describe(v->device));
@@ -198,7 +200,7 @@ static fet_status run(fet_cli *cli, const void *val)
     fet_status status = fet_arena_create(&arena);
     fet_cli_catch_signals();
     if (status == FET_OK && strcmp(given->device, "none") != 0) status = fet_device_open(&options, &device);
-    view v = {.graph = network.graph, .arena = arena, .device = device, .precision = precision};
+    view v = {.graph = network.graph, .arena = arena, .device = device, .precision = precision, .precision_name = given->precision};
     if (status == FET_OK) status = inspect(cli, given, &v);
     fet_network_clear(&network);
     return status;

@@ -88,7 +88,7 @@ static void test_full_disk(void **state)
 {
     (void)state;
     if (access("/dev/full", W_OK) != 0) skip();
-    check_run("--help 2>&1 >/dev/full", 1, "fettle: cannot write the output: No space left on device");
+    check_run("--help 3>&1 >/dev/full 2>&3 #", 1, "fettle: cannot write the output: No space left on device");
 }
 
 static void test_no_colours_in_a_pipe(void **state)
