@@ -95,7 +95,7 @@ static void spread(closure *c, const fet_node *node)
     case FET_OP_SIGMOID:
     case FET_OP_GLOBAL_AVERAGE_POOL: tie_all(c, dst, node->inputs[0], 1, 1); break;
     case FET_OP_SOFTMAX: /* cuts */
-        for (int64_t i = 0; i < size_of(c, dst, 1); i++) c->stuck |= *entry(c, dst, 1, i) | *entry(c, node->inputs[0], 1, i);
+        for (int64_t i = 0; i < size_of(c, dst, 1); i++) c->stuck |= *entry(c, dst, 1, i) || *entry(c, node->inputs[0], 1, i);
         break;
     default: fail_msg("brute force does not know %s", fet_op_onnx_name(node->op));
     }

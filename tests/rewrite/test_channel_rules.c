@@ -194,6 +194,17 @@ static fet_id softmax_channels(fet_graph *graph, fet_id src)
     return infer(graph, node);
 }
 
+/* One matrix there and back: a copied channel would need its weight shared out on one way and whole on the other. */
+static fet_id tied_weights(fet_graph *graph, fet_id src)
+{
+    fet_shape shape = fet_shape_4d(10, 8, 1, 1);
+    fet_id there, back, weight = FET_NONE;
+    CHECK_OK(fet_graph_add_param(graph, "tied.weight", FET_DTYPE_F32, &shape, NULL, true, &weight));
+    CHECK_OK(fet_graph_add_node(graph, FET_OP_CONV, "there", (fet_id[]){src, weight}, 2, 1, &there));
+    CHECK_OK(fet_graph_add_node(graph, FET_OP_CONV_TRANSPOSE, "back", (fet_id[]){infer(graph, there), weight}, 2, 1, &back));
+    return infer(graph, back);
+}
+
 static fet_id hard_swish(fet_graph *graph, fet_id src)
 {
     return zoo_unary(graph, FET_OP_HARD_SWISH, "middle", src);
@@ -223,6 +234,7 @@ static const struct {
     {"spatial_attention", spatial_attention, 1},
     {"concat_rows", concat_rows, 1},
     {"softmax_channels", softmax_channels, 0},
+    {"tied_weights", tied_weights, 0},
 };
 
 static fet_graph *network(builder build)
