@@ -23,7 +23,7 @@ static fet_dataset *dataset;
 static uint8_t paint(uint32_t label, uint32_t x, uint32_t y, fet_rng *rng)
 {
     bool on = label == 0 ? x / 2 % 2 : label == 1 ? y / 2 % 2 : (x / 2 + y / 2) % 2;
-    return (uint8_t)(60 + (on ? 100 : 0) + fet_rng_below(rng, 60));
+    return (uint8_t)(60u + (on ? 100u : 0u) + fet_rng_below(rng, 60));
 }
 
 static void write_split(const char *images, const char *labels, uint32_t n, uint64_t seed)
@@ -224,6 +224,32 @@ static void test_damaged_checkpoint(void **state)
     assert_int_equal(result.resumed_batch, 0);
 }
 
+/* Each allocation in turn fails, with a stride that keeps this short: no crash, no leak, and NOMEM or an unharmed success. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    fet_auto(fet_graph) graph = make_graph(CLASSES);
+    fet_train_options options = make_options();
+    options.epochs = 0.04;
+    options.checkpoint = path_in(folder, "memory.checkpoint");
+    for (int kind = 0; kind < 3; kind++) {
+        for (uint64_t n = 0;; n += 3) {
+            fet_train_result result;
+            fet_accuracy accuracy;
+            fet_alloc_fail_after(n);
+            fet_error_clear();
+            fet_status status = kind == 0   ? fet_classify_train(graph, dataset, &options, &result)
+                                : kind == 1 ? fet_classify_eval(graph, dataset, FET_SPLIT_TEST, FET_DTYPE_S8, 1, 0, &accuracy)
+                                            : fet_classify_recalibrate(graph, dataset, 1, 1);
+            if (fet_alloc_fail_after(UINT64_MAX) <= n) {
+                CHECK_OK(status);
+                break;
+            }
+            if (status != FET_OK && status != FET_ERROR_NOMEM) fail_msg("allocation %llu: %s", (unsigned long long)n, fet_error_message());
+        }
+    }
+}
+
 static void test_diverging(void **state)
 {
     (void)state;
@@ -295,8 +321,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns_and_repeats), cmocka_unit_test(test_interrupted_and_resumed),
         cmocka_unit_test(test_damaged_checkpoint), cmocka_unit_test(test_softmax_at_the_end),
-        cmocka_unit_test(test_diverging),          cmocka_unit_test(test_wrong_network),
-        cmocka_unit_test(test_recalibration),
+        cmocka_unit_test(test_no_memory),          cmocka_unit_test(test_diverging),
+        cmocka_unit_test(test_wrong_network),      cmocka_unit_test(test_recalibration),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
