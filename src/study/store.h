@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a store of studies must do. One const table of functions a kind ("sqlite", later "postgres"), in its own file, listed in
- * study/registry.c; every kind passes tests/study/test_conformance. study.c has checked the arguments (nothing NULL, no NaN, names not
- * empty) before a table is called, so a store only stores. What each function promises stands in study/study.h.
+ * study/registry.c; every kind passes tests/study/test_conformance and test_processes. study.c has checked the arguments (nothing NULL, no
+ * NaN, names not empty) before a table is called, so a store only stores. What each function promises stands in study/study.h.
  */
 #ifndef FET_STUDY_STORE_H
 #define FET_STUDY_STORE_H
