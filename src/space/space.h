@@ -18,23 +18,28 @@ typedef struct fet_parallelism {
 } fet_parallelism;
 
 typedef struct fet_space_options {
+    /* What is not searched stays a decision with its base option alone, so that a genome means the same in every variant of a job. */
     bool search_block_form;       /* V1, V3 */
-    bool search_width;            /* V2, V3 */
+    bool search_width;            /* V2, V3: stage widths and the multiplier */
     double width_low, width_high; /* shares of the base's stage width; default 0.5, 1.5 */
-    const double *multipliers;    /* default {0.5, 0.75, 1, 1.25}; only with search_width */
+    const double *multipliers;    /* default {0.5, 0.75, 1, 1.25}; 1 is added where it is missing */
     uint32_t n_multipliers;
-    bool curate; /* widths only at multiples of the parallelism factor; else at steps of one (as many as fit, evenly thinned) */
-    fet_parallelism parallelism;
-    const char *const *locks; /* "stage2.block0.form=ibn": decision=option label; others of that decision are removed */
+    bool curate; /* default true: widths only at multiples of the parallelism factor (see width.c for the rounding); else at steps of one,
+                    evenly thinned where they are more than a decision holds */
+    fet_parallelism parallelism; /* default 1, 1 */
+    /* "stage2.block0.form=ibn" (".form" may be left out) keeps one option, "stage1.width=32,48" several, "multiplier!=x0.5" takes options
+       away. A lock on a decision that is not searched wins: its options are then those that the lock leaves. */
+    const char *const *locks;
     uint32_t n_locks;
 } fet_space_options;
 
 fet_space_options fet_space_default_options(void);
 
 /*
- * Finds the decisions in `base` (inferred, verified; borrowed, must outlive the space): IBN blocks by pattern, stages as runs of blocks on
- * one channel group. With numbers in the base, the channels that a narrower width keeps are the most important ones (batch-norm gamma /
- * L1); without, the first ones.
+ * Finds the decisions in `base` (inferred, verified; borrowed, must outlive the space): blocks by pattern, stages as blocks on one channel group.
+ * They stand stage by stage ("stage1.block0.form", ..., "stage1.width"), "multiplier" last; a width with a single option is no decision. With
+ * numbers in the base, a narrower width keeps the most important channels (rewrite/importance.h); without, the first ones.
+ * Immutable after create, thread-safe. Errors: ARG an option or lock, naming it, what is known and the nearest; LIMIT too many decisions; NOMEM.
  */
 FET_MUST_CHECK fet_status fet_space_create(const fet_graph *base, const fet_space_options *options, fet_space **out_space);
 void fet_space_destroy(fet_space *space);
@@ -87,8 +92,10 @@ FET_MUST_CHECK static inline fet_status fet_genome_parse(const fet_space *space,
 FET_MUST_CHECK fet_status fet_genome_describe(const fet_space *space, const fet_genome *genome, char **out_text);
 
 /*
- * The candidate: an inferred graph in `arena` (borrowed by the graph; reset it when the graph is no longer used), without numbers, each
- * parameter with its origin in the base (fet_graph_init_params gives the numbers). Cost: tens of microseconds. Deterministic.
+ * The candidate: an inferred graph in `arena`, without numbers but for constants of the structure, each parameter with its origin in the
+ * base (fet_graph_init_params gives the numbers). It borrows names and constants from the space and the base: fet_graph_destroy it first,
+ * then reset the arena, before the space goes. Removed options are not refused here. Cost: about 10 us. Deterministic. Errors: ARG a genome
+ * of another space; NOMEM.
  */
 FET_MUST_CHECK fet_status fet_space_derive(const fet_space *space, const fet_genome *genome, fet_arena *arena, fet_graph **out_graph);
 

@@ -23,7 +23,6 @@ static const struct {
     {"models/onnx-light/light_resnet50.onnx", 0, 0, 36},
     {"models/onnx-light/light_shufflenet.onnx", 0, 0, 0},
     {"models/onnx-light/light_squeezenet.onnx", 0, 0, 25},
-    {"models/onnx-light/light_vgg19.onnx", 0, 0, 17},
     {"models/sinet-portrait/model.onnx", 0, 0, 0},
     {"models/stm-flowers-mobilenetv2-035/model.onnx", 7, 12, 25},
     {"models/stm-person-mobilenetv2/model.onnx", 7, 12, 24},
