@@ -21,25 +21,26 @@ uint64_t fet_alloc_fail_after(uint64_t n)
 
 void *fet_malloc(size_t bytes)
 {
-    return injected_failure() ? NULL : malloc(bytes ? bytes : 1);
+    return injected_failure() || bytes > PTRDIFF_MAX ? NULL : malloc(bytes ? bytes : 1);
 }
 
 void *fet_calloc(size_t count, size_t item_bytes)
 {
-    if (injected_failure()) return NULL;
+    size_t bytes = 0;
+    if (injected_failure() || !fet_multiply_checked(count, item_bytes, &bytes) || bytes > PTRDIFF_MAX) return NULL;
     return count && item_bytes ? calloc(count, item_bytes) : calloc(1, 1);
 }
 
 void *fet_realloc(void *pointer, size_t bytes)
 {
-    return injected_failure() ? NULL : realloc(pointer, bytes ? bytes : 1);
+    return injected_failure() || bytes > PTRDIFF_MAX ? NULL : realloc(pointer, bytes ? bytes : 1);
 }
 
 void *fet_aligned_malloc(size_t alignment, size_t bytes)
 {
     if (injected_failure()) return NULL;
     size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    return rounded < bytes ? NULL : aligned_alloc(alignment, rounded ? rounded : alignment);
+    return rounded < bytes || rounded > PTRDIFF_MAX ? NULL : aligned_alloc(alignment, rounded ? rounded : alignment);
 }
 
 char *fet_strdup(const char *text)

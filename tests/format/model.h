@@ -108,7 +108,8 @@ static inline Onnx__TensorProto *model_tensor(model *m, const char *name, int ty
     Onnx__TensorProto *t = model_room(m, sizeof *t);
     onnx__tensor_proto__init(t);
     t->name = model_text(m, name);
-    t->n_dims = rank, t->dims = memcpy(model_room(m, rank * sizeof *dims), dims, rank * sizeof *dims);
+    t->n_dims = rank, t->dims = model_room(m, rank * sizeof *dims);
+    if (rank) memcpy(t->dims, dims, rank * sizeof *dims);
     t->has_data_type = 1, t->data_type = type;
     t->has_raw_data = 1, t->raw_data.len = bytes, t->raw_data.data = memcpy(model_room(m, bytes), data, bytes);
     return t;

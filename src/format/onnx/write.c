@@ -22,6 +22,12 @@ void *fet_onnx_room(fet_onnx_writer *writer, size_t count, size_t item_bytes)
     return room;
 }
 
+char *fet_onnx_text(fet_onnx_writer *writer, const char *text)
+{
+    char *own = fet_onnx_room(writer, strlen(text) + 1, 1);
+    return own ? memcpy(own, text, strlen(text)) : NULL;
+}
+
 /* `wanted`, or it with a number behind it if it is taken; reserved from now on. NULL without memory. */
 char *fet_onnx_unique(fet_onnx_writer *writer, const char *wanted)
 {
@@ -31,8 +37,7 @@ char *fet_onnx_unique(fet_onnx_writer *writer, const char *wanted)
         size_t at = (size_t)fet_hash(text, strlen(text)) & mask;
         while (writer->taken[at] && strcmp(writer->taken[at], text) != 0) at = (at + 1) & mask;
         if (!writer->taken[at]) {
-            char *own = fet_arena_strdup(writer->arena, text);
-            if (!own && writer->status == FET_OK) writer->status = fet_arena_full();
+            char *own = fet_onnx_text(writer, text);
             writer->taken[at] = own;
             return own;
         }
@@ -105,7 +110,7 @@ Onnx__TensorProto *fet_onnx_tensor_proto(fet_onnx_writer *writer, char *name, co
     int64_t *dims = fet_onnx_room(writer, tensor->shape.rank, sizeof *dims);
     if (writer->status != FET_OK) return NULL;
     onnx__tensor_proto__init(proto);
-    memcpy(dims, tensor->shape.dim, tensor->shape.rank * sizeof *dims);
+    if (tensor->shape.rank) memcpy(dims, tensor->shape.dim, tensor->shape.rank * sizeof *dims);
     proto->name = name;
     proto->n_dims = tensor->shape.rank;
     proto->dims = dims;
@@ -147,7 +152,7 @@ static fet_status build_graph(fet_onnx_writer *writer)
     Onnx__GraphProto *proto = writer->proto;
     onnx__graph_proto__init(proto);
     choose_names(writer);
-    proto->name = fet_arena_strdup(writer->arena, *graph->name ? graph->name : "fettle");
+    proto->name = fet_onnx_text(writer, *graph->name ? graph->name : "fettle");
     uint8_t *used = fet_onnx_room(writer, graph->n_values, 1);
     proto->input = fet_onnx_room(writer, graph->n_inputs, sizeof *proto->input);
     proto->output = fet_onnx_room(writer, graph->n_outputs, sizeof *proto->output);

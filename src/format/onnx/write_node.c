@@ -10,11 +10,10 @@ Onnx__NodeProto *fet_onnx_add_node(fet_onnx_writer *writer, const char *type, ch
 {
     Onnx__NodeProto *node = fet_onnx_room(writer, 1, sizeof *node);
     char **in = fet_onnx_room(writer, n_inputs, sizeof *in), **out = fet_onnx_room(writer, n_outputs, sizeof *out);
-    char *op_type = fet_onnx_room(writer, strlen(type) + 1, 1);
+    char *op_type = fet_onnx_text(writer, type);
     if (writer->status != FET_OK) return NULL;
     onnx__node_proto__init(node);
-    memcpy(op_type, type, strlen(type) + 1);
-    memcpy(in, inputs, n_inputs * sizeof *in);
+    if (n_inputs) memcpy(in, inputs, n_inputs * sizeof *in);
     memcpy(out, outputs, n_outputs * sizeof *out);
     node->name = name;
     node->op_type = op_type;
@@ -27,10 +26,9 @@ Onnx__NodeProto *fet_onnx_add_node(fet_onnx_writer *writer, const char *type, ch
 static Onnx__AttributeProto *new_attr(fet_onnx_writer *writer, const char *name)
 {
     Onnx__AttributeProto *attr = fet_onnx_room(writer, 1, sizeof *attr);
-    char *own = fet_onnx_room(writer, strlen(name) + 1, 1);
+    char *own = fet_onnx_text(writer, name);
     if (writer->status != FET_OK) return NULL;
     onnx__attribute_proto__init(attr);
-    memcpy(own, name, strlen(name) + 1);
     attr->name = own;
     attr->has_type = 1;
     return attr;
@@ -143,7 +141,7 @@ static char *apply(fet_onnx_writer *writer, const fet_node *node, const char *ty
 
 static void finish(fet_onnx_writer *writer, const fet_node *node, const char *type, char *a, char *b)
 {
-    char *in[2] = {a, b}, *out = writer->names[node->outputs[0]], *name = fet_arena_strdup(writer->arena, node->name);
+    char *in[2] = {a, b}, *out = writer->names[node->outputs[0]], *name = fet_onnx_text(writer, node->name);
     fet_onnx_add_node(writer, type, name, in, 2, &out, 1);
 }
 
@@ -199,9 +197,8 @@ static fet_status write_layer_norm(fet_onnx_writer *writer, const fet_node *node
 static fet_status write_as_it_is(fet_onnx_writer *writer, const fet_node *node)
 {
     char **in = fet_onnx_room(writer, node->n_inputs, sizeof *in), **out = fet_onnx_room(writer, node->n_outputs, sizeof *out);
-    char *nothing = fet_onnx_room(writer, 1, 1), *name = fet_onnx_room(writer, strlen(node->name) + 1, 1);
+    char *nothing = fet_onnx_text(writer, ""), *name = fet_onnx_text(writer, node->name);
     FET_TRY(writer->status);
-    memcpy(name, node->name, strlen(node->name) + 1);
     for (uint32_t i = 0; i < node->n_inputs; i++) in[i] = node->inputs[i] == FET_NONE ? nothing : writer->names[node->inputs[i]];
     for (uint32_t i = 0; i < node->n_outputs; i++) out[i] = node->outputs[i] == FET_NONE ? nothing : writer->names[node->outputs[i]];
     Onnx__NodeProto *proto = fet_onnx_add_node(writer, fet_op_onnx_name(node->op), name, in, node->n_inputs, out, node->n_outputs);
@@ -216,7 +213,7 @@ static fet_status write_reduction(fet_onnx_writer *writer, const fet_node *node)
     if (!axes || axes->type != FET_ATTR_TYPE_INTS) return write_as_it_is(writer, node);
     char *list = middle(writer, node, "axes"), *in[2] = {writer->names[node->inputs[0]], list}, *out = writer->names[node->outputs[0]];
     add_ints(writer, fet_onnx_add_node(writer, "Constant", list, NULL, 0, &list, 1), "value_ints", axes->ints, axes->count);
-    Onnx__NodeProto *proto = fet_onnx_add_node(writer, fet_op_onnx_name(node->op), fet_arena_strdup(writer->arena, node->name), in, 2, &out, 1);
+    Onnx__NodeProto *proto = fet_onnx_add_node(writer, fet_op_onnx_name(node->op), fet_onnx_text(writer, node->name), in, 2, &out, 1);
     for (uint32_t a = 0; a < node->n_attrs; a++)
         if (&node->attrs[a] != axes) write_attr(writer, proto, &node->attrs[a]);
     return writer->status;
