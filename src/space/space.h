@@ -36,10 +36,11 @@ typedef struct fet_space_options {
 fet_space_options fet_space_default_options(void);
 
 /*
- * Finds the decisions in `base` (inferred, verified; borrowed, must outlive the space): blocks by pattern, stages as blocks on one channel group.
- * They stand stage by stage ("stage1.block0.form", ..., "stage1.width"), "multiplier" last; a width with a single option is no decision. With
- * numbers in the base, a narrower width keeps the most important channels (rewrite/importance.h); without, the first ones.
- * Immutable after create, thread-safe. Errors: ARG an option or lock, naming it, what is known and the nearest; LIMIT too many decisions; NOMEM.
+ * Finds the decisions in `base` (inferred, verified; borrowed, must outlive the space): blocks by pattern, stages as blocks on one channel
+ * group. They stand stage by stage ("stage1.block0.form", ..., "stage1.width"), "multiplier" last; a width with a single option is no
+ * decision. With numbers in the base, a narrower width keeps the most important channels (rewrite/importance.h); without, the first ones.
+ * Immutable after create, thread-safe. Errors: ARG an option or lock, naming it, what is known and the nearest; LIMIT too many decisions;
+ * NOMEM.
  */
 FET_MUST_CHECK fet_status fet_space_create(const fet_graph *base, const fet_space_options *options, fet_space **out_space);
 void fet_space_destroy(fet_space *space);
