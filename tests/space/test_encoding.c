@@ -34,8 +34,7 @@ static void toy_make(toy *space)
     }
     space->options[0][0].removed = true;
     space->options[2][2].removed = true;
-    space->encoding =
-        (fet_encoding){.decisions = space->decisions, .n_decisions = N, .settle = switch_off_c, .settle_context = tag};
+    space->encoding = (fet_encoding){.decisions = space->decisions, .n_decisions = N, .settle = switch_off_c, .settle_context = tag};
     CHECK_OK(fet_encoding_check(&space->encoding));
 }
 
