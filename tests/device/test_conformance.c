@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What holds for every kind of device; runs over the registry. */
+#include "check.h"
+
+#include "device/host/host.h"
+#include "device/ops.h"
+#include "space/template/template.h"
+
+#include <string.h>
+
+static fet_status open_kind(const fet_device_ops *kind, fet_device **out_device)
+{
+    static char folder[] = "/tmp/fet-devices-XXXXXX";
+    static bool made = false;
+    if (!made) assert_non_null(mkdtemp(folder));
+    made = true;
+    fet_device_options options = {.name = kind->name, .precision = FET_DTYPE_S8, .isa = "auto", .cache = folder};
+    return fet_device_open(&options, out_device);
+}
+
+static fet_graph *network(void)
+{
+    fet_graph *graph = NULL;
+    fet_template_options options = {.channels = 1, .height = 16, .width = 16, .n_classes = 4, .stem_channels = 16, .stem_kernel = 3, .stem_stride = 1,
+                                    .n_stages = 1};
+    options.stages[0] = (fet_template_stage){.blocks = 2, .channels = 16, .expansion = 4, .stride = 2, .kernel = 3};
+    CHECK_OK(fet_template_build("ibn_classifier", &options, &graph));
+    return graph;
+}
+
+static void test_says_what_it_is(void **state)
+{
+    (void)state;
+    for (size_t k = 0; fet_device_kinds[k]; k++) {
+        fet_auto(fet_device) device = NULL;
+        CHECK_OK(open_kind(fet_device_kinds[k], &device));
+        assert_memory_equal(fet_device_describe(device), fet_device_kinds[k]->name, strlen(fet_device_kinds[k]->name));
+        assert_non_null(fet_device_fusion_rules(device));
+        assert_int_equal(fet_device_precision(device), FET_DTYPE_S8);
+        fet_parallelism parallelism = fet_device_parallelism(device);
+        assert_true(parallelism.out_channels >= 1 && parallelism.in_channels >= 1);
+        assert_true(fet_device_kinds[k]->help[0] != '\0');
+    }
+}
+
+/* Unknown, then made known, then the same for ever, also in another handle; a network is the sum of its kernels. */
+static void test_kernels_become_known(void **state)
+{
+    (void)state;
+    for (size_t k = 0; fet_device_kinds[k]; k++) {
+        fet_auto(fet_device) device = NULL;
+        fet_auto(fet_device) other = NULL;
+        fet_auto(fet_arena) arena = NULL;
+        fet_graph *graph = network();
+        fet_kernels kernels;
+        double sum_ms = 0, whole_ms = 0;
+        CHECK_OK(fet_arena_create(&arena));
+        CHECK_OK(open_kind(fet_device_kinds[k], &device));
+        CHECK_OK(fet_kernels_split(graph, fet_device_fusion_rules(device), fet_device_precision(device), arena, &kernels));
+        for (uint32_t i = 0; i < kernels.count; i++) CHECK_OK(fet_device_measure(device, &kernels.items[i].key, 1, NULL, NULL));
+        CHECK_OK(open_kind(fet_device_kinds[k], &other));
+        for (uint32_t i = 0; i < kernels.count; i++) {
+            fet_cost one, two;
+            assert_true(fet_device_lookup(device, &kernels.items[i].key, &one));
+            assert_true(fet_device_lookup(other, &kernels.items[i].key, &two));
+            assert_true(one.latency_ms > 0 && one.latency_ms < 1000);
+            assert_true(one.spread >= 0);
+            assert_true(one.source >= FET_COST_MEASURED && one.source <= FET_COST_RECORDED);
+            assert_true(one.latency_ms == two.latency_ms);
+            sum_ms += one.latency_ms;
+        }
+        CHECK_OK(fet_device_graph_latency(device, graph, arena, &whole_ms));
+        CHECK_NEAR(whole_ms, sum_ms, 1e-9);
+        fet_graph_destroy(graph);
+    }
+}
+
+static void test_lookup_does_not_measure(void **state)
+{
+    (void)state;
+    for (size_t k = 0; fet_device_kinds[k]; k++) {
+        fet_auto(fet_device) device = NULL;
+        fet_kernel_key key;
+        fet_cost cost;
+        memset(&key, 0, sizeof key);
+        key.op = FET_OP_CONV;
+        key.precision = FET_DTYPE_S8;
+        key.n = 12345;
+        CHECK_OK(open_kind(fet_device_kinds[k], &device));
+        assert_false(fet_device_lookup(device, &key, &cost));
+        CHECK_OK(fet_device_measure(device, NULL, 0, NULL, NULL));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (fet_host_is_measure_command(argc, argv)) return fet_host_measure_main();
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_says_what_it_is), cmocka_unit_test(test_kernels_become_known),
+                                       cmocka_unit_test(test_lookup_does_not_measure)};
+    return cmocka_run_group_tests_name("devices", tests, NULL, NULL);
+}
