@@ -114,6 +114,17 @@ static fet_kernel_class classify_batch_norm(const fet_graph *graph, const fet_no
     return is_map(input_shape(graph, node, 0)) ? FET_CLASS_SCALE : FET_CLASS_PLAIN;
 }
 
+/* Holes in a window, and padding that counts where ceil mode reaches beyond it, exist in no fast form. */
+static fet_kernel_class classify_pool(const fet_graph *graph, const fet_node *node)
+{
+    const fet_attr *dilations = fet_node_attr(node, FET_ATTR_DILATIONS);
+    for (uint32_t i = 0; dilations && dilations->type == FET_ATTR_TYPE_INTS && i < dilations->count; i++)
+        if (dilations->ints[i] != 1) return FET_CLASS_PLAIN;
+    if (fet_node_int(node, FET_ATTR_CEIL_MODE, 0) != 0 && fet_node_int(node, FET_ATTR_COUNT_INCLUDE_PAD, 0) != 0) return FET_CLASS_PLAIN;
+    bool indices = node->n_outputs > 1 && node->outputs[1] != FET_NONE;
+    return is_map(input_shape(graph, node, 0)) && !indices ? FET_CLASS_POOL : FET_CLASS_PLAIN;
+}
+
 fet_kernel_class fet_kernel_classify(const fet_graph *graph, const fet_node *node)
 {
     if (node->n_inputs == 0 || node->n_outputs == 0 || node->inputs[0] == FET_NONE || node->outputs[0] == FET_NONE) return FET_CLASS_PLAIN;
@@ -124,9 +135,7 @@ fet_kernel_class fet_kernel_classify(const fet_graph *graph, const fet_node *nod
     case FET_OP_GEMM:
     case FET_OP_MATMUL: return classify_gemm(graph, node);
     case FET_OP_MAX_POOL:
-    case FET_OP_AVERAGE_POOL:
-        return is_map(input_shape(graph, node, 0)) && (node->n_outputs == 1 || node->outputs[1] == FET_NONE) ? FET_CLASS_POOL
-                                                                                                             : FET_CLASS_PLAIN;
+    case FET_OP_AVERAGE_POOL: return classify_pool(graph, node);
     case FET_OP_GLOBAL_AVERAGE_POOL:
     case FET_OP_GLOBAL_MAX_POOL: return is_map(input_shape(graph, node, 0)) ? FET_CLASS_GLOBAL : FET_CLASS_PLAIN;
     case FET_OP_BATCH_NORMALIZATION: return classify_batch_norm(graph, node);

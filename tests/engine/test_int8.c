@@ -162,7 +162,8 @@ static void test_conv_is_exact(void **state)
         {16, 24, 1, 1, 1, 9, true, true},   {16, 24, 1, 1, 1, 9, false, true},  {20, 37, 3, 1, 1, 8, true, true},  {20, 37, 3, 2, 1, 9, false, false},
         {64, 64, 3, 1, 1, 7, true, false},  {64, 64, 3, 1, 1, 7, false, true},  {24, 24, 3, 1, 24, 9, true, true}, {24, 24, 3, 2, 24, 9, false, true},
         {32, 32, 5, 1, 32, 10, true, true}, {32, 64, 3, 1, 2, 8, true, true},   {32, 64, 3, 1, 2, 8, false, false}, {7, 5, 3, 1, 1, 6, true, false},
-        {160, 96, 1, 1, 1, 7, true, false}, {160, 96, 1, 2, 1, 7, false, true},
+        {160, 96, 1, 1, 1, 7, true, false}, {160, 96, 1, 2, 1, 7, false, true}, {20, 40, 3, 1, 4, 8, true, false},
+        {20, 40, 3, 1, 4, 8, false, true},  {12, 24, 3, 1, 12, 8, true, true},  {12, 24, 3, 2, 12, 8, false, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_conv(&cases[i], 100 + i);
 }

@@ -58,9 +58,6 @@ FET_MUST_CHECK fet_status fet_step_attr_create(const fet_step_spec *spec, const 
 /* The activation as a eltwise post-operations (one or two) on numbers in units of in_scale, giving units of out_scale. */
 FET_MUST_CHECK fet_status fet_step_append_activation(dnnl_post_ops_t ops, const fet_activation *activation, float in_scale, float out_scale);
 
-/* The activation itself, for tables and plain loops. */
-float fet_activation_apply(const fet_activation *activation, float x);
-
 /* s8 weights, one scale an output channel; `rows` outputs of `length` numbers each. signed_src: see weights.c. scales[rows]. */
 void fet_weights_quantise(const float *weights, int64_t rows, int64_t length, bool signed_src, int8_t *quantised, float *scales);
 

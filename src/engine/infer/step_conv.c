@@ -148,14 +148,50 @@ static fet_status build(const fet_step_spec *spec, const fet_kernel_key *key, bo
     return status;
 }
 
+/* The same convolution with one group: zeros where a group does not look. Convolution: O, I, window; transposed: I, O, window. */
+static void spread_groups(const fet_kernel_key *key, bool transposed, const float *weights, float *dense)
+{
+    int64_t window = (int64_t)key->kh * key->kw, g = key->group;
+    int64_t rows = transposed ? key->ic : key->oc, columns = transposed ? key->oc : key->ic, rows_g = rows / g, columns_g = columns / g;
+    memset(dense, 0, (size_t)(rows * columns * window) * sizeof *dense);
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(dense + (r * columns + r / rows_g * columns_g) * window, weights + r * columns_g * window, (size_t)(columns_g * window) * sizeof *dense);
+}
+
+static fet_status build_dense(const fet_step_spec *spec, bool transposed, fet_step *step)
+{
+    fet_kernel_key key = *spec->key;
+    float *dense = fet_malloc((size_t)key.oc * key.ic * key.kh * key.kw * sizeof *dense);
+    if (!dense) return fet_fail(FET_ERROR_NOMEM, "no memory for the weights of \"%s\" without groups", spec->name);
+    spread_groups(&key, transposed, spec->weights, dense);
+    key.group = 1;
+    fet_step_spec whole = *spec;
+    whole.weights = dense;
+    fet_status status = build(&whole, &key, transposed, step);
+    fet_free(dense);
+    return status;
+}
+
+/*
+ * Groups that are no multiple of what the instruction set multiplies at once may have no fast form. Done densely they cost `group` times the
+ * multiplications, still far less than the reference loop.
+ */
+static fet_status build_any(const fet_step_spec *spec, bool transposed, fet_step *step)
+{
+    fet_status status = build(spec, spec->key, transposed, step);
+    bool no_fast_form = (status == FET_ERROR_STATE || status == FET_ERROR_UNSUPPORTED) && !step->primitive;
+    if (!no_fast_form || spec->key->group <= 1) return status;
+    return build_dense(spec, transposed, step);
+}
+
 fet_status fet_step_build_conv(const fet_step_spec *spec, fet_step *step)
 {
-    return build(spec, spec->key, false, step);
+    return build_any(spec, false, step);
 }
 
 fet_status fet_step_build_deconv(const fet_step_spec *spec, fet_step *step)
 {
-    return build(spec, spec->key, true, step);
+    return build_any(spec, true, step);
 }
 
 fet_status fet_step_build_scale(const fet_step_spec *spec, fet_step *step)

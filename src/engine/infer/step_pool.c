@@ -12,6 +12,8 @@
 fet_status fet_step_build_pool(const fet_step_spec *spec, fet_step *step)
 {
     const fet_kernel_key *key = spec->key;
+    bool whole = key->kh == key->ih && key->kw == key->iw && key->oh == 1 && key->ow == 1 && !key->pad_top && !key->pad_left;
+    if (whole) return fet_step_build_global(spec, step);
     dnnl_memory_desc_t src, dst;
     FET_TRY(fet_format_desc(&spec->src[0], &src));
     FET_TRY(fet_format_desc(&spec->dst, &dst));
@@ -118,7 +120,7 @@ fet_status fet_step_build_global(const fet_step_spec *spec, fet_step *step)
     s->pixels = src.h * src.w;
     s->src = spec->src[0].dtype;
     s->dst = spec->dst.dtype;
-    s->maximum = spec->key->op == FET_OP_GLOBAL_MAX_POOL;
+    s->maximum = spec->key->op == FET_OP_GLOBAL_MAX_POOL || spec->key->op == FET_OP_MAX_POOL;
     s->factor = spec->src[0].scale / spec->dst.scale * (s->maximum ? 1.0f : 1.0f / (float)s->pixels);
     return FET_OK;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Kernels that oneDNN has in a good form for every layout: binary operations of two maps, activations, resizing, casts between the worlds. */
 #include "engine/infer/build.h"
+#include "engine/reference/reference.h"
 
 #include <math.h>
 
@@ -66,27 +67,6 @@ static void run_table(const fet_step *step)
     const uint8_t *src = step->data[0];
     uint8_t *dst = step->data[1];
     for (size_t i = 0; i < s->count; i++) dst[i] = s->result[src[i]];
-}
-
-float fet_activation_apply(const fet_activation *a, float x)
-{
-    switch (a->kind) {
-    case FET_ACTIVATION_NONE:
-    case FET_ACTIVATION_COUNT: return x;
-    case FET_ACTIVATION_RELU: return fmaxf(x, 0.0f);
-    case FET_ACTIVATION_CLIP: return fminf(a->beta, fmaxf(a->alpha, x));
-    case FET_ACTIVATION_LEAKY_RELU: return x >= 0.0f ? x : a->alpha * x;
-    case FET_ACTIVATION_ELU: return x >= 0.0f ? x : a->alpha * expm1f(x);
-    case FET_ACTIVATION_SIGMOID: return 1.0f / (1.0f + expf(-x));
-    case FET_ACTIVATION_HARD_SIGMOID: return fminf(1.0f, fmaxf(0.0f, a->alpha * x + a->beta));
-    case FET_ACTIVATION_HARD_SWISH: return x * fminf(1.0f, fmaxf(0.0f, x / 6.0f + 0.5f));
-    case FET_ACTIVATION_SWISH: return x / (1.0f + expf(-a->alpha * x));
-    case FET_ACTIVATION_GELU:
-        return a->alpha != 0.0f ? 0.5f * x * (1.0f + tanhf(0.7978845608f * (x + 0.044715f * x * x * x)))
-                                : 0.5f * x * (1.0f + erff(x * 0.7071067812f));
-    case FET_ACTIVATION_TANH: return tanhf(x);
-    }
-    return x;
 }
 
 static fet_status build_table(const fet_step_spec *spec, fet_step *step)

@@ -6,7 +6,7 @@
 #ifndef FET_ENGINE_REFERENCE_REFERENCE_H
 #define FET_ENGINE_REFERENCE_REFERENCE_H
 
-#include "graph/graph.h"
+#include "kernel/kernel.h"
 
 /* src[i]: input i, or NULL where it is left out; dst[o]: output o, or NULL when nobody asked for it. Shapes are those of the graph's values. */
 typedef struct fet_reference_call {
@@ -17,6 +17,9 @@ typedef struct fet_reference_call {
 } fet_reference_call;
 
 typedef void (*fet_reference_fn)(const fet_reference_call *call);
+
+/* An activation as a function of numbers, for these loops and for the tables of int8. */
+float fet_activation_apply(const fet_activation *activation, float x);
 
 /* NULL when the operator has none. */
 fet_reference_fn fet_reference_find(fet_op_kind op);
