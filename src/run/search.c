@@ -108,8 +108,7 @@ fet_status fet_search_propose(fet_search *search, const char *series, uint32_t n
     return FET_OK;
 }
 
-/* Counts what is finished into units_done; *out_open: trials of `series` not finished. */
-static fet_status look(fet_search *search, const char *series, uint32_t *out_open)
+fet_status fet_search_look(fet_search *search, const char *series, uint32_t *out_open)
 {
     fet_trials trials = {0};
     FET_TRY(fet_study_trials(search->workspace->study, NULL, &trials));
@@ -129,7 +128,7 @@ fet_status fet_search_wait(fet_search *search, const char *series)
 {
     for (;;) {
         uint32_t open = 0;
-        FET_TRY(look(search, series, &open));
+        FET_TRY(fet_search_look(search, series, &open));
         if (open == 0 || fet_search_is_stopped(search)) return FET_OK;
         FET_TRY(fet_pool_pump(search->pool, 0.1));
     }

@@ -52,6 +52,8 @@ bool fet_search_is_stopped(fet_search *search);
 void fet_search_news(fet_search *search, const char *format, ...) FET_PRINTF(2, 3);
 void fet_search_progress(fet_search *search, const char *format, ...) FET_PRINTF(2, 3);
 
+/* Counts what is finished, for the progress; *out_open: trials of `series` (may be NULL) not finished. */
+FET_MUST_CHECK fet_status fet_search_look(fet_search *search, const char *series, uint32_t *out_open);
 /* Waits until every trial of `series` is finished or the search is stopped. */
 FET_MUST_CHECK fet_status fet_search_wait(fet_search *search, const char *series);
 /* Proposes unless it is there already. */

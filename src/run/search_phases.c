@@ -102,9 +102,13 @@ static void show_series(fet_search *search)
 {
     char text[256];
     size_t used = 0;
-    for (uint32_t v = 0; v < search->job->n_variants && used < sizeof text; v++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %u/%u best %.2f%%", v ? ", " : "", search->job->variants[v].name,
-                                 fet_series_n_finished(search->series[v]), search->job->trials, 100 * best_quality(search->series[v]));
+    for (uint32_t v = 0; v < search->job->n_variants && used < sizeof text; v++) {
+        double best = best_quality(search->series[v]);
+        char quality[32] = "";
+        if (!isnan(best)) snprintf(quality, sizeof quality, " (best %.2f%%)", 100 * best);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %u/%u%s", v ? ", " : "", search->job->variants[v].name,
+                                 fet_series_n_finished(search->series[v]), search->job->trials, quality);
+    }
     fet_search_progress(search, "%s", text);
 }
 
@@ -132,6 +136,8 @@ fet_status fet_search_phase_series(fet_search *search)
         FET_TRY(advance_all(search, &done));
         if (search->job->budget_s > 0 && fet_clock_monotonic_s() - start_s > search->job->budget_s)
             for (uint32_t v = 0; v < search->job->n_variants; v++) FET_TRY(fet_series_close(search->series[v]));
+        uint32_t open = 0;
+        FET_TRY(fet_search_look(search, NULL, &open));
         show_series(search);
     }
     for (uint32_t v = 0; v < search->job->n_variants; v++)
