@@ -58,7 +58,8 @@ def meson_test(count, build, *options, **environment):
     logs = ROOT / build / 'meson-logs'
     for name in ('testlog.json', 'testlog.junit.xml'):
         (logs / name).unlink(missing_ok=True)
-    code = run('meson', 'test', '-C', build, '--no-rebuild', '--print-errorlogs', '--timeout-multiplier', '3', *options, **environment)
+    code = run('meson', 'test', '-C', build, '--no-rebuild', '--print-errorlogs', '--timeout-multiplier', '3',
+               '--wrapper', str(ROOT / 'tools/tap_skip.sh'), *options, **{'FETTLE_SHARED': str(ROOT.parent / 'shared'), **os.environ, **environment})
     try:
         results = [json.loads(line) for line in (logs / 'testlog.json').read_text().splitlines()]
         suites = {}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which candidates are trained longer, and which one answers: checked by their definitions over random results. */
+#include "check.h"
+
+#include "base/rng.h"
+#include "run/finalists.h"
+
+#include <math.h>
+
+enum { N = 40 };
+
+static void make_trials(fet_rng *rng, fet_series_trial trials[N], bool some_infeasible)
+{
+    for (int i = 0; i < N; i++) {
+        trials[i] = (fet_series_trial){.quality = fet_rng_below(rng, 10) == 0 ? NAN : 0.9 + 0.001 * fet_rng_below(rng, 40)};
+        trials[i].cost.metric[FET_METRIC_LATENCY] = 0.1 + 0.01 * fet_rng_below(rng, 30);
+        trials[i].result.violation = some_infeasible && fet_rng_below(rng, 2) ? 0.1 * (1 + fet_rng_below(rng, 5)) : 0;
+    }
+}
+
+static double latency(const fet_series_trial *trial)
+{
+    return trial->cost.metric[FET_METRIC_LATENCY];
+}
+
+static void chosen_are_on_the_front(void **state)
+{
+    (void)state;
+    fet_rng rng;
+    fet_rng_init(&rng, 1, 0, FET_RNG_TEST);
+    for (int round = 0; round < 300; round++) {
+        fet_series_trial trials[N];
+        uint32_t chosen[8], n = 0, k = 1 + fet_rng_below(&rng, 8);
+        make_trials(&rng, trials, round % 2);
+        CHECK_OK(fet_finalists_choose(trials, N, k, 0.02, chosen, &n));
+        assert_in_range(n, 1, k);
+        double best = -1, least = INFINITY;
+        for (int i = 0; i < N; i++)
+            if (!isnan(trials[i].quality) && trials[i].result.violation < least) least = trials[i].result.violation;
+        for (int i = 0; i < N; i++)
+            if (trials[i].result.violation <= least && trials[i].quality > best) best = trials[i].quality;
+        for (uint32_t c = 0; c < n; c++) {
+            const fet_series_trial *t = &trials[chosen[c]];
+            assert_true(t->quality >= best - 0.02 && t->result.violation <= least);
+            if (c) assert_true(latency(t) > latency(&trials[chosen[c - 1]])); /* fastest first, none twice */
+            for (int i = 0; i < N; i++) {
+                bool usable = !isnan(trials[i].quality) && trials[i].result.violation <= least;
+                bool better = trials[i].quality >= t->quality && latency(&trials[i]) <= latency(t) &&
+                              (trials[i].quality > t->quality || latency(&trials[i]) < latency(t));
+                assert_false(usable && better);
+            }
+        }
+        /* The most accurate is always among them when there is room for more than the fastest. */
+        if (k > 1 && n > 1) CHECK_NEAR(trials[chosen[n - 1]].quality, best, 0);
+    }
+}
+
+static void all_failed_is_an_error(void **state)
+{
+    (void)state;
+    fet_series_trial trials[3] = {{.quality = NAN}, {.quality = NAN}, {.quality = NAN}};
+    uint32_t chosen[2], n = 0;
+    CHECK_FAILS(FET_ERROR_NOT_FOUND, fet_finalists_choose(trials, 3, 2, 0.02, chosen, &n));
+}
+
+static void winner_is_the_fastest_that_reaches_the_bar(void **state)
+{
+    (void)state;
+    const fet_finalist_figures figures[] = {{0.92, 3.0}, {0.915, 2.0}, {0.91, 1.0}, {NAN, 0.5}};
+    assert_int_equal(fet_finalists_winner(figures, 4, 0.915), 1);
+    assert_int_equal(fet_finalists_winner(figures, 4, 0.90), 2);
+    assert_int_equal(fet_finalists_winner(figures, 4, 0.95), 0); /* none reaches it: the best in quality */
+    assert_int_equal(fet_finalists_winner(&figures[3], 1, 0.5), FET_NONE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chosen_are_on_the_front),
+        cmocka_unit_test(all_failed_is_an_error),
+        cmocka_unit_test(winner_is_the_fastest_that_reaches_the_bar),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
