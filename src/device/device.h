@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a device is: something that says what a kernel costs. `host` measures it (this CPU through oneDNN, in a process of its own with the wanted
- * instruction set); later ones simulate, estimate, or look it up in somebody's table. One const table of functions a kind, listed in device/registry.c.
+ * What a device is: something that says what a kernel costs. `host` measures it (this CPU through oneDNN, in a process of its own with the
+ * wanted instruction set); later ones simulate, estimate, or look it up in somebody's table. One const table of functions a kind, listed in
+ * device/registry.c.
  */
 #ifndef FET_DEVICE_DEVICE_H
 #define FET_DEVICE_DEVICE_H
@@ -13,7 +14,7 @@ typedef enum fet_cost_source { FET_COST_MEASURED = 1, FET_COST_SIMULATED, FET_CO
 
 typedef struct fet_cost {
     double latency_ms;
-    double spread;    /* relative half-width of the middle half of the samples (measured) or of the interval (estimated) */
+    double spread; /* relative half-width of the middle half of the samples (measured) or of the interval (estimated) */
     fet_cost_source source;
 } fet_cost;
 
@@ -23,10 +24,10 @@ typedef struct fet_device fet_device;
 typedef bool (*fet_device_progress)(void *context, size_t done, size_t total);
 
 typedef struct fet_device_options {
-    const char *name;      /* "host" */
-    fet_dtype precision;   /* S8, BF16, F32 */
-    const char *isa;       /* host: "amx", "avx512_vnni", "avx512", "avx2", "auto" (the best here) */
-    const char *cache;     /* folder of the kernel table; NULL: $XDG_CACHE_HOME/fettle or ~/.cache/fettle */
+    const char *name;    /* "host" */
+    fet_dtype precision; /* S8, BF16, F32 */
+    const char *isa;     /* host: "amx", "avx512_vnni", "avx512", "avx2", "auto" (the best here) */
+    const char *cache;   /* folder of the kernel table; NULL: $XDG_CACHE_HOME/fettle or ~/.cache/fettle */
 } fet_device_options;
 
 FET_MUST_CHECK fet_status fet_device_open(const fet_device_options *options, fet_device **out_device);
@@ -47,8 +48,9 @@ FET_MUST_CHECK fet_status fet_device_parallelism_of(const fet_device_options *op
 /* Looks a kernel up: false when it is not known yet (no measuring). Cost: one hash probe. */
 bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_cost *out_cost);
 /*
- * Makes every key known: measures what is missing (once, ever), saving each as it is done. progress may be NULL; it may return false to stop (STATE).
- * One process of a machine measures at a time; the others wait, asking progress meanwhile. done and total count the keys that were missing.
+ * Makes every key known: measures what is missing (once, ever), saving each as it is done. progress may be NULL; it may return false to
+ * stop (STATE). One process of a machine measures at a time; the others wait, asking progress meanwhile. done and total count the keys that
+ * were missing.
  */
 FET_MUST_CHECK fet_status fet_device_measure(fet_device *device, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress,
                                              void *context);
@@ -57,9 +59,10 @@ FET_MUST_CHECK fet_status fet_device_measure(fet_device *device, const fet_kerne
 FET_MUST_CHECK fet_status fet_device_graph_latency(const fet_device *device, const fet_graph *graph, fet_arena *scratch, double *out_ms);
 
 /*
- * Measures whole networks end to end, interleaved round by round against drift: batch 1, one thread. onnx_paths[n]; out_ms[n] as for kernels (see host/sampler.h),
- * out_spread[n] relative. int8 networks are calibrated on random numbers: latency does not depend on values.
+ * Measures whole networks end to end, interleaved round by round against drift: batch 1, one thread. onnx_paths[n]; out_ms[n] as for
+ * kernels (see host/sampler.h), out_spread[n] relative. int8 networks are calibrated on random numbers: latency does not depend on values.
  */
-FET_MUST_CHECK fet_status fet_device_measure_networks(fet_device *device, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread);
+FET_MUST_CHECK fet_status fet_device_measure_networks(fet_device *device, const char *const *onnx_paths, size_t n, double *out_ms,
+                                                      double *out_spread);
 
 #endif

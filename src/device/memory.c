@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The memory planner's front: kernels become steps that read and write tensors (1), a better running order is looked for where branches leave a choice
- * (2), live ranges in that order become buffers, with results written over operands that die (3), buffers get offsets (4), parameters are counted (5).
- * All working memory is the caller's arena, so planning a candidate costs no heap.
+ * The memory planner's front: kernels become steps that read and write tensors (1), a better running order is looked for where branches
+ * leave a choice (2), live ranges in that order become buffers, with results written over operands that die (3), buffers get offsets (4),
+ * parameters are counted (5). All working memory is the caller's arena, so planning a candidate costs no heap.
  */
 #include "device/memory.h"
 
@@ -36,7 +36,8 @@ static uint64_t value_bytes(const fet_memory_options *options, const fet_value *
     uint64_t elements = 1;
     for (uint32_t axis = 0; axis < value->shape.rank; axis++) {
         uint64_t d = (uint64_t)value->shape.dim[axis];
-        if (axis == 1 && value->shape.rank >= 3) d = (d + options->channel_rounding - 1) / options->channel_rounding * options->channel_rounding;
+        if (axis == 1 && value->shape.rank >= 3)
+            d = (d + options->channel_rounding - 1) / options->channel_rounding * options->channel_rounding;
         elements *= d;
     }
     uint64_t bytes = elements * fet_dtype_bytes(is_float(value->dtype) ? as : value->dtype);
@@ -46,8 +47,8 @@ static uint64_t value_bytes(const fet_memory_options *options, const fet_value *
 static uint32_t add_tensor(builder *b, fet_id value, uint32_t producer, fet_dtype as)
 {
     uint32_t t = b->net.n_tensors++;
-    b->net.tensors[t] = (fet_memory_tensor){
-        .bytes = value_bytes(b->options, &b->graph->values[value], as), .value = value, .producer = producer};
+    b->net.tensors[t] =
+        (fet_memory_tensor){.bytes = value_bytes(b->options, &b->graph->values[value], as), .value = value, .producer = producer};
     b->tensor_of[value] = t;
     return t;
 }
@@ -206,7 +207,8 @@ static void make_buffers(const fet_memory_net *net, uint32_t *at, uint32_t *buff
         for (uint32_t t = kernel->first_write; t < kernel->first_write + kernel->n_writes; t++) {
             buffer_of[t] = over != FET_NONE ? over : plan->n_buffers++;
             fet_memory_buffer *buffer = &plan->buffers[buffer_of[t]];
-            if (over == FET_NONE) *buffer = (fet_memory_buffer){.value = net->tensors[t].value, .bytes = net->tensors[t].bytes, .first_step = s};
+            if (over == FET_NONE)
+                *buffer = (fet_memory_buffer){.value = net->tensors[t].value, .bytes = net->tensors[t].bytes, .first_step = s};
             buffer->last_step = last_use(net, at, t, s);
         }
     }
@@ -261,7 +263,8 @@ static uint64_t count_params(const fet_graph *graph, const fet_kernels *kernels,
         if (folded) bytes += kernel->key.oc * bias_bytes;
         for (uint32_t i = 0; i < anchor->n_inputs; i++) {
             const fet_value *value = fet_node_input(graph, anchor, i);
-            if (!value || value->kind != FET_VALUE_PARAM || !is_float(value->dtype) || counted[value->param] || (folded && i == 2)) continue;
+            if (!value || value->kind != FET_VALUE_PARAM || !is_float(value->dtype) || counted[value->param] || (folded && i == 2))
+                continue;
             counted[value->param] = 1;
             bytes += (uint64_t)fet_shape_elements(&value->shape) * weight_bytes;
         }

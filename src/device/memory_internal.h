@@ -12,7 +12,7 @@
 typedef struct fet_memory_tensor {
     uint64_t bytes; /* rounded up to the alignment */
     fet_id value;
-    uint32_t producer; /* kernel; FET_NONE: an input, there from the first step */
+    uint32_t producer;                /* kernel; FET_NONE: an input, there from the first step */
     uint32_t first_reader, n_readers; /* in net->readers, each kernel once */
     bool output;                      /* alive to the last step */
 } fet_memory_tensor;
@@ -23,7 +23,7 @@ typedef struct fet_memory_read {
 } fet_memory_read;
 
 typedef struct fet_memory_kernel {
-    uint32_t first_read, n_reads; /* in net->reads, each tensor once */
+    uint32_t first_read, n_reads;   /* in net->reads, each tensor once */
     uint32_t first_write, n_writes; /* consecutive tensors */
 } fet_memory_kernel;
 
@@ -37,8 +37,9 @@ typedef struct fet_memory_net {
 } fet_memory_net;
 
 /*
- * The least peak found over all topological orders of `net`, with the order that reaches it. `order` holds a valid order and is replaced only by a
- * better one. *out_peak: the largest sum alive at one step. Exact while no more than a few hundred sets of finished kernels stand at one level.
+ * The least peak found over all topological orders of `net`, with the order that reaches it. `order` holds a valid order and is replaced
+ * only by a better one. *out_peak: the largest sum alive at one step. Exact while no more than a few hundred sets of finished kernels stand
+ * at one level.
  */
 FET_MUST_CHECK fet_status fet_memory_order_search(const fet_memory_net *net, uint32_t *order, uint64_t *out_peak);
 

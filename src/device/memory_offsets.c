@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Offsets of buffers with fixed live ranges (dynamic storage allocation, NP-hard). Each try takes the buffers in some order and puts each into the
- * smallest gap that fits among those alive with it (first by size, largest first: Pisarchyk and Lee 2020). Most networks reach the lower bound in
- * the first try; if not, other orders are tried, then the buffer that sticks out is moved forward in the best order, again and again; tiny networks
- * are then searched exhaustively, within a limit.
+ * Offsets of buffers with fixed live ranges (dynamic storage allocation, NP-hard). Each try takes the buffers in some order and puts each
+ * into the smallest gap that fits among those alive with it (first by size, largest first: Pisarchyk and Lee 2020). Most networks reach the
+ * lower bound in the first try; if not, other orders are tried, then the buffer that sticks out is moved forward in the best order, again
+ * and again; tiny networks are then searched exhaustively, within a limit.
  */
 #include "device/memory_internal.h"
 
@@ -42,7 +42,8 @@ static uint64_t find_offset(const packing *p, uint32_t i, uint32_t n_placed, boo
     return best == UINT64_MAX ? top : best;
 }
 
-/* Places all buffers in `order`. Gives up (UINT64_MAX) as soon as the arena would be `limit` or more. *out_tallest: the buffer that ends last. */
+/* Places all buffers in `order`. Gives up (UINT64_MAX) as soon as the arena would be `limit` or more. *out_tallest: the buffer that ends
+ * last. */
 static uint64_t pack(packing *p, const uint32_t *order, bool first_fit, uint64_t limit, uint32_t *out_tallest)
 {
     uint64_t arena = 0;
@@ -117,8 +118,8 @@ static void try_order(packing *p, const uint32_t *order, bool first_fit, best_tr
 }
 
 /*
- * The buffer whose end is the arena's is moved to an earlier place, nearer and nearer, until that gives a smaller arena; then again from there.
- * A packing in the order of an optimal solution's offsets is optimal, so moving single buffers walks towards one.
+ * The buffer whose end is the arena's is moved to an earlier place, nearer and nearer, until that gives a smaller arena; then again from
+ * there. A packing in the order of an optimal solution's offsets is optimal, so moving single buffers walks towards one.
  */
 static void repair(packing *p, uint64_t bound, uint32_t *order, best_try *best)
 {
@@ -134,8 +135,8 @@ static void repair(packing *p, uint64_t bound, uint32_t *order, best_try *best)
 }
 
 /*
- * Every packing in which each buffer lies as low as it can can be made by placing the buffers in the order of their offsets. So: depth first over all
- * orders in which offsets do not fall, dropping those that grow as tall as the best known. order[0..placed) are placed and
+ * Every packing in which each buffer lies as low as it can can be made by placing the buffers in the order of their offsets. So: depth
+ * first over all orders in which offsets do not fall, dropping those that grow as tall as the best known. order[0..placed) are placed and
  * serve as p->by_offset. Recursion: at most EXACT_BUFFERS.
  */
 static void try_all(packing *p, uint32_t *order, uint32_t placed, uint64_t top, uint64_t bound, uint32_t *nodes, best_try *best)

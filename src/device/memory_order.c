@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The running order with the least peak. Which tensors are alive depends only on the set of kernels that have run, so one path to each set is enough:
- * the one with the least peak so far (dynamic programming over the sets that are closed under "runs before"; Ahn et al., Ordering chaos, MLSys 2020).
- * Level k holds the sets of k kernels; a network without branches has one set a level. Where a level would hold more than BEAM sets, those with the
- * least peak, then the least memory alive, are kept, and the answer is a good order instead of the best one.
+ * The running order with the least peak. Which tensors are alive depends only on the set of kernels that have run, so one path to each set
+ * is enough: the one with the least peak so far (dynamic programming over the sets that are closed under "runs before"; Ahn et al.,
+ * Ordering chaos, MLSys 2020). Level k holds the sets of k kernels; a network without branches has one set a level. Where a level would
+ * hold more than BEAM sets, those with the least peak, then the least memory alive, are kept, and the answer is a good order instead of the
+ * best one.
  */
 #include "device/memory_internal.h"
 
@@ -29,13 +30,13 @@ typedef struct level {
 
 typedef struct search {
     const fet_memory_net *net;
-    uint32_t words;      /* of a set */
-    uint64_t *before;    /* [n_kernels * words] the kernels that each one needs to have run */
-    uint32_t capacity;   /* states a level before the beam is cut */
-    uint64_t best_peak;  /* of a complete order known already: states as bad are dropped */
+    uint32_t words;          /* of a set */
+    uint64_t *before;        /* [n_kernels * words] the kernels that each one needs to have run */
+    uint32_t capacity;       /* states a level before the beam is cut */
+    uint64_t best_peak;      /* of a complete order known already: states as bad are dropped */
     uint64_t inputs, unread; /* bytes of graph inputs; of those nobody reads, there in the first step only */
-    uint32_t *slots;     /* hash table of the level being made: index + 1 */
-    uint32_t n_slots;    /* power of two */
+    uint32_t *slots;         /* hash table of the level being made: index + 1 */
+    uint32_t n_slots;        /* power of two */
 } search;
 
 static bool contains(const uint64_t *set, uint32_t k)
@@ -64,7 +65,8 @@ static bool dies_at(const fet_memory_net *net, const uint64_t *done, uint32_t k,
 }
 
 /* Bytes alive during and after kernel k, run when `done` have run and `alive` bytes are held. */
-static void run_kernel(const fet_memory_net *net, const uint64_t *done, uint32_t k, uint64_t alive, uint64_t *out_during, uint64_t *out_after)
+static void run_kernel(const fet_memory_net *net, const uint64_t *done, uint32_t k, uint64_t alive, uint64_t *out_during,
+                       uint64_t *out_after)
 {
     const fet_memory_kernel *kernel = &net->kernels[k];
     uint64_t during = alive, dying = 0, unread = 0;

@@ -108,8 +108,8 @@ static fet_status parse_line(fet_kernel_table *table, char *line)
     if (number == 1 && strcmp(line, MAGIC) != 0)
         return fet_fail(FET_ERROR_CORRUPT, "%s:1: \"%.80s\" does not start a kernel table: expected \"" MAGIC "\"", table->path, line);
     if (number == 2 && (strncmp(line, "# ", 2) != 0 || strcmp(line + 2, table->target) != 0))
-        return fet_fail(FET_ERROR_STATE, "%s:2: measured on another target (%.200s): expected \"%s\"; move the file away", table->path, line,
-                        table->target);
+        return fet_fail(FET_ERROR_STATE, "%s:2: measured on another target (%.200s): expected \"%s\"; move the file away", table->path,
+                        line, table->target);
     if (line[0] == '#') return FET_OK;
     char *field[5] = {line};
     for (int i = 1; i < 5; i++) {
@@ -125,10 +125,11 @@ static fet_status parse_line(fet_kernel_table *table, char *line)
     }
     bool numbers = field[4] && *end[0] == '\0' && *end[1] == '\0' && *end[2] == '\0' && end[2] != field[3];
     if (!numbers || !(new.latency_ms > 0 && new.latency_ms < 1e9) || !(new.spread >= 0 && new.spread < 1e9) || strchr(field[4], '\t'))
-        return fet_fail(FET_ERROR_CORRUPT,
-                        "%s:%zu: no kernel with its latency: expected kernel, latency in ms, spread, samples and implementation between tabs; "
-                        "delete the line to measure the kernel again",
-                        table->path, number);
+        return fet_fail(
+            FET_ERROR_CORRUPT,
+            "%s:%zu: no kernel with its latency: expected kernel, latency in ms, spread, samples and implementation between tabs; "
+            "delete the line to measure the kernel again",
+            table->path, number);
     fet_status status = fet_kernel_key_parse(field[0], &new.key);
     if (status != FET_OK) return fet_note(status, "%s:%zu", table->path, number);
     return insert(table, &new);
@@ -152,8 +153,7 @@ fet_status fet_kernel_table_refresh(fet_kernel_table *table)
         *end = '\0';
         if (memchr(line, '\0', (size_t)(end - line)))
             status = fet_fail(FET_ERROR_CORRUPT, "%s:%zu: a zero byte in a text file; delete the line", table->path, table->read_lines + 1);
-        else
-            status = parse_line(table, line);
+        else status = parse_line(table, line);
         if (status != FET_OK) break;
         table->read_bytes += (size_t)(end + 1 - line);
         table->read_lines++;
@@ -170,7 +170,8 @@ fet_status fet_kernel_table_try_lock(fet_kernel_table *table, bool *out_locked)
         if (flock(file, LOCK_EX | LOCK_NB) != 0) {
             int code = errno;
             close(file);
-            if (code != EWOULDBLOCK && code != EINTR) return fet_fail(FET_ERROR_IO, "%s: cannot lock: %s", table->lock_path, strerror(code));
+            if (code != EWOULDBLOCK && code != EINTR)
+                return fet_fail(FET_ERROR_IO, "%s: cannot lock: %s", table->lock_path, strerror(code));
             *out_locked = false;
             return FET_OK;
         }
@@ -204,8 +205,8 @@ fet_status fet_kernel_table_append(fet_kernel_table *table, const fet_kernel_key
 {
     char line[LINE_BYTES], text[FET_KERNEL_KEY_TEXT_BYTES];
     if (table->lock < 0) return fet_fail(FET_ERROR_STATE, "%s: a kernel is added without the lock", table->path);
-    int n = snprintf(line, sizeof line, "%s\t%.6g\t%.3g\t%u\t%s\n", fet_kernel_key_print(key, text, sizeof text), time->latency_ms, time->spread,
-                     time->n_samples, time->implementation);
+    int n = snprintf(line, sizeof line, "%s\t%.6g\t%.3g\t%u\t%s\n", fet_kernel_key_print(key, text, sizeof text), time->latency_ms,
+                     time->spread, time->n_samples, time->implementation);
     if (n < 0 || (size_t)n >= sizeof line) return fet_fail(FET_ERROR_LIMIT, "%s: a line for kernel \"%s\" is too long", table->path, text);
     struct stat info;
     bool whole = table->read_bytes > 0 && stat(table->path, &info) == 0 && (size_t)info.st_size == table->read_bytes;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The kernel table of a measured device: a plain text file that only grows, and a hash over it. A kernel is measured once and looked up ever after.
+ * The kernel table of a measured device: a plain text file that only grows, and a hash over it. A kernel is measured once and looked up
+ * ever after.
  *
  *   # fettle kernel table 1
  *   # host s8 AVX512_CORE_AMX, Intel(R) Xeon(R) Processor, oneDNN 2.6.3
  *   # kernel, latency ms, spread, samples, implementation; tab-separated
  *   conv s8 1x64x28x28>128x28x28 k3x3 s1x1 p1,1,1,1 g1 relu+bias	0.016021	0.0041	97	brgconv:avx512_core_amx_int8
  *
- * Several processes share a file: writers hold its lock, each line is one write; the first line of a kernel counts. A half line at the end (its writer was killed) is
- * not read, and cut off by the next writer. What is in memory is always what the file says. Thread-compatible; lookups of an unchanging table are thread-safe.
+ * Several processes share a file: writers hold its lock, each line is one write; the first line of a kernel counts. A half line at the end
+ * (its writer was killed) is not read, and cut off by the next writer. What is in memory is always what the file says. Thread-compatible;
+ * lookups of an unchanging table are thread-safe.
  */
 #ifndef FET_DEVICE_TABLE_H
 #define FET_DEVICE_TABLE_H
@@ -25,8 +27,8 @@ typedef struct fet_kernel_time {
 typedef struct fet_kernel_table fet_kernel_table;
 
 /*
- * target: the second header line's text; a file of another target is refused (STATE). The file need not exist yet. Errors: CORRUPT naming file:line.
- * `path` and `target` are copied.
+ * target: the second header line's text; a file of another target is refused (STATE). The file need not exist yet. Errors: CORRUPT naming
+ * file:line. `path` and `target` are copied.
  */
 FET_MUST_CHECK fet_status fet_kernel_table_open(const char *path, const char *target, fet_kernel_table **out_table);
 void fet_kernel_table_destroy(fet_kernel_table *table); /* gives up the lock */
@@ -36,7 +38,8 @@ FET_DEFINE_AUTO(fet_kernel_table);
 bool fet_kernel_table_lookup(const fet_kernel_table *table, const fet_kernel_key *key, double *out_latency_ms, double *out_spread);
 uint32_t fet_kernel_table_count(const fet_kernel_table *table);
 
-/* Tries to become the only writer, on this machine, of this file: *out_locked false when another process is. With the lock, reads what others have added. */
+/* Tries to become the only writer, on this machine, of this file: *out_locked false when another process is. With the lock, reads what
+ * others have added. */
 FET_MUST_CHECK fet_status fet_kernel_table_try_lock(fet_kernel_table *table, bool *out_locked);
 void fet_kernel_table_unlock(fet_kernel_table *table);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The job: the raw texts of the file become a fet_job with every default filled in, section by section. Defaults, ranges and choices stand here, once;
- * README.md explains them to the user.
+ * The job: the raw texts of the file become a fet_job with every default filled in, section by section. Defaults, ranges and choices stand
+ * here, once; README.md explains them to the user.
  */
 #include "run/job.h"
 
@@ -82,7 +82,8 @@ static fet_status read_task(reader *r)
     fet_dataset_options *data = &r->job->data;
     data->kind = kinds[index];
     if (!raw->data.path || !raw->data.path[0])
-        return fet_job_yaml_fail(&r->yaml, "task.data.path", "it is missing: expected the folder of the data, such as /usr/share/datasets/fashion-mnist");
+        return fet_job_yaml_fail(&r->yaml, "task.data.path",
+                                 "it is missing: expected the folder of the data, such as /usr/share/datasets/fashion-mnist");
     FET_TRY(keep_path(r, raw->data.path, &data->path));
     FET_TRY(fet_job_real(&r->yaml, raw->data.val_share, "task.data.val_share", 0.1, 0.001, 0.9, &data->val_share));
     return fet_job_real(&r->yaml, raw->data.test_share, "task.data.test_share", 0.2, 0.001, 0.9, &data->test_share);
@@ -134,7 +135,8 @@ static fet_status read_input(reader *r, const char *text)
     bool good = !text || fet_shape_parse(text, &shape) == FET_OK;
     for (uint32_t i = 0; i < shape.rank && good; i++) good = shape.dim[i] >= 1 && shape.dim[i] <= 1 << 14;
     if (!good || shape.rank != 3)
-        return fet_job_yaml_fail(&r->yaml, "base.input", "\"%.60s\" is no input: expected channels x height x width, such as 1x28x28 or 3x96x96", text);
+        return fet_job_yaml_fail(&r->yaml, "base.input",
+                                 "\"%.60s\" is no input: expected channels x height x width, such as 1x28x28 or 3x96x96", text);
     r->job->data.channels = base->channels = shape.dim[0];
     r->job->data.height = base->height = shape.dim[1];
     r->job->data.width = base->width = shape.dim[2];
@@ -212,7 +214,8 @@ static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
     unsigned kind = (raw->fuse ? HAS_FUSE : 0u) | (raw->width ? HAS_WIDTH : 0u) | (raw->n_multiplier ? HAS_MULTIPLIER : 0u);
     snprintf(path, sizeof path, "space.decisions[%u]", d);
     if (kind != HAS_FUSE && kind != HAS_WIDTH && kind != HAS_MULTIPLIER)
-        return fet_job_yaml_fail(&r->yaml, path, "expected one of {fuse: blocks}, {width: stages, options: 0.5..1.5} and {multiplier: [0.5, 1]}");
+        return fet_job_yaml_fail(&r->yaml, path,
+                                 "expected one of {fuse: blocks}, {width: stages, options: 0.5..1.5} and {multiplier: [0.5, 1]}");
     if (*has & kind) return fet_job_yaml_fail(&r->yaml, path, "a decision of this kind stands above already");
     if (raw->options && kind != HAS_WIDTH) return fet_job_yaml_fail(&r->yaml, path, "\"options\" belongs to {width: stages} alone");
     *has |= kind;
@@ -229,12 +232,14 @@ static fet_status read_locks(reader *r)
 {
     yaml_node_t *lock = fet_job_yaml_find(&r->yaml, "space.lock");
     if (!lock || (lock->type == YAML_SCALAR_NODE && lock->data.scalar.length == 0)) return FET_OK;
-    if (lock->type != YAML_MAPPING_NODE) return fet_job_yaml_fail(&r->yaml, "space.lock", "expected a mapping such as {stage2.block0: ibn}");
+    if (lock->type != YAML_MAPPING_NODE)
+        return fet_job_yaml_fail(&r->yaml, "space.lock", "expected a mapping such as {stage2.block0: ibn}");
     for (yaml_node_pair_t *pair = lock->data.mapping.pairs.start; pair < lock->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = yaml_document_get_node(&r->yaml.document, pair->key);
         const yaml_node_t *value = yaml_document_get_node(&r->yaml.document, pair->value);
         if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE || !key->data.scalar.length || !value->data.scalar.length)
-            return fet_job_yaml_fail(&r->yaml, "space.lock", "expected names of decisions with the option that stays, such as {stage2.block0: ibn}");
+            return fet_job_yaml_fail(&r->yaml, "space.lock",
+                                     "expected names of decisions with the option that stays, such as {stage2.block0: ibn}");
         const char *name = (const char *)key->data.scalar.value, *option = (const char *)value->data.scalar.value;
         const char *last = strrchr(name, '.');
         bool block = last && strncmp(last, ".block", 6) == 0;
@@ -267,7 +272,8 @@ static fet_status read_space(reader *r, unsigned *out_has)
         r->job->n_multipliers = sizeof multipliers / sizeof *multipliers;
     }
     if ((has & HAS_MULTIPLIER) && !(has & HAS_WIDTH))
-        return fet_job_yaml_fail(&r->yaml, "space.decisions", "a multiplier without {width: stages}: expected both, for it multiplies those widths");
+        return fet_job_yaml_fail(&r->yaml, "space.decisions",
+                                 "a multiplier without {width: stages}: expected both, for it multiplies those widths");
     *out_has = has;
     return read_locks(r);
 }
@@ -323,7 +329,8 @@ static fet_status read_variants(reader *r, unsigned has)
         if (!possible && !raw->n_variants) continue;
         if (!possible) return fet_job_yaml_fail(&r->yaml, path, "%s needs a decision that space.decisions does not list", variant->name);
         for (uint32_t o = 0; o < job->n_variants; o++)
-            if (job->variants[o].name == variant->name) return fet_job_yaml_fail(&r->yaml, path, "\"%s\" stands there twice", variant->name);
+            if (job->variants[o].name == variant->name)
+                return fet_job_yaml_fail(&r->yaml, path, "\"%s\" stands there twice", variant->name);
         job->variants[job->n_variants++] = *variant;
     }
     if (job->n_variants) return FET_OK;

@@ -67,8 +67,8 @@ static void put_base(printer *p, const fet_job *job)
     put(p, "  stem: {channels: %u, kernel: %u, stride: %u}\n  stages:\n", base->stem_channels, base->stem_kernel, base->stem_stride);
     for (uint32_t s = 0; s < base->n_stages; s++) {
         const fet_template_stage *stage = &base->stages[s];
-        put(p, "    - {blocks: %u, channels: %u, expansion: %u, stride: %u, kernel: %u}\n", stage->blocks, stage->channels, stage->expansion,
-            stage->stride, stage->kernel);
+        put(p, "    - {blocks: %u, channels: %u, expansion: %u, stride: %u, kernel: %u}\n", stage->blocks, stage->channels,
+            stage->expansion, stage->stride, stage->kernel);
     }
     put(p, "  head: %u\n  activation: %s\n", base->head_channels, base->relu6 ? "relu6" : "relu");
     put_number(p, "  epochs: ", job->base_epochs, false, "\n");
@@ -78,8 +78,8 @@ static void put_base(printer *p, const fet_job *job)
 static void put_device(printer *p, const fet_job *job)
 {
     const fet_device_options *device = &job->device;
-    put(p, "device:\n  name: %s\n  precision: %s\n  isa: %s\n", device->name, device->precision == FET_DTYPE_S8 ? "int8" : fet_dtype_name(device->precision),
-        device->isa);
+    put(p, "device:\n  name: %s\n  precision: %s\n  isa: %s\n", device->name,
+        device->precision == FET_DTYPE_S8 ? "int8" : fet_dtype_name(device->precision), device->isa);
     if (device->cache) put_quoted(p, "  cache: ", device->cache);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Private to the job: the file as libcyaml gives it (every scalar a text, NULL when it is not there; job.c turns texts into numbers), the schema, and the
- * YAML document itself, which knows the lines. A field's path is "search.strategy" or "base.stages[2].blocks".
+ * Private to the job: the file as libcyaml gives it (every scalar a text, NULL when it is not there; job.c turns texts into numbers), the
+ * schema, and the YAML document itself, which knows the lines. A field's path is "search.strategy" or "base.stages[2].blocks".
  */
 #ifndef FET_RUN_JOB_RAW_H
 #define FET_RUN_JOB_RAW_H
@@ -101,7 +101,8 @@ typedef struct fet_job_yaml {
     fet_job_raw *raw;
 } fet_job_yaml;
 
-/* Reads the text, checks its structure against the schema, and loads it. Deinit whatever the outcome. Errors: ARG with file, line and field; NOMEM. */
+/* Reads the text, checks its structure against the schema, and loads it. Deinit whatever the outcome. Errors: ARG with file, line and
+ * field; NOMEM. */
 FET_MUST_CHECK fet_status fet_job_yaml_init(fet_job_yaml *yaml, const char *name, const char *text, size_t bytes);
 void fet_job_yaml_deinit(fet_job_yaml *yaml);
 

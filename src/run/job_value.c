@@ -24,13 +24,15 @@ static const char *skip_spaces(const char *text)
     return text + strspn(text, " ");
 }
 
-fet_status fet_job_real(fet_job_yaml *yaml, const char *text, const char *path, double otherwise, double low, double high, double *out_value)
+fet_status fet_job_real(fet_job_yaml *yaml, const char *text, const char *path, double otherwise, double low, double high,
+                        double *out_value)
 {
     double value = otherwise;
     if (text) {
         const char *end = number(text, &value);
         if (!end || *end) return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no number: expected %g to %g", text, low, high);
-        if (!(value >= low && value <= high)) return fet_job_yaml_fail(yaml, path, "%s is out of range: expected %g to %g", text, low, high);
+        if (!(value >= low && value <= high))
+            return fet_job_yaml_fail(yaml, path, "%s is out of range: expected %g to %g", text, low, high);
     }
     *out_value = value;
     return FET_OK;
@@ -95,8 +97,8 @@ fet_status fet_job_choice(fet_job_yaml *yaml, const char *text, const char *path
         used += more > 0 ? (size_t)more : 0;
     }
     const char *nearest = n > 3 ? fet_text_nearest(text, names, n) : NULL;
-    return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no %s%s%s%s: expected %s", text, noun, nearest ? ", did you mean \"" : "", nearest ? nearest : "",
-                             nearest ? "\"?" : "", list);
+    return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no %s%s%s%s: expected %s", text, noun, nearest ? ", did you mean \"" : "",
+                             nearest ? nearest : "", nearest ? "\"?" : "", list);
 }
 
 /* A unit at the start of the text: a factor, and where it ends. */
@@ -151,15 +153,16 @@ fet_status fet_job_limit(fet_job_yaml *yaml, const char *text, const char *path,
     char *end = NULL;
     if (at && strspn(at, "0123456789.")) {
         value = strtod(at, &end);
-        at = take_unit(skip_spaces(end), is_time ? times : sizes, is_time ? sizeof times / sizeof *times : sizeof sizes / sizeof *sizes, &factor);
+        at = take_unit(skip_spaces(end), is_time ? times : sizes, is_time ? sizeof times / sizeof *times : sizeof sizes / sizeof *sizes,
+                       &factor);
     }
     bool relative = factor < 0;
     /* Eight digits, so that a share written as a percentage reads back as the same number. */
     if (relative) value = round((less_than_base ? 100 - value : value) * 1e6) * 1e-8;
     else value *= factor;
     if (!at || *skip_spaces(at) || !(value > 0 && value < 1e15) || (less_than_base && !relative))
-        return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no limit: expected such as \"<= 60%%\" of the base, \"-40%%\" or \"<= %s\"", text,
-                                 is_time ? "1.5 ms" : "300 KB");
+        return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no limit: expected such as \"<= 60%%\" of the base, \"-40%%\" or \"<= %s\"",
+                                 text, is_time ? "1.5 ms" : "300 KB");
     *out_limit = (fet_limit){.metric = metric, .relative = relative, .value = value};
     return FET_OK;
 }

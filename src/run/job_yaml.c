@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * YAML with lines. libcyaml loads by the schema but says what it does not like in log lines of its own; so libyaml's document, which has a mark for every
- * node, is checked against the same schema first, and libcyaml then finds nothing left to complain about but a lack of memory.
+ * YAML with lines. libcyaml loads by the schema but says what it does not like in log lines of its own; so libyaml's document, which has a
+ * mark for every node, is checked against the same schema first, and libcyaml then finds nothing left to complain about but a lack of
+ * memory.
  */
 #include "base/text.h"
 #include "run/job_raw.h"
@@ -44,7 +45,8 @@ static yaml_node_t *walk(fet_job_yaml *yaml, const char *path, size_t *out_line)
             size_t index = 0;
             for (path++; *path >= '0' && *path <= '9'; path++) index = 10 * index + (size_t)(*path - '0');
             path++;
-            bool there = node->type == YAML_SEQUENCE_NODE && index < (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+            bool there =
+                node->type == YAML_SEQUENCE_NODE && index < (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
             node = there ? yaml_document_get_node(&yaml->document, node->data.sequence.items.start[index]) : NULL;
         } else {
             path += *path == '.';
@@ -87,8 +89,8 @@ static const char *kind_name(const yaml_node_t *node)
 
 static fet_status wrong_kind(fet_job_yaml *yaml, const yaml_node_t *node, const char *path, const char *expected)
 {
-    return fet_fail(FET_ERROR_ARG, "%s:%zu: %s%s%s: expected %s, found %s", yaml->name, node->start_mark.line + 1, path[0] ? "field \"" : "the job",
-                    path, path[0] ? "\"" : "", expected, kind_name(node));
+    return fet_fail(FET_ERROR_ARG, "%s:%zu: %s%s%s: expected %s, found %s", yaml->name, node->start_mark.line + 1,
+                    path[0] ? "field \"" : "the job", path, path[0] ? "\"" : "", expected, kind_name(node));
 }
 
 static fet_status unknown_key(fet_job_yaml *yaml, const yaml_node_t *key, const char *path, const cyaml_schema_field_t *fields)
@@ -102,8 +104,9 @@ static fet_status unknown_key(fet_job_yaml *yaml, const yaml_node_t *key, const 
         names[n] = fields[n].key;
     }
     const char *nearest = fet_text_nearest(scalar(key), names, n);
-    return fet_fail(FET_ERROR_ARG, "%s:%zu: field \"%s%s%.100s\": there is no such field%s%s%s: expected %s", yaml->name, key->start_mark.line + 1, path,
-                    path[0] ? "." : "", scalar(key), nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", list);
+    return fet_fail(FET_ERROR_ARG, "%s:%zu: field \"%s%s%.100s\": there is no such field%s%s%s: expected %s", yaml->name,
+                    key->start_mark.line + 1, path, path[0] ? "." : "", scalar(key), nearest ? ", did you mean \"" : "",
+                    nearest ? nearest : "", nearest ? "\"?" : "", list);
 }
 
 static fet_status check_node(fet_job_yaml *yaml, const yaml_node_t *node, const cyaml_schema_value_t *schema, const char *path);
@@ -122,7 +125,8 @@ static fet_status check_mapping(fet_job_yaml *yaml, const yaml_node_t *node, con
         snprintf(inner, sizeof inner, "%s%s%s", path, path[0] ? "." : "", field->key);
         const yaml_node_t *value = yaml_document_get_node(&yaml->document, pair->value);
         if (child(yaml, node, field->key, strlen(field->key)) != value)
-            return fet_fail(FET_ERROR_ARG, "%s:%zu: field \"%s\": it stands here a second time", yaml->name, key->start_mark.line + 1, inner);
+            return fet_fail(FET_ERROR_ARG, "%s:%zu: field \"%s\": it stands here a second time", yaml->name, key->start_mark.line + 1,
+                            inner);
         FET_TRY(check_node(yaml, value, &field->value, inner));
     }
     return FET_OK;
@@ -134,11 +138,12 @@ static fet_status check_list(fet_job_yaml *yaml, const yaml_node_t *node, const 
     if (node->type != YAML_SEQUENCE_NODE) return wrong_kind(yaml, node, path, "a list");
     size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
     if (n < schema->sequence.min || n > schema->sequence.max)
-        return fet_fail(FET_ERROR_ARG, "%s:%zu: field \"%s\": a list of %zu: expected %u to %u entries", yaml->name, node->start_mark.line + 1, path, n,
-                        schema->sequence.min, schema->sequence.max);
+        return fet_fail(FET_ERROR_ARG, "%s:%zu: field \"%s\": a list of %zu: expected %u to %u entries", yaml->name,
+                        node->start_mark.line + 1, path, n, schema->sequence.min, schema->sequence.max);
     for (size_t i = 0; i < n; i++) {
         snprintf(inner, sizeof inner, "%s[%zu]", path, i);
-        FET_TRY(check_node(yaml, yaml_document_get_node(&yaml->document, node->data.sequence.items.start[i]), schema->sequence.entry, inner));
+        FET_TRY(
+            check_node(yaml, yaml_document_get_node(&yaml->document, node->data.sequence.items.start[i]), schema->sequence.entry, inner));
     }
     return FET_OK;
 }
@@ -163,7 +168,8 @@ static fet_status syntax_error(const fet_job_yaml *yaml, const yaml_parser_t *pa
 {
     if (parser->error == YAML_MEMORY_ERROR) return fet_fail(FET_ERROR_NOMEM, "%s: no memory to read it", yaml->name);
     return fet_fail(FET_ERROR_ARG, "%s:%zu: this is no YAML: %s%s%s", yaml->name, parser->problem_mark.line + 1,
-                    parser->problem ? parser->problem : "it cannot be read", parser->context ? " " : "", parser->context ? parser->context : "");
+                    parser->problem ? parser->problem : "it cannot be read", parser->context ? " " : "",
+                    parser->context ? parser->context : "");
 }
 
 /* Anchors would let one text stand for many; a job has no use for them. */
@@ -180,7 +186,8 @@ static fet_status refuse_aliases(const fet_job_yaml *yaml, const char *text, siz
             break;
         }
         if (event.type == YAML_ALIAS_EVENT)
-            status = fet_fail(FET_ERROR_ARG, "%s:%zu: an alias (*name): a job has none, write the value out", yaml->name, event.start_mark.line + 1);
+            status = fet_fail(FET_ERROR_ARG, "%s:%zu: an alias (*name): a job has none, write the value out", yaml->name,
+                              event.start_mark.line + 1);
         end = event.type == YAML_STREAM_END_EVENT;
         yaml_event_delete(&event);
     }

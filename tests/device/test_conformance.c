@@ -21,8 +21,8 @@ static fet_status open_kind(const fet_device_ops *kind, fet_device **out_device)
 static fet_graph *network(void)
 {
     fet_graph *graph = NULL;
-    fet_template_options options = {.channels = 1, .height = 16, .width = 16, .n_classes = 4, .stem_channels = 16, .stem_kernel = 3, .stem_stride = 1,
-                                    .n_stages = 1};
+    fet_template_options options = {
+        .channels = 1, .height = 16, .width = 16, .n_classes = 4, .stem_channels = 16, .stem_kernel = 3, .stem_stride = 1, .n_stages = 1};
     options.stages[0] = (fet_template_stage){.blocks = 2, .channels = 16, .expansion = 4, .stride = 2, .kernel = 3};
     CHECK_OK(fet_template_build("ibn_classifier", &options, &graph));
     return graph;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The host device with its measuring process. The process is this program again; with FET_TEST_CHILD set it plays a broken one instead, to see what
- * the device makes of deaths, rubbish and missing instruction sets.
+ * The host device with its measuring process. The process is this program again; with FET_TEST_CHILD set it plays a broken one instead, to
+ * see what the device makes of deaths, rubbish and missing instruction sets.
  */
 #include "check.h"
 
@@ -242,8 +242,15 @@ static void test_one_death(void **state)
 static void write_network(const char *path, uint32_t channels)
 {
     fet_auto(fet_graph) graph = NULL;
-    fet_template_options options = {.channels = 1, .height = 28, .width = 28, .n_classes = 10, .stem_channels = 8, .stem_kernel = 3, .stem_stride = 1,
-                                    .n_stages = 2, .head_channels = 0};
+    fet_template_options options = {.channels = 1,
+                                    .height = 28,
+                                    .width = 28,
+                                    .n_classes = 10,
+                                    .stem_channels = 8,
+                                    .stem_kernel = 3,
+                                    .stem_stride = 1,
+                                    .n_stages = 2,
+                                    .head_channels = 0};
     options.stages[0] = (fet_template_stage){.blocks = 1, .channels = channels, .expansion = 2, .stride = 2, .kernel = 3};
     options.stages[1] = (fet_template_stage){.blocks = 2, .channels = channels, .expansion = 4, .stride = 2, .kernel = 3};
     CHECK_OK(fet_template_build("ibn_classifier", &options, &graph));

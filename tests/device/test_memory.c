@@ -511,10 +511,14 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_plans_hold_by_definition), cmocka_unit_test(test_tiny_graphs_reach_the_optimum),
-        cmocka_unit_test(test_order_is_kept_when_asked),        cmocka_unit_test(test_ibn_networks_reach_the_bound),
-        cmocka_unit_test(test_no_heap_in_the_hot_path),         cmocka_unit_test(test_options_change_sizes),
-        cmocka_unit_test(test_parameters_are_counted_as_stored), cmocka_unit_test(test_networks_of_nothing),
+        cmocka_unit_test(test_random_plans_hold_by_definition),
+        cmocka_unit_test(test_tiny_graphs_reach_the_optimum),
+        cmocka_unit_test(test_order_is_kept_when_asked),
+        cmocka_unit_test(test_ibn_networks_reach_the_bound),
+        cmocka_unit_test(test_no_heap_in_the_hot_path),
+        cmocka_unit_test(test_options_change_sizes),
+        cmocka_unit_test(test_parameters_are_counted_as_stored),
+        cmocka_unit_test(test_networks_of_nothing),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

@@ -103,8 +103,10 @@ static void test_summary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_times),           cmocka_unit_test(test_slow_runs_do_not_count),
-        cmocka_unit_test(test_preempted_batches_are_dropped), cmocka_unit_test(test_failures_come_through),
+        cmocka_unit_test(test_known_times),
+        cmocka_unit_test(test_slow_runs_do_not_count),
+        cmocka_unit_test(test_preempted_batches_are_dropped),
+        cmocka_unit_test(test_failures_come_through),
         cmocka_unit_test(test_summary),
     };
     return cmocka_run_group_tests_name("sampler", tests, NULL, NULL);

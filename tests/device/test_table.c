@@ -53,7 +53,8 @@ static fet_kernel_key key_of(uint32_t i)
 
 static fet_kernel_time time_of(uint32_t i)
 {
-    return (fet_kernel_time){.latency_ms = 0.001 * (i + 1), .spread = 0.01, .n_samples = 50, .implementation = "brgconv:avx512_core_amx_int8"};
+    return (fet_kernel_time){
+        .latency_ms = 0.001 * (i + 1), .spread = 0.01, .n_samples = 50, .implementation = "brgconv:avx512_core_amx_int8"};
 }
 
 static void lock(fet_kernel_table *table)
@@ -252,9 +253,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
-        TEST(test_written_is_read),    TEST(test_the_first_line_counts), TEST(test_half_line),
-        TEST(test_half_header),        TEST(test_corrupt_lines_are_named), TEST(test_one_writer_at_a_time),
-        TEST(test_read_only_folder),   TEST(test_allocation_failures),
+        TEST(test_written_is_read),         TEST(test_the_first_line_counts), TEST(test_half_line),        TEST(test_half_header),
+        TEST(test_corrupt_lines_are_named), TEST(test_one_writer_at_a_time),  TEST(test_read_only_folder), TEST(test_allocation_failures),
     };
     return cmocka_run_group_tests_name("table", tests, NULL, NULL);
 }

@@ -86,7 +86,8 @@ static const char *const full =
     "  minimise: [params, peak_memory]\n"
     "  subject_to: {latency: \"-37%\", peak_memory: \"<= 64 KiB\", params: \"<= 300 KB\"}\n"
     "  quality_margin: 0.5%\n"
-    "search: {strategy: nsga2, trials: 7, budget: 1h 30min, workers: 3, lookahead: 2, seed: 18446744073709551615, finalists: 1, variants: [V3]}\n"
+    "search: {strategy: nsga2, trials: 7, budget: 1h 30min, workers: 3, lookahead: 2, seed: 18446744073709551615, finalists: 1, variants: "
+    "[V3]}\n"
     "train: {short_epochs: 0.5, full_epochs: 1, short_learning_rate: 0.01, full_learning_rate: 0.02, batch: 32, label_smoothing: 0,\n"
     "        augment: {flip: no, shift: 0, erase: 0.25}}\n"
     "report: {watts_per_core: 7.5}\n"
@@ -147,7 +148,8 @@ static void test_every_field(void **state)
 static void test_text_is_a_fixed_point(void **state)
 {
     (void)state;
-    const char *const texts[] = {DATA, full, DATA "space: {decisions: [{fuse: blocks}]}\n", DATA "goal: {subject_to: {latency: <= 33.3%}}\n",
+    const char *const texts[] = {DATA, full, DATA "space: {decisions: [{fuse: blocks}]}\n",
+                                 DATA "goal: {subject_to: {latency: <= 33.3%}}\n",
                                  DATA "goal: {subject_to: {latency: <= 91.7 us}}\ntrain: {label_smoothing: 0.123}\nbase: {epochs: 0.1}\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         fet_auto(fet_job) job = NULL;
@@ -177,11 +179,11 @@ static void test_mistakes(void **state)
         const char *text, *message; /* the whole message behind the file's name */
     } cases[] = {
         {DATA "search:\n  strategy: rendom\n", "3: field \"search.strategy\": \"rendom\" is no strategy: expected local, nsga2 or random"},
-        {DATA "search:\n  stratgy: local\n",
-         "3: field \"search.stratgy\": there is no such field, did you mean \"strategy\"?: expected strategy, trials, budget, workers, lookahead, seed, "
-         "finalists, variants"},
-        {DATA "serch: {}\n",
-         "2: field \"serch\": there is no such field, did you mean \"search\"?: expected task, base, device, space, goal, search, train, report, output"},
+        {DATA "search:\n  stratgy: local\n", "3: field \"search.stratgy\": there is no such field, did you mean \"strategy\"?: expected "
+                                             "strategy, trials, budget, workers, lookahead, seed, "
+                                             "finalists, variants"},
+        {DATA "serch: {}\n", "2: field \"serch\": there is no such field, did you mean \"search\"?: expected task, base, device, space, "
+                             "goal, search, train, report, output"},
         {DATA "search: {trials: many}\n", "2: field \"search.trials\": \"many\" is no whole number: expected 1 to 1000000"},
         {DATA "search: {trials: 0}\n", "2: field \"search.trials\": 0 is out of range: expected 1 to 1000000"},
         {DATA "search: {trials: 1.5}\n", "2: field \"search.trials\": \"1.5\" is no whole number: expected 1 to 1000000"},
@@ -197,11 +199,13 @@ static void test_mistakes(void **state)
         {DATA "search: {budget: 10 parsecs}\n",
          "2: field \"search.budget\": \"10 parsecs\" is no duration: expected such as 90s, 10min, 1h 30min or none"},
         {DATA "device:\n  precision: int9\n", "3: field \"device.precision\": \"int9\" is no precision: expected int8, bf16 or f32"},
-        {DATA "device: {isa: avx511}\n",
-         "2: field \"device.isa\": \"avx511\" is no instruction set, did you mean \"avx512\"?: expected auto, amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni "
-         "or avx2"},
-        {DATA "base:\n  stages:\n    - {channels: 8}\n    - {blocks: 2}\n", "5: field \"base.stages[1].channels\": it is missing: expected 1 to 16384"},
-        {DATA "base:\n  stages:\n    - {channels: 8,\n       stride: 3}\n", "5: field \"base.stages[0].stride\": 3 is out of range: expected 1 to 2"},
+        {DATA "device: {isa: avx511}\n", "2: field \"device.isa\": \"avx511\" is no instruction set, did you mean \"avx512\"?: expected "
+                                         "auto, amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni "
+                                         "or avx2"},
+        {DATA "base:\n  stages:\n    - {channels: 8}\n    - {blocks: 2}\n",
+         "5: field \"base.stages[1].channels\": it is missing: expected 1 to 16384"},
+        {DATA "base:\n  stages:\n    - {channels: 8,\n       stride: 3}\n",
+         "5: field \"base.stages[0].stride\": 3 is out of range: expected 1 to 2"},
         {DATA "base: {stages: []}\n", "2: field \"base.stages\": a list of 0: expected 1 to 12 entries"},
         {DATA "base: {input: 28x28}\n",
          "2: field \"base.input\": \"28x28\" is no input: expected channels x height x width, such as 1x28x28 or 3x96x96"},
@@ -213,11 +217,12 @@ static void test_mistakes(void **state)
          "2: field \"space.decisions[1].multiplier\": 1 is not among them: expected the base itself to be a choice"},
         {DATA "space: {decisions: [{multiplier: [1]}]}\n",
          "2: field \"space.decisions\": a multiplier without {width: stages}: expected both, for it multiplies those widths"},
-        {DATA "space: {decisions: [{fuse: blocks}, {fuse: blocks}]}\n", "2: field \"space.decisions[1]\": a decision of this kind stands above already"},
+        {DATA "space: {decisions: [{fuse: blocks}, {fuse: blocks}]}\n",
+         "2: field \"space.decisions[1]\": a decision of this kind stands above already"},
         {DATA "space: {lock: [a]}\n", "2: field \"space.lock\": expected a mapping such as {stage2.block0: ibn}"},
         {DATA "goal: {minimise: [latency, latency]}\n", "2: field \"goal.minimise[1]\": \"latency\" stands there twice"},
-        {DATA "goal: {subject_to: {params: \"<= 1 ms\"}}\n",
-         "2: field \"goal.subject_to.params\": \"<= 1 ms\" is no limit: expected such as \"<= 60%\" of the base, \"-40%\" or \"<= 300 KB\""},
+        {DATA "goal: {subject_to: {params: \"<= 1 ms\"}}\n", "2: field \"goal.subject_to.params\": \"<= 1 ms\" is no limit: expected such "
+                                                             "as \"<= 60%\" of the base, \"-40%\" or \"<= 300 KB\""},
         {DATA "goal: {subject_to: {latency: 60%}}\n", NULL},
         {DATA "goal: {subject_to: {latency: \"-100%\"}}\n", NULL},
         {DATA "goal: {quality_margin: lots}\n", "2: field \"goal.quality_margin\": \"lots\" is no share: expected such as 0.3% or 0.003"},

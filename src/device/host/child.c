@@ -97,7 +97,8 @@ fet_status fet_host_child_start(const char *isa, fet_host_child **out_child)
     fet_auto(fet_host_child) child = NULL;
     int ends[2];
     if (getenv("FETTLE_MEASURING"))
-        return fet_fail(FET_ERROR_STATE, "the measuring process was asked to measure by another one: does main() call fet_host_measure_main?");
+        return fet_fail(FET_ERROR_STATE,
+                        "the measuring process was asked to measure by another one: does main() call fet_host_measure_main?");
     FET_TRY(fet_alloc_zeroed(1, sizeof *child, "a measuring process", &child));
     child->socket = child->pid = -1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -108,7 +109,8 @@ fet_status fet_host_child_start(const char *isa, fet_host_child **out_child)
     FET_TRY(status);
     char line[ANSWER_BYTES], got[NAME_BYTES];
     FET_TRY(read_line(child, START_S, line, "start"));
-    if (sscanf(line, "ok %63s", got) != 1) return fet_fail(FET_ERROR_STATE, "the measuring process started with \"%.200s\": expected \"ok\"", line);
+    if (sscanf(line, "ok %63s", got) != 1)
+        return fet_fail(FET_ERROR_STATE, "the measuring process started with \"%.200s\": expected \"ok\"", line);
     if (strcmp(got, isa) != 0)
         return fet_fail(FET_ERROR_UNSUPPORTED, "this machine does not have the instruction set %s: its best below that is %s", isa, got);
     *out_child = fet_take(child);

@@ -27,7 +27,7 @@ bool fet_host_child_is_dead(const fet_host_child *child);
 
 /* Errors: the child's own (UNSUPPORTED, ...), naming the kernel; IO when it died. */
 FET_MUST_CHECK fet_status fet_host_child_kernel(fet_host_child *child, const fet_kernel_key *key, fet_kernel_time *out_time);
-FET_MUST_CHECK fet_status fet_host_child_networks(fet_host_child *child, fet_dtype precision, const char *const *paths, size_t n, double *out_ms,
-                                                  double *out_spread);
+FET_MUST_CHECK fet_status fet_host_child_networks(fet_host_child *child, fet_dtype precision, const char *const *paths, size_t n,
+                                                  double *out_ms, double *out_spread);
 
 #endif

@@ -174,7 +174,8 @@ static fet_status host_measure_networks(void *state, const char *const *onnx_pat
     host *h = state;
     double *ms = NULL;
     for (size_t i = 0; i < n; i++)
-        if (strpbrk(onnx_paths[i], "\n\r")) return fet_fail(FET_ERROR_ARG, "%s: a path with a line break cannot be measured", onnx_paths[i]);
+        if (strpbrk(onnx_paths[i], "\n\r"))
+            return fet_fail(FET_ERROR_ARG, "%s: a path with a line break cannot be measured", onnx_paths[i]);
     FET_TRY(need_child(h));
     FET_TRY(fet_alloc_zeroed(2 * n + 1, sizeof *ms, "latencies", &ms));
     fet_status status = fet_host_child_networks(h->child, h->target.precision, onnx_paths, n, ms, ms + n);

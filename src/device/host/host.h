@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The host as a device: this CPU through oneDNN. Kernels are measured in a process of their own, because oneDNN fixes its instruction set once a process, and so that
- * a crash or the caller's memory disturbs nothing. That process is the same program, executed again with a hidden command; a program that measures
- * therefore starts with
+ * The host as a device: this CPU through oneDNN. Kernels are measured in a process of their own, because oneDNN fixes its instruction set
+ * once a process, and so that a crash or the caller's memory disturbs nothing. That process is the same program, executed again with a
+ * hidden command; a program that measures therefore starts with
  *
  *     if (fet_host_is_measure_command(argc, argv)) return fet_host_measure_main();
  */

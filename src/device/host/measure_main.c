@@ -2,9 +2,7 @@
 /* The measuring process from inside; the lines it reads and writes stand in child.h. */
 #include "device/host/host.h"
 #include "device/host/measure.h"
-#include "device/host/sampler.h"
 #include "engine/engine.h"
-#include "engine/executor.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -19,21 +17,14 @@ bool fet_host_is_measure_command(int argc, char **argv)
     return argc == 2 && strcmp(argv[1], FET_HOST_MEASURE_COMMAND) == 0;
 }
 
-static fet_status run_kernel(void *context)
-{
-    return fet_kernel_runner_run(context);
-}
-
 static fet_status measure_kernel(const char *text, FILE *out)
 {
     fet_kernel_key key;
-    fet_auto(fet_kernel_runner) runner = NULL;
     fet_samples samples;
+    char implementation[64];
     FET_TRY(fet_kernel_key_parse(text, &key));
-    FET_TRY(fet_kernel_runner_create(&key, &runner));
-    FET_TRY(fet_sampler_measure(run_kernel, runner, NULL, &samples));
-    const char *implementation = fet_kernel_runner_implementation(runner);
-    fprintf(out, "ok %.9g %.6g %u %.63s\n", samples.latency_ms, samples.spread, samples.n_samples, implementation[0] ? implementation : "own");
+    FET_TRY(fet_host_measure_kernel(&key, &samples, implementation, sizeof implementation));
+    fprintf(out, "ok %.9g %.6g %u %s\n", samples.latency_ms, samples.spread, samples.n_samples, implementation);
     return FET_OK;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Whole networks against each other. Each visit warms a network up (its neighbour has had the caches) and takes batches for a few milliseconds; then it is the
- * next one's turn, until every network has enough batches without a preemption. The statistic is that of single kernels, so that a sum of
- * kernels and a network measured whole are compared like with like.
+ * Whole networks against each other. Each visit warms a network up (its neighbour has had the caches) and takes batches for a few
+ * milliseconds; then it is the next one's turn, until every network has enough batches without a preemption. The statistic is that of
+ * single kernels, so that a sum of kernels and a network measured whole are compared like with like.
  */
 #include "device/host/measure.h"
 
@@ -18,8 +18,8 @@
 enum { MAX_SAMPLES = 4096, MIN_SAMPLES = 24, WARM_RUNS = 2 };
 #define VISIT_MS 3.0
 #define BATCH_MS 0.2
-#define BUDGET_MS 120.0  /* in kept batches of a network */
-#define LIMIT_MS 6000.0  /* spent on a network, kept or not */
+#define BUDGET_MS 120.0 /* in kept batches of a network */
+#define LIMIT_MS 6000.0 /* spent on a network, kept or not */
 
 typedef struct network {
     fet_executor *executor;

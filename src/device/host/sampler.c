@@ -11,8 +11,8 @@ enum { MAX_SAMPLES = 4096, MAX_BATCH = 100000 };
 
 fet_sampler_options fet_sampler_default_options(void)
 {
-    return (fet_sampler_options){.warm_ms = 2, .budget_ms = 15, .batch_ms = 0.1, .limit_ms = 250, .steady_spread = 0.05, .min_samples = 12,
-                                 .max_passes = 4};
+    return (fet_sampler_options){
+        .warm_ms = 2, .budget_ms = 15, .batch_ms = 0.1, .limit_ms = 250, .steady_spread = 0.05, .min_samples = 12, .max_passes = 4};
 }
 
 int64_t fet_sampler_switches(void)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Times a piece of work on a machine that has other things to do. Runs come in batches long enough for the clock; a batch during which the thread was
- * preempted or gave up the processor (getrusage of the thread) is dropped; the figure is the lower quartile of the batches kept, the spread half
- * the distance between the quartiles, relative. Disturbances only ever add time, so the lower quartile repeats better than the median and, unlike the minimum, does
- * not fall with the number of samples (bench/kernel_repeat prints all three).
- * The work runs over and over: its weights and activations are as warm as the caches allow. In a whole network activations are warm too, weights only where all
- * of them fit into the second-level cache; the measurement of whole networks shows the difference.
+ * Times a piece of work on a machine that has other things to do. Runs come in batches long enough for the clock; a batch during which the
+ * thread was preempted or gave up the processor (getrusage of the thread) is dropped; the figure is the lower quartile of the batches kept,
+ * the spread half the distance between the quartiles, relative. Disturbances only ever add time, so the lower quartile repeats better than
+ * the median and, unlike the minimum, does not fall with the number of samples (bench/kernel_repeat prints all three). The work runs over
+ * and over: its weights and activations are as warm as the caches allow. In a whole network activations are warm too, weights only where
+ * all of them fit into the second-level cache; the measurement of whole networks shows the difference.
  */
 #ifndef FET_DEVICE_HOST_SAMPLER_H
 #define FET_DEVICE_HOST_SAMPLER_H
@@ -39,7 +39,8 @@ typedef struct fet_samples {
 } fet_samples;
 
 /* Errors: those of run; NOMEM. */
-FET_MUST_CHECK fet_status fet_sampler_measure(fet_sampler_run run, void *context, const fet_sampler_options *options, fet_samples *out_samples);
+FET_MUST_CHECK fet_status fet_sampler_measure(fet_sampler_run run, void *context, const fet_sampler_options *options,
+                                              fet_samples *out_samples);
 
 /* The same statistic over times collected elsewhere; sorts them. */
 void fet_sampler_summarise(double *times_ms, uint32_t n, fet_samples *out_samples);

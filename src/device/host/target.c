@@ -7,9 +7,10 @@
 #include <string.h>
 
 /*
- * Parallelism factors, output / input channels: the width of the unit that computes them, so a layer costs as if its channels were rounded up to it. AMX multiplies
- * 16 x 16 tiles with 64-byte rows (64 int8, 32 bf16); VNNI adds up 4 bytes in each of 16 lanes; f32 has no grouping of inputs. Measured by a staircase over channels;
- * the one place where they are stated (issue 4 of the tracker finds them by measurement instead).
+ * Parallelism factors, output / input channels: the width of the unit that computes them, so a layer costs as if its channels were rounded
+ * up to it. AMX multiplies 16 x 16 tiles with 64-byte rows (64 int8, 32 bf16); VNNI adds up 4 bytes in each of 16 lanes; f32 has no
+ * grouping of inputs. Measured by a staircase over channels; the one place where they are stated (issue 4 of the tracker finds them by
+ * measurement instead).
  */
 static const struct {
     const char *name, *isa;
@@ -34,7 +35,8 @@ fet_status fet_host_target_find(const fet_device_options *options, fet_host_targ
     for (int i = 0; i < N_ISAS && found < 0; i++)
         if (here ? strcmp(isas[i].isa, here) == 0 : strcmp(isas[i].name, options->isa) == 0) found = i;
     if (found < 0 && !by_itself)
-        return fet_fail(FET_ERROR_ARG, "\"%s\" is no instruction set: expected amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni, avx2 or auto",
+        return fet_fail(FET_ERROR_ARG,
+                        "\"%s\" is no instruction set: expected amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni, avx2 or auto",
                         options->isa);
     if (found < 0) found = N_ISAS - 1;
     fet_dtype precision = options->precision;
@@ -44,8 +46,8 @@ fet_status fet_host_target_find(const fet_device_options *options, fet_host_targ
                          : precision == FET_DTYPE_F32  ? isas[found].f32
                                                        : (fet_parallelism){0, 0};
     if (target.parallelism.out_channels == 0)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "the host does not compute in %s on %s: expected %s", fet_dtype_name(precision), isas[found].isa,
-                        isas[found].bf16.out_channels ? "s8, bf16 or f32" : "s8 or f32");
+        return fet_fail(FET_ERROR_UNSUPPORTED, "the host does not compute in %s on %s: expected %s", fet_dtype_name(precision),
+                        isas[found].isa, isas[found].bf16.out_channels ? "s8, bf16 or f32" : "s8 or f32");
     *out_target = target;
     return FET_OK;
 }
@@ -76,7 +78,7 @@ const char *fet_host_target_print(const fet_host_target *target, char *text, siz
     char cpu[256];
     const dnnl_version_t *version = dnnl_version();
     cpu_name(cpu, sizeof cpu);
-    snprintf(text, bytes, "host %s %s, %s, oneDNN %d.%d.%d", fet_dtype_name(target->precision), target->isa, cpu, version->major, version->minor,
-             version->patch);
+    snprintf(text, bytes, "host %s %s, %s, oneDNN %d.%d.%d", fet_dtype_name(target->precision), target->isa, cpu, version->major,
+             version->minor, version->patch);
     return text;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The CPU is several real accelerators: one a precision and instruction set. A target names one of them; its instruction set is what oneDNN is limited to in the process
- * that measures. Plain data.
+ * The CPU is several real accelerators: one a precision and instruction set. A target names one of them; its instruction set is what oneDNN
+ * is limited to in the process that measures. Plain data.
  */
 #ifndef FET_DEVICE_HOST_TARGET_H
 #define FET_DEVICE_HOST_TARGET_H
