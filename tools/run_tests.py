@@ -14,7 +14,7 @@ import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SANITIZED = 'build-ci-clang'
-SANITIZER_OPTIONS = ['-Db_sanitize=address,undefined', '-Db_lundef=false', '-Dbuildtype=debugoptimized', '-Darena_debug=true', '--werror']
+SANITIZER_OPTIONS = ['-Db_sanitize=address,undefined', '-Db_lundef=false', '-Dbuildtype=debug', '-Darena_debug=true', '--werror']
 
 
 class Count:
