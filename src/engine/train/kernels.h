@@ -11,12 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Arrays of one number a channel are padded to a multiple of this with zeros. */
+/* Arrays of one number a channel are padded to a multiple of this with zeros: no panel is wider. */
 enum { FET_TRAIN_CHANNEL_PAD = 64 };
 
 /*
  * One pass of batch norm over some samples. Memory is a list of panels: rows of `width` neighbouring channels, `stride` numbers apart.
- * BLOCKED: a panel is one block of one sample; NHWC: up to 64 channels of all rows.
+ * BLOCKED: a panel is one block of one sample; NHWC: up to four vectors of channels of all rows.
  */
 typedef struct fet_bn_pass {
     fet_dtype dtype;
