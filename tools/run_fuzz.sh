@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs every fuzzer of a build folder for some seconds on its seed corpus, one after another.     Usage: tools/run_fuzz.sh BUILD SECONDS
+# Runs every fuzzer of a build folder for some seconds, one after another, from the seeds in tests/fuzz/corpus.     Usage: tools/run_fuzz.sh BUILD SECONDS
 # A finding is left in BUILD/fuzz/NAME/ and ends the run with exit code 1.
 set -euo pipefail
 build=$1 seconds=$2
@@ -12,6 +12,8 @@ for fuzzer in "${fuzzers[@]}"; do
     mkdir -p "$folder/corpus"
     seeds="$(dirname "$0")/../tests/fuzz/corpus/$name"
     [ -d "$seeds" ] || seeds=
+    seeds=()
+    [ -d "tests/fuzz/corpus/$name" ] && seeds=("tests/fuzz/corpus/$name")
     echo "fuzz: $name for $seconds s"
     "$fuzzer" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 -artifact_prefix="$folder/" \
         "$folder/corpus" $seeds >"$folder/log" 2>&1 || { tail -n 20 "$folder/log"; echo "fuzz: $name found something: $folder" >&2; exit 1; }
