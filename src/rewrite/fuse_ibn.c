@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rewrite/fuse_ibn.h"
 
+#include "op/conv.h"
+
 #include <string.h>
 
-enum { MOST_DROPPED = 3 * 8 }; /* nodes, and values of three nodes with at most five inputs and one output each */
+enum { PARTS = 4, MOST_DROPPED = PARTS * 8 }; /* nodes, and values of four nodes with at most five inputs and one output each */
 
 static uint32_t n_readers(const fet_graph *graph, fet_id value)
 {
@@ -41,8 +43,8 @@ static fet_status plan_drops(const fet_graph *graph, const fet_block *block, fet
 {
     fet_id *nodes = fet_arena_alloc(arena, MOST_DROPPED * sizeof *nodes), *values = fet_arena_alloc(arena, MOST_DROPPED * sizeof *values);
     if (!nodes || !values) return fet_arena_full();
-    const fet_id parts[3] = {block->expand.conv, block->expand.norm, block->expand.activation};
-    for (int p = 0; p < 3; p++) {
+    const fet_id parts[PARTS] = {block->expand.conv, block->expand.norm, block->expand.activation, block->pad};
+    for (int p = 0; p < PARTS; p++) {
         if (parts[p] == FET_NONE) continue;
         const fet_node *node = &graph->nodes[parts[p]];
         nodes[patch->n_drop_nodes++] = parts[p];
@@ -65,17 +67,43 @@ static const char *fused_name(fet_arena *arena, const char *name)
     return fet_arena_printf(arena, "%.*sfused%s", (int)(at - name), name, at + sizeof word - 1);
 }
 
+/* Attributes of the dense convolution: the depthwise's in one group, with the padding of a Pad that stood before it as its own. */
+static fet_status plan_attrs(const fet_graph *graph, const fet_block *block, fet_arena *arena, fet_node_edit *edit)
+{
+    const fet_node *depthwise = &graph->nodes[block->depthwise.conv];
+    fet_attr *attrs = fet_arena_alloc(arena, (depthwise->n_attrs + 1u) * sizeof *attrs);
+    int64_t *pads = fet_arena_alloc(arena, 4 * sizeof *pads);
+    if (!attrs || !pads) return fet_arena_full();
+    bool padded = block->pad != FET_NONE;
+    edit->attrs = attrs;
+    for (uint32_t a = 0; a < depthwise->n_attrs; a++) {
+        const fet_attr *attr = &depthwise->attrs[a];
+        if (padded && (attr->key == FET_ATTR_PADS || attr->key == FET_ATTR_AUTO_PAD)) continue;
+        attrs[edit->n_attrs] = *attr;
+        if (attr->key == FET_ATTR_GROUP) attrs[edit->n_attrs].i = 1;
+        edit->n_attrs++;
+    }
+    if (!padded) return FET_OK;
+    fet_window window;
+    FET_TRY(fet_op_window(graph, depthwise, &window));
+    const int64_t *sizes = fet_tensor_s64(fet_graph_constant(graph, graph->nodes[block->pad].inputs[1]));
+    for (int i = 0; i < 2; i++) {
+        pads[i] = window.pad_begin[i] + sizes[2 + i];
+        pads[2 + i] = window.pad_end[i] + sizes[6 + i];
+    }
+    attrs[edit->n_attrs++] = (fet_attr){
+        .key = FET_ATTR_PADS, .type = FET_ATTR_TYPE_INTS, .name = fet_attr_onnx_name(FET_ATTR_PADS), .count = 4, .ints = pads};
+    return FET_OK;
+}
+
 static fet_status plan_node(const fet_graph *graph, const fet_block *block, fet_arena *arena, fet_patch *patch)
 {
     const fet_node *depthwise = &graph->nodes[block->depthwise.conv];
     fet_node_edit *edit = fet_arena_zalloc(arena, 1, sizeof *edit);
-    fet_attr *attrs = fet_arena_copy(arena, depthwise->attrs, depthwise->n_attrs * sizeof *attrs);
     const char *name = fused_name(arena, depthwise->name);
-    if (!edit || !attrs || !name) return fet_arena_full();
-    for (uint32_t a = 0; a < depthwise->n_attrs; a++)
-        if (attrs[a].key == FET_ATTR_GROUP) attrs[a].i = 1;
-    *edit = (fet_node_edit){
-        .node = block->depthwise.conv, .name = name, .attrs = attrs, .n_attrs = depthwise->n_attrs, .input = 0, .value = block->input};
+    if (!edit || !name) return fet_arena_full();
+    *edit = (fet_node_edit){.node = block->depthwise.conv, .name = name, .input = 0, .value = block->input};
+    FET_TRY(plan_attrs(graph, block, arena, edit));
     patch->node_edits = edit;
     patch->n_node_edits = 1;
     return FET_OK;

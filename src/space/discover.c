@@ -58,7 +58,7 @@ static fet_status share_groups(fet_space *space)
     for (uint32_t g = 0; g < space->groups.n_groups; g++) space->group_stage[g] = FET_NONE;
     for (uint32_t s = 0; s < space->n_stages; s++) {
         space_stage *stage = &space->stages[s];
-        stage->groups = fet_arena_alloc(space->arena, (stage->n_blocks + 1) * sizeof *stage->groups);
+        stage->groups = fet_arena_alloc(space->arena, (2 * stage->n_blocks + 1) * sizeof *stage->groups);
         if (!stage->groups) return fet_arena_full();
         if (stage->trunk != FET_NONE && !space->groups.groups[stage->trunk].fixed) FET_TRY(claim(space, s, stage->trunk));
     }
@@ -66,8 +66,9 @@ static fet_status share_groups(fet_space *space)
         const fet_block *block = &space->blocks.items[b];
         uint32_t s = space->block_stage[b];
         bool has_width = space->stages[s].n_groups > 0; /* its trunk may change */
-        if (block->kind == FET_BLOCK_IBN && has_width)
-            FET_TRY(claim(space, s, free_group(space, space->base->nodes[block->depthwise.conv].outputs[0])));
+        if (block->kind == FET_BLOCK_SEPARABLE || !has_width) continue; /* a separable block's middle is the trunk before it */
+        FET_TRY(claim(space, s, free_group(space, space->base->nodes[block->depthwise.conv].outputs[0])));
+        if (block->expand.conv != FET_NONE) FET_TRY(claim(space, s, free_group(space, space->base->nodes[block->expand.conv].outputs[0])));
     }
     return FET_OK;
 }
