@@ -98,10 +98,13 @@ static fet_status observe(fet_calibration *calibration, const fet_graph *graph, 
 fet_status fet_calibration_observe(fet_calibration *calibration, const fet_graph *graph, const float *const src[], int64_t batch)
 {
     fet_auto(fet_executor) executor = NULL;
+    /* Whether an addition is fused depends on the precision; without it every value that any precision computes is seen. */
+    fet_fusion_rules rules = fet_fusion_rules_host;
+    rules.add = false;
     fet_executor_options options = fet_executor_default_options();
     options.batch = batch;
     options.keep_all = true;
-    FET_TRY(fet_executor_create(graph, &options, &executor));
+    FET_TRY(fet_executor_create_by(graph, &options, &rules, &executor));
     float **dst = NULL;
     FET_TRY(fet_alloc_zeroed(graph->n_outputs, sizeof *dst, "outputs of a calibration run", &dst));
     fet_status status = observe(calibration, graph, executor, src, dst, batch);

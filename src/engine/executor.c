@@ -5,6 +5,7 @@
  */
 #include "engine/executor.h"
 
+#include "engine/infer/calibration.h"
 #include "engine/infer/numbers.h"
 #include "engine/infer/plan.h"
 #include "engine/infer/step.h"
@@ -121,9 +122,9 @@ static fet_status aligned(size_t bytes, const char *what, void *out_pointer)
     return FET_OK;
 }
 
-static fet_status build(fet_executor *executor, const fet_executor_options *options)
+static fet_status build(fet_executor *executor, const fet_executor_options *options, const fet_fusion_rules *rules)
 {
-    FET_TRY(fet_kernels_split(executor->graph, &fet_fusion_rules_host, options->precision, executor->arena, &executor->kernels));
+    FET_TRY(fet_kernels_split(executor->graph, rules, options->precision, executor->arena, &executor->kernels));
     FET_TRY(fet_plan_make(executor->graph, &executor->kernels, options, executor->arena, &executor->plan));
     uint32_t n = executor->plan.n_steps;
     size_t n_operands = 0, scratch_bytes = 0;
@@ -152,6 +153,12 @@ static fet_status build(fet_executor *executor, const fet_executor_options *opti
 
 fet_status fet_executor_create(const fet_graph *graph, const fet_executor_options *options, fet_executor **out_executor)
 {
+    return fet_executor_create_by(graph, options, &fet_fusion_rules_host, out_executor);
+}
+
+fet_status fet_executor_create_by(const fet_graph *graph, const fet_executor_options *options, const fet_fusion_rules *rules,
+                                  fet_executor **out_executor)
+{
     fet_executor_options defaults = fet_executor_default_options();
     if (!options) options = &defaults;
     FET_TRY(check_options(options));
@@ -162,7 +169,7 @@ fet_status fet_executor_create(const fet_graph *graph, const fet_executor_option
     FET_TRY(fet_arena_create(&executor->arena));
     FET_TRY(fet_graph_copy(graph, NULL, 0, &executor->graph));
     FET_TRY(fet_graph_set_batch(executor->graph, options->batch));
-    FET_TRY(build(executor, options));
+    FET_TRY(build(executor, options, rules));
     executor->plan.calibration = NULL; /* borrowed for creation only */
     *out_executor = fet_take(executor);
     return FET_OK;

@@ -139,6 +139,7 @@ fet_kernel_class fet_kernel_classify(const fet_graph *graph, const fet_node *nod
     case FET_OP_GLOBAL_AVERAGE_POOL:
     case FET_OP_GLOBAL_MAX_POOL: return is_map(input_shape(graph, node, 0)) ? FET_CLASS_GLOBAL : FET_CLASS_PLAIN;
     case FET_OP_BATCH_NORMALIZATION: return classify_batch_norm(graph, node);
+    case FET_OP_SUM:
     case FET_OP_ADD:
     case FET_OP_SUB:
     case FET_OP_MUL:

@@ -90,7 +90,7 @@ static uint32_t hash_plain(const fet_graph *graph, const fet_node *node)
 fet_status fet_kernel_fill_key(const fet_graph *graph, const fet_node *node, fet_kernel_class class, fet_id src, bool fast,
                                fet_dtype precision, fet_kernel_key *key)
 {
-    key->op = (uint16_t)node->op;
+    key->op = (uint16_t)(fast && node->op == FET_OP_SUM ? FET_OP_ADD : node->op); /* a sum of two */
     key->precision = (uint8_t)(fast ? precision : FET_DTYPE_F32);
     set_shapes(&graph->values[src].shape, &graph->values[node->outputs[0]].shape, key);
     if (!fast) {

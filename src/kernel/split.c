@@ -217,7 +217,8 @@ static bool take_activation(split *s, fet_kernel *kernel)
 static bool take_add(split *s, fet_kernel *kernel, uint32_t flag)
 {
     fet_id n = s->rules->add ? only_reader(s, kernel->dst) : FET_NONE;
-    if (n == FET_NONE || s->graph->nodes[n].op != FET_OP_ADD || s->classes[n] != FET_CLASS_BINARY) return false;
+    if (n == FET_NONE || s->classes[n] != FET_CLASS_BINARY) return false;
+    if (s->graph->nodes[n].op != FET_OP_ADD && s->graph->nodes[n].op != FET_OP_SUM) return false;
     const fet_node *node = &s->graph->nodes[n];
     fet_id other = node->inputs[0] == kernel->dst ? node->inputs[1] : node->inputs[0];
     if (!(s->known[other] & HAS_FAST) || !fet_shape_equal(&s->graph->values[other].shape, &s->graph->values[kernel->dst].shape)) return false;
@@ -244,7 +245,7 @@ static bool result_unsigned(const split *s, const fet_node *node, fet_kernel_cla
 {
     if (s->precision != FET_DTYPE_S8) return false;
     if (class == FET_CLASS_POOL || class == FET_CLASS_GLOBAL || class == FET_CLASS_RESIZE) return !(kernel->key.flags & FET_KERNEL_SIGNED_SRC);
-    if (class == FET_CLASS_CONCAT || (class == FET_CLASS_BINARY && (node->op == FET_OP_ADD || node->op == FET_OP_MUL))) {
+    if (class == FET_CLASS_CONCAT || (class == FET_CLASS_BINARY && node->op != FET_OP_SUB)) {
         for (uint32_t i = 0; i < node->n_inputs; i++)
             if (!(s->known[node->inputs[i]] & UNSIGNED) && !fet_activation_is_nonnegative(&kernel->activation)) return false;
         return true;

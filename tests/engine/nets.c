@@ -141,7 +141,7 @@ static void residual(fet_graph *graph, fet_id src, uint64_t seed)
     z = unary(FET_OP_RELU, binary(FET_OP_ADD, y, bn(conv(z, 48, 1, 2, 1, false))));
     fet_id kept = z;
     z = binary(FET_OP_ADD, unary(FET_OP_RELU, conv(z, 48, 3, 1, 1, true)), z); /* activation before the addition, residual read later */
-    output(classifier(binary(FET_OP_ADD, z, kept), 12));
+    output(classifier(binary(FET_OP_SUM, z, kept), 12));
 }
 
 /* Squeeze and excite, hard swish, hard sigmoid; every other activation behind a convolution; flatten of a map into a Gemm. */
@@ -238,9 +238,22 @@ static void windows(fet_graph *graph, fet_id src, uint64_t seed)
     output(classifier(x, 6));
 }
 
+/* The input itself is the residual, and an output; a branch that is flattened twice; a Sum of maps fused behind a convolution. */
+static void inputs(fet_graph *graph, fet_id src, uint64_t seed)
+{
+    (void)graph, (void)seed;
+    fet_id x = binary(FET_OP_ADD, conv(src, 1, 3, 1, 1, true), src);
+    fet_id y = conv(x, 6, 3, 2, 1, false);
+    fet_id z = binary(FET_OP_SUM, bn(conv(y, 6, 3, 1, 6, false)), y);
+    output(unary(FET_OP_FLATTEN, z));
+    output(gemm(unary(FET_OP_FLATTEN, z), 4));
+    output(x);
+}
+
 const net_kind net_kinds[] = {
     {"mobile", mobile, 3, 32, 32},  {"odd", odd, 1, 14, 11},        {"residual", residual, 3, 33, 29},
     {"excite", excite, 3, 24, 24},  {"decoder", decoder, 2, 12, 8}, {"windows", windows, 4, 17, 19},
+    {"inputs", inputs, 1, 9, 8},
 };
 const int n_net_kinds = sizeof net_kinds / sizeof *net_kinds;
 

@@ -162,6 +162,7 @@ static double unary(const call *c, double x)
 static double binary(fet_op_kind op, double a, double b)
 {
     switch (op) {
+    case FET_OP_SUM:
     case FET_OP_ADD: return a + b;
     case FET_OP_SUB: return a - b;
     case FET_OP_MUL: return a * b;
@@ -254,6 +255,7 @@ static void compute(const call *c)
     case FET_OP_IDENTITY:
     case FET_OP_RESHAPE: memcpy(c->y, c->x[0], (size_t)count * sizeof(float)); return;
     case FET_OP_ADD:
+    case FET_OP_SUM:
     case FET_OP_SUB:
     case FET_OP_MUL:
     case FET_OP_DIV:

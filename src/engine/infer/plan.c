@@ -193,9 +193,9 @@ static fet_status plan_step(fet_plan *plan, const fet_kernel *kernel, uint32_t a
     bool cast = kernel->anchor == FET_NONE;
     const fet_node *node = cast ? NULL : &plan->graph->nodes[kernel->anchor];
     bool plain = !cast && kernel->key.flags & FET_KERNEL_PLAIN_SRC;
-    bool all = plain || (!cast && (node->op == FET_OP_CONCAT ||
-                                   (node->n_inputs == 2 && (node->op == FET_OP_ADD || node->op == FET_OP_SUB || node->op == FET_OP_MUL) &&
-                                    !(kernel->key.flags & FET_KERNEL_CONST))));
+    bool binary = (kernel->key.op == FET_OP_ADD || kernel->key.op == FET_OP_SUB || kernel->key.op == FET_OP_MUL) &&
+                  !(kernel->key.flags & FET_KERNEL_CONST);
+    bool all = plain || (!cast && (binary || kernel->key.op == FET_OP_CONCAT));
     *step = (fet_plan_step){.kernel = kernel, .n_src = all ? node->n_inputs : 1, .n_dst = plain ? node->n_outputs : 1};
     step->has_residual = kernel->residual != FET_NONE;
     step->operands = fet_arena_zalloc(plan->arena, step->n_src + step->n_dst + 1u, sizeof *step->operands);

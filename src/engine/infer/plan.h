@@ -9,7 +9,7 @@
 #include "engine/executor.h"
 #include "engine/infer/format.h"
 
-enum { FET_SLOT_NONE = UINT32_MAX };
+#define FET_SLOT_NONE UINT32_MAX
 
 typedef struct fet_slot {
     fet_format format;
