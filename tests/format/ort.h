@@ -100,10 +100,10 @@ static inline void *ort_output(const ort_jobs *jobs, const char *prefix, uint32_
     return data;
 }
 
-/* Largest difference as a share of the largest reference number. NaN in one place only counts as infinite. */
-static inline double ort_difference(const float *a, const float *reference, int64_t n)
+/* Largest difference as a share of the largest reference number, or of `scale` if that is larger. NaN in one place only counts as infinite. */
+static inline double ort_difference(const float *a, const float *reference, double scale, int64_t n)
 {
-    double worst = 0, largest = 1e-30;
+    double worst = 0, largest = scale;
     for (int64_t i = 0; i < n; i++) {
         if (isnan(a[i]) && isnan(reference[i])) continue;
         double d = fabs((double)a[i] - (double)reference[i]);

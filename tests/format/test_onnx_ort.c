@@ -28,7 +28,7 @@ static void compare(const ort_jobs *jobs, const pair *p, int64_t opset)
         size_t bytes = (size_t)fet_shape_elements(&value->shape) * fet_dtype_bytes(value->dtype);
         void *want = ort_output(jobs, original, o, bytes), *is = ort_output(jobs, written, o, bytes);
         if (value->dtype == FET_DTYPE_F32) {
-            double difference = ort_difference(is, want, fet_shape_elements(&value->shape));
+            double difference = ort_difference(is, want, 1e-30, fet_shape_elements(&value->shape));
             if (!(difference <= tolerance)) fail_msg("%s, output %u (%s), opset %d: off by %.3g", p->name, o, value->name, (int)opset, difference);
         } else {
             assert_memory_equal(is, want, bytes);
