@@ -3,6 +3,7 @@
  * Our engine against ONNX Runtime: networks that others trained, read from their files, must give the same numbers in f32, within 1e-4 of the largest
  * number of an output. Every output is compared.
  */
+#include "cases.h"
 #include "ort.h"
 
 #include "engine/executor.h"
@@ -88,8 +89,45 @@ static void networks_of_others(void **state)
     ort_end(&jobs);
 }
 
+/* Every operator form in a small graph. */
+static void forms(void **state)
+{
+    (void)state;
+    static fet_graph *graphs[N_MODEL_CASES];
+    ort_jobs jobs;
+    uint32_t ran = 0;
+    ort_begin(&jobs);
+    for (int i = 0; i < N_MODEL_CASES; i++) {
+        model m;
+        char prefix[16], file[32], path[256];
+        size_t bytes = 0;
+        model_begin(&m, model_cases[i].opset_high);
+        model_cases[i].build(&m);
+        const void *data = model_pack(&m, &bytes);
+        snprintf(prefix, sizeof prefix, "f%d_", i);
+        snprintf(file, sizeof file, "%s.onnx", prefix);
+        ort_path(&jobs, file, path);
+        CHECK_OK(fet_file_replace(path, data, bytes));
+        CHECK_OK(fet_onnx_read_buffer(data, bytes, model_cases[i].name, NULL, &graphs[i]));
+        ort_add(&jobs, path, prefix, graphs[i], 1);
+        model_end(&m);
+    }
+    ort_run(&jobs);
+    for (int i = 0; i < N_MODEL_CASES; i++) {
+        char prefix[16];
+        bool all_f32 = true;
+        snprintf(prefix, sizeof prefix, "f%d_", i);
+        for (uint32_t o = 0; o < graphs[i]->n_outputs; o++) all_f32 &= graphs[i]->values[graphs[i]->outputs[o]].dtype == FET_DTYPE_F32;
+        if (all_f32) ran += compare(&jobs, graphs[i], prefix, model_cases[i].name) >= 0;
+        fet_graph_destroy(graphs[i]);
+    }
+    ort_end(&jobs);
+    print_message("%u of %d forms ran\n", ran, N_MODEL_CASES);
+    assert_int_equal(ran, N_MODEL_CASES - 1); /* one has an integer output */
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(networks_of_others)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(networks_of_others), cmocka_unit_test(forms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
