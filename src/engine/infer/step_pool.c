@@ -79,17 +79,24 @@ FET_REDUCE(reduce_bf16, uint16_t, float, widen)
 FET_REDUCE(reduce_s8, int8_t, int32_t, AS_IS)
 FET_REDUCE(reduce_u8, uint8_t, int32_t, AS_IS)
 
-static void store(fet_dtype dtype, void *to, int64_t at, const float *values, int count, float factor)
+/* Rounded to nearest even and saturated; s8 as the same bits. */
+FET_CLONES static void store_int8(uint8_t *to, const float *values, int count, float factor, float low, float high)
 {
     for (int c = 0; c < count; c++) {
-        float value = values[c] * factor;
-        switch (dtype) {
-        case FET_DTYPE_BF16: ((uint16_t *)to)[at + c] = fet_bf16_from_f32(value); break;
-        case FET_DTYPE_S8: ((int8_t *)to)[at + c] = (int8_t)fminf(127.0f, fmaxf(-128.0f, nearbyintf(value))); break;
-        case FET_DTYPE_U8: ((uint8_t *)to)[at + c] = (uint8_t)fminf(255.0f, fmaxf(0.0f, nearbyintf(value))); break;
-        default: ((float *)to)[at + c] = value; break;
-        }
+        float x = rintf(values[c] * factor);
+        x = x < low ? low : x > high ? high : x;
+        to[c] = (uint8_t)(int)x;
     }
+}
+
+static void store(fet_dtype dtype, void *to, int64_t at, const float *values, int count, float factor)
+{
+    if (dtype == FET_DTYPE_S8) store_int8((uint8_t *)to + at, values, count, factor, -128.0f, 127.0f);
+    else if (dtype == FET_DTYPE_U8) store_int8((uint8_t *)to + at, values, count, factor, 0.0f, 255.0f);
+    else if (dtype == FET_DTYPE_BF16)
+        for (int c = 0; c < count; c++) ((uint16_t *)to)[at + c] = fet_bf16_from_f32(values[c] * factor);
+    else
+        for (int c = 0; c < count; c++) ((float *)to)[at + c] = values[c] * factor;
 }
 
 static void run_global(const fet_step *step)
