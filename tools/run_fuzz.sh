@@ -10,12 +10,11 @@ for fuzzer in "${fuzzers[@]}"; do
     name=$(basename "$fuzzer")
     folder="$build/fuzz/$name"
     mkdir -p "$folder/corpus"
+    corpora=("$folder/corpus") # the first one receives what is found
     seeds="$(dirname "$0")/../tests/fuzz/corpus/$name"
-    [ -d "$seeds" ] || seeds=
-    seeds=()
-    [ -d "tests/fuzz/corpus/$name" ] && seeds=("tests/fuzz/corpus/$name")
+    [ -d "$seeds" ] && corpora+=("$seeds")
     echo "fuzz: $name for $seconds s"
     "$fuzzer" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 -artifact_prefix="$folder/" \
-        "$folder/corpus" $seeds >"$folder/log" 2>&1 || { tail -n 20 "$folder/log"; echo "fuzz: $name found something: $folder" >&2; exit 1; }
+        "${corpora[@]}" >"$folder/log" 2>&1 || { tail -n 20 "$folder/log"; echo "fuzz: $name found something: $folder" >&2; exit 1; }
     grep -E 'number_of_executed_units|peak_rss' "$folder/log"
 done
