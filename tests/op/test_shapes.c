@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Shape rules of everything but windows, over random shapes, against definitions written the long way round. */
+/* Shape rules of everything but windows, over random shapes, against definitions written the long way round.
+ * Covers op/concat.c, op/constant.c, op/elementwise.c, op/normalize.c, op/reduce.c, op/reshape.c. */
 #include "one_node.h"
 
 static fet_rng rng;
@@ -21,7 +22,8 @@ static void broadcasting(void **state)
     (void)state;
     static const fet_op_kind ops[] = {FET_OP_ADD, FET_OP_SUB, FET_OP_MUL, FET_OP_DIV, FET_OP_MAX, FET_OP_LESS, FET_OP_POW};
     for (int round = 0; round < 3000; round++) {
-        fet_shape a = random_shape(&rng, (uint32_t)between(&rng, 0, 4), 1, 2), b = random_shape(&rng, (uint32_t)between(&rng, 0, 4), 1, 2), want;
+        fet_shape a = random_shape(&rng, (uint32_t)between(&rng, 0, 4), 1, 2), b = random_shape(&rng, (uint32_t)between(&rng, 0, 4), 1, 2),
+                  want;
         for (uint32_t i = 0; i < 4; i++) a.dim[i] = a.dim[i] == 2 ? 5 : 1, b.dim[i] = b.dim[i] == 2 ? (round % 3 ? 5 : 4) : 1;
         fet_op_kind op = ops[round % 7];
         one_node one = one_begin();
@@ -64,7 +66,8 @@ static void matmul(void **state)
 {
     (void)state;
     for (int round = 0; round < 500; round++) {
-        fet_shape lead_a = random_shape(&rng, (uint32_t)between(&rng, 0, 2), 1, 1), lead_b = random_shape(&rng, (uint32_t)between(&rng, 0, 2), 1, 1), want;
+        fet_shape lead_a = random_shape(&rng, (uint32_t)between(&rng, 0, 2), 1, 1),
+                  lead_b = random_shape(&rng, (uint32_t)between(&rng, 0, 2), 1, 1), want;
         for (uint32_t i = 0; i < 2; i++) lead_a.dim[i] = fet_rng_below(&rng, 2) ? 3 : 1, lead_b.dim[i] = fet_rng_below(&rng, 2) ? 3 : 1;
         int64_t m = between(&rng, 1, 9), k = between(&rng, 1, 9), n = between(&rng, 1, 9);
         assert_true(broadcast_by_definition(&lead_a, &lead_b, &want));
@@ -174,20 +177,25 @@ static void reshape(void **state)
         fet_status status;
         fet_shape want;
     } cases[] = {
-        {{2, 12}, 2, FET_OK, {2, {2, 12}}},       {{0, -1}, 2, FET_OK, {2, {2, 12}}},      {{-1}, 1, FET_OK, {1, {24}}},
-        {{0, 0, 2, 2}, 4, FET_OK, {4, {2, 3, 2, 2}}}, {{4, -1, 2}, 3, FET_OK, {3, {4, 3, 2}}}, {{-1, -1}, 2, FET_ERROR_SHAPE, {0}},
-        {{5, -1}, 2, FET_ERROR_SHAPE, {0}},       {{23}, 1, FET_ERROR_SHAPE, {0}},         {{1, 2, 3, 0}, 4, FET_ERROR_SHAPE, {0}},
-        {{-2, 12}, 2, FET_ERROR_SHAPE, {0}},      {{INT64_MAX, INT64_MAX}, 2, FET_ERROR_SHAPE, {0}},
+        {{2, 12}, 2, FET_OK, {2, {2, 12}}},
+        {{0, -1}, 2, FET_OK, {2, {2, 12}}},
+        {{-1}, 1, FET_OK, {1, {24}}},
+        {{0, 0, 2, 2}, 4, FET_OK, {4, {2, 3, 2, 2}}},
+        {{4, -1, 2}, 3, FET_OK, {3, {4, 3, 2}}},
+        {{-1, -1}, 2, FET_ERROR_SHAPE, {0}},
+        {{5, -1}, 2, FET_ERROR_SHAPE, {0}},
+        {{23}, 1, FET_ERROR_SHAPE, {0}},
+        {{1, 2, 3, 0}, 4, FET_ERROR_SHAPE, {0}},
+        {{-2, 12}, 2, FET_ERROR_SHAPE, {0}},
+        {{INT64_MAX, INT64_MAX}, 2, FET_ERROR_SHAPE, {0}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         one_node one = one_begin();
         one_f32(&one, (fet_shape){3, {2, 3, 4}});
         one_ints(&one, cases[i].target, cases[i].n);
         one_op(&one, FET_OP_RESHAPE, 1);
-        if (cases[i].status == FET_OK)
-            one_expect(&one, cases[i].want);
-        else
-            one_refused(&one, cases[i].status);
+        if (cases[i].status == FET_OK) one_expect(&one, cases[i].want);
+        else one_refused(&one, cases[i].status);
     }
     one_node one = one_begin(); /* a computed target */
     one_f32(&one, fet_shape_1d(4));
@@ -204,12 +212,9 @@ static void squeeze_and_back(void **state)
         int64_t axes[4];
         uint32_t n = 0, from = 0;
         for (uint32_t i = 0; from < small.rank || fet_rng_below(&rng, 2); i++) {
-            if (n < 4 && fet_rng_below(&rng, 2))
-                axes[n++] = i, big.dim[big.rank++] = 1;
-            else if (from < small.rank)
-                big.dim[big.rank++] = small.dim[from++];
-            else
-                break;
+            if (n < 4 && fet_rng_below(&rng, 2)) axes[n++] = i, big.dim[big.rank++] = 1;
+            else if (from < small.rank) big.dim[big.rank++] = small.dim[from++];
+            else break;
         }
         for (uint32_t i = 0; i < n; i++)
             if (fet_rng_below(&rng, 2)) axes[i] -= big.rank;
@@ -502,11 +507,20 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(broadcasting),      cmocka_unit_test(types_must_agree), cmocka_unit_test(matmul),
-        cmocka_unit_test(gemm),              cmocka_unit_test(slice),            cmocka_unit_test(reshape),
-        cmocka_unit_test(squeeze_and_back),  cmocka_unit_test(transpose_and_flatten), cmocka_unit_test(concat_and_split),
-        cmocka_unit_test(reductions),        cmocka_unit_test(gather_pad_tile_expand), cmocka_unit_test(resize_and_blocks),
-        cmocka_unit_test(normalisations),    cmocka_unit_test(arity),
+        cmocka_unit_test(broadcasting),
+        cmocka_unit_test(types_must_agree),
+        cmocka_unit_test(matmul),
+        cmocka_unit_test(gemm),
+        cmocka_unit_test(slice),
+        cmocka_unit_test(reshape),
+        cmocka_unit_test(squeeze_and_back),
+        cmocka_unit_test(transpose_and_flatten),
+        cmocka_unit_test(concat_and_split),
+        cmocka_unit_test(reductions),
+        cmocka_unit_test(gather_pad_tile_expand),
+        cmocka_unit_test(resize_and_blocks),
+        cmocka_unit_test(normalisations),
+        cmocka_unit_test(arity),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

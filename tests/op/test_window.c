@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Convolutions and pools: output sizes against counting windows one by one, automatic padding, and what is refused. */
+/* Convolutions and pools: output sizes against counting windows one by one, automatic padding, and what is refused. Covers op/pool.c. */
 #include "one_node.h"
 
 #include "op/conv.h"
@@ -33,7 +33,8 @@ static void set_window(fet_graph *graph, fet_id node, const axis *axes, uint32_t
 {
     int64_t kernel[2], stride[2], dilation[2], pads[4];
     for (uint32_t i = 0; i < n; i++)
-        kernel[i] = axes[i].kernel, stride[i] = axes[i].stride, dilation[i] = axes[i].dilation, pads[i] = axes[i].begin, pads[i + n] = axes[i].end;
+        kernel[i] = axes[i].kernel, stride[i] = axes[i].stride, dilation[i] = axes[i].dilation, pads[i] = axes[i].begin,
+        pads[i + n] = axes[i].end;
     CHECK_OK(fet_graph_set_ints(graph, node, FET_ATTR_KERNEL_SHAPE, kernel, n));
     CHECK_OK(fet_graph_set_ints(graph, node, FET_ATTR_STRIDES, stride, n));
     CHECK_OK(fet_graph_set_ints(graph, node, FET_ATTR_DILATIONS, dilation, n));
@@ -66,10 +67,8 @@ static void conv_counts_windows(void **state)
         one_op(&one, FET_OP_CONV, 1);
         set_window(one.graph, one.node, axes, spatial);
         CHECK_OK(fet_graph_set_int(one.graph, one.node, FET_ATTR_GROUP, group));
-        if (fits)
-            one_expect(&one, with_axes(2, oc, out, spatial));
-        else
-            one_refused(&one, FET_ERROR_SHAPE);
+        if (fits) one_expect(&one, with_axes(2, oc, out, spatial));
+        else one_refused(&one, FET_ERROR_SHAPE);
     }
 }
 
@@ -149,10 +148,8 @@ static void conv_transpose_sizes(void **state)
         set_window(one.graph, one.node, &a, 1);
         CHECK_OK(fet_graph_set_int(one.graph, one.node, FET_ATTR_GROUP, 2));
         CHECK_OK(fet_graph_set_ints(one.graph, one.node, FET_ATTR_OUTPUT_PADDING, &extra, 1));
-        if (out < 1)
-            one_refused(&one, FET_ERROR_SHAPE);
-        else
-            one_expect(&one, (fet_shape){.rank = 3, .dim = {1, 6, out}});
+        if (out < 1) one_refused(&one, FET_ERROR_SHAPE);
+        else one_expect(&one, (fet_shape){.rank = 3, .dim = {1, 6, out}});
     }
 }
 
@@ -240,8 +237,12 @@ static void depthwise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv_counts_windows),  cmocka_unit_test(pool_counts_windows),              cmocka_unit_test(auto_pad_by_definition),
-        cmocka_unit_test(conv_transpose_sizes), cmocka_unit_test(conv_transpose_with_output_shape), cmocka_unit_test(refusals),
+        cmocka_unit_test(conv_counts_windows),
+        cmocka_unit_test(pool_counts_windows),
+        cmocka_unit_test(auto_pad_by_definition),
+        cmocka_unit_test(conv_transpose_sizes),
+        cmocka_unit_test(conv_transpose_with_output_shape),
+        cmocka_unit_test(refusals),
         cmocka_unit_test(depthwise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
