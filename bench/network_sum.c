@@ -25,7 +25,7 @@
 enum { MAX_NETWORKS = 64, PATH_BYTES = 96 };
 
 typedef struct networks {
-    char folder[40];
+    char folder[64];
     char paths[MAX_NETWORKS][PATH_BYTES];
     const char *names[MAX_NETWORKS];
     int n;
@@ -54,8 +54,9 @@ static fet_status export(networks *set, int n)
     wanted.parallelism = (fet_parallelism){.out_channels = 16, .in_channels = 4};
     fet_rng rng;
     fet_rng_init(&rng, 1, 0, FET_RNG_SAMPLE);
-    snprintf(set->folder, sizeof set->folder, "/tmp/fettle-bench-XXXXXX");
-    if (!mkdtemp(set->folder)) return fet_fail(FET_ERROR_IO, "cannot make a folder in /tmp");
+    char folder[] = "/tmp/fettle-bench-XXXXXX";
+    if (!mkdtemp(folder)) return fet_fail(FET_ERROR_IO, "cannot make a folder in /tmp");
+    memcpy(set->folder, folder, sizeof folder);
     FET_TRY(fet_template_build("ibn_classifier", &options, &base));
     FET_TRY(fet_graph_init_params(base, NULL, 1));
     FET_TRY(fet_space_create(base, &wanted, &space));
@@ -68,7 +69,7 @@ static fet_status export(networks *set, int n)
         fet_arena_reset(arena);
         FET_TRY(fet_space_derive(space, &genome, arena, &graph));
         FET_TRY(fet_graph_init_params(graph, base, 1));
-        snprintf(set->paths[set->n], PATH_BYTES, "%.40s/%d.onnx", set->folder, set->n);
+        snprintf(set->paths[set->n], PATH_BYTES, "%s/%d.onnx", folder, set->n);
         set->names[set->n] = set->paths[set->n];
         FET_TRY(fet_onnx_write(graph, set->paths[set->n], FET_ONNX_OPSET_WRITTEN));
     }
