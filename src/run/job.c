@@ -235,8 +235,8 @@ static fet_status read_locks(reader *r)
     if (lock->type != YAML_MAPPING_NODE)
         return fet_job_yaml_fail(&r->yaml, "space.lock", "expected a mapping such as {stage2.block0: ibn}");
     for (yaml_node_pair_t *pair = lock->data.mapping.pairs.start; pair < lock->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = yaml_document_get_node(&r->yaml.document, pair->key);
-        const yaml_node_t *value = yaml_document_get_node(&r->yaml.document, pair->value);
+        const yaml_node_t *key = yaml_document_get_node(&r->yaml.yaml.document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(&r->yaml.yaml.document, pair->value);
         if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE || !key->data.scalar.length || !value->data.scalar.length)
             return fet_job_yaml_fail(&r->yaml, "space.lock",
                                      "expected names of decisions with the option that stays, such as {stage2.block0: ibn}");

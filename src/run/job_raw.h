@@ -6,10 +6,9 @@
 #ifndef FET_RUN_JOB_RAW_H
 #define FET_RUN_JOB_RAW_H
 
+#include "base/yaml_file.h"
 #include "run/job.h"
 
-#include <cyaml/cyaml.h>
-#include <yaml.h>
 
 typedef struct fet_job_raw_data {
     char *kind, *path, *val_share, *test_share, *seed;
@@ -96,9 +95,8 @@ typedef struct fet_job_raw {
 extern const cyaml_schema_value_t fet_job_schema;
 
 typedef struct fet_job_yaml {
-    const char *name; /* of the file, for messages */
-    yaml_document_t document;
-    fet_job_raw *raw;
+    fet_yaml yaml;
+    fet_job_raw *raw; /* its raw */
 } fet_job_yaml;
 
 /* Reads the text, checks its structure against the schema, and loads it. Deinit whatever the outcome. Errors: ARG with file, line and

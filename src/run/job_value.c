@@ -1,23 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/job_value.h"
 
-#include "base/text.h"
-
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A finite decimal number at the start of the text; where it ends, NULL when there is none. */
-static const char *number(const char *text, double *out)
-{
-    char *end = NULL;
-    if (strspn(text, "+-.0123456789") == 0) return NULL;
-    *out = strtod(text, &end);
-    bool hexadecimal = memchr(text, 'x', (size_t)(end - text)) || memchr(text, 'X', (size_t)(end - text));
-    return end == text || hexadecimal || !isfinite(*out) ? NULL : end;
-}
 
 static const char *skip_spaces(const char *text)
 {
@@ -27,78 +14,30 @@ static const char *skip_spaces(const char *text)
 fet_status fet_job_real(fet_job_yaml *yaml, const char *text, const char *path, double otherwise, double low, double high,
                         double *out_value)
 {
-    double value = otherwise;
-    if (text) {
-        const char *end = number(text, &value);
-        if (!end || *end) return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no number: expected %g to %g", text, low, high);
-        if (!(value >= low && value <= high))
-            return fet_job_yaml_fail(yaml, path, "%s is out of range: expected %g to %g", text, low, high);
-    }
-    *out_value = value;
-    return FET_OK;
+    return fet_yaml_real(&yaml->yaml, text, path, otherwise, low, high, out_value);
 }
 
 fet_status fet_job_whole(fet_job_yaml *yaml, const char *text, const char *path, uint64_t otherwise, uint64_t low, uint64_t high,
                          uint64_t *out_value)
 {
-    uint64_t value = otherwise;
-    if (text) {
-        size_t digits = strspn(text, "0123456789");
-        errno = 0;
-        unsigned long long read = strtoull(text, NULL, 10);
-        if (digits == 0 || text[digits])
-            return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no whole number: expected %llu to %llu", text, (unsigned long long)low,
-                                     (unsigned long long)high);
-        if (errno == ERANGE || read < low || read > high)
-            return fet_job_yaml_fail(yaml, path, "%.60s is out of range: expected %llu to %llu", text, (unsigned long long)low,
-                                     (unsigned long long)high);
-        value = read;
-    }
-    *out_value = value;
-    return FET_OK;
+    return fet_yaml_whole(&yaml->yaml, text, path, otherwise, low, high, out_value);
 }
 
 fet_status fet_job_whole32(fet_job_yaml *yaml, const char *text, const char *path, uint32_t otherwise, uint32_t low, uint32_t high,
                            uint32_t *out_value)
 {
-    uint64_t value = 0;
-    FET_TRY(fet_job_whole(yaml, text, path, otherwise, low, high, &value));
-    *out_value = (uint32_t)value;
-    return FET_OK;
+    return fet_yaml_whole32(&yaml->yaml, text, path, otherwise, low, high, out_value);
 }
 
 fet_status fet_job_bool(fet_job_yaml *yaml, const char *text, const char *path, bool otherwise, bool *out_value)
 {
-    static const char *const names[] = {"false", "no", "off", "true", "yes", "on"};
-    bool value = otherwise, found = !text;
-    for (size_t i = 0; i < 6 && !found; i++)
-        if (strcmp(text, names[i]) == 0) value = i >= 3, found = true;
-    if (!found) return fet_job_yaml_fail(yaml, path, "\"%.60s\" is neither yes nor no: expected true or false", text);
-    *out_value = value;
-    return FET_OK;
+    return fet_yaml_bool(&yaml->yaml, text, path, otherwise, out_value);
 }
 
 fet_status fet_job_choice(fet_job_yaml *yaml, const char *text, const char *path, const char *noun, const char *const *names, size_t n,
                           size_t otherwise, size_t *out_index)
 {
-    char list[256] = "";
-    size_t used = 0;
-    for (size_t i = 0; text && i < n; i++)
-        if (strcmp(names[i], text) == 0) {
-            *out_index = i;
-            return FET_OK;
-        }
-    if (!text) {
-        *out_index = otherwise;
-        return FET_OK;
-    }
-    for (size_t i = 0; i < n && used < sizeof list; i++) {
-        int more = snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : i + 1 == n ? " or " : ", ", names[i]);
-        used += more > 0 ? (size_t)more : 0;
-    }
-    const char *nearest = n > 3 ? fet_text_nearest(text, names, n) : NULL;
-    return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no %s%s%s%s: expected %s", text, noun, nearest ? ", did you mean \"" : "",
-                             nearest ? nearest : "", nearest ? "\"?" : "", list);
+    return fet_yaml_choice(&yaml->yaml, text, path, noun, names, n, otherwise, out_index);
 }
 
 /* A unit at the start of the text: a factor, and where it ends. */
@@ -174,8 +113,8 @@ fet_status fet_job_range(fet_job_yaml *yaml, const char *text, const char *path,
     const char *dots = strstr(text, ".."), *end = NULL;
     if (dots && (size_t)(dots - text) < sizeof first) {
         memcpy(first, text, (size_t)(dots - text));
-        end = number(first, &from);
-        end = end && !*end ? number(dots + 2, &to) : NULL;
+        end = fet_yaml_number(first, &from);
+        end = end && !*end ? fet_yaml_number(dots + 2, &to) : NULL;
     }
     if (!end || *end || !(low <= from && from <= to && to <= high))
         return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no range: expected such as 0.5..1.5 within %g..%g", text, low, high);
@@ -187,7 +126,7 @@ fet_status fet_job_range(fet_job_yaml *yaml, const char *text, const char *path,
 fet_status fet_job_share(fet_job_yaml *yaml, const char *text, const char *path, double otherwise, double *out_share)
 {
     double value = otherwise;
-    const char *end = text ? number(text, &value) : "";
+    const char *end = text ? fet_yaml_number(text, &value) : "";
     if (end && *end == '%') end++, value /= 100;
     if (!end || *skip_spaces(end) || !(value >= 0 && value <= 1))
         return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no share: expected such as 0.3%% or 0.003", text);
