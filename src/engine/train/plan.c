@@ -218,6 +218,7 @@ fet_status fet_train_plan(fet_trainer *trainer)
     trainer->steps = fet_train_state(trainer, ((size_t)graph->n_nodes + graph->n_inputs + graph->n_outputs + 1) * sizeof *trainer->steps);
     if (!trainer->values || !trainer->params || !trainer->steps) return fet_arena_full();
     plan_params(trainer, &uses);
+    for (fet_id v = 0; v < graph->n_values; v++) trainer->values[v].diff_of = FET_NONE; /* parameters too, which may be value 0 */
     for (fet_id v = 0; v < graph->n_values; v++)
         if (graph->values[v].node != FET_NONE || graph->values[v].kind == FET_VALUE_INPUT) FET_TRY(plan_value(trainer, &uses, v));
     FET_TRY(plan_steps(trainer, &uses));
