@@ -91,11 +91,12 @@ fet_status fet_graph_set_attr(fet_graph *graph, fet_id node, const fet_attr *att
 {
     fet_node *n = &graph->nodes[node];
     uint32_t at = 0;
-    while (at < n->n_attrs && (n->attrs[at].key != attr->key || (attr->key == FET_ATTR_OTHER && strcmp(n->attrs[at].name, attr->name) != 0)))
+    while (at < n->n_attrs &&
+           (n->attrs[at].key != attr->key || (attr->key == FET_ATTR_OTHER && strcmp(n->attrs[at].name, attr->name) != 0)))
         at++;
     if (at >= FET_NODE_LIMIT_ATTRS || attr->count > FET_ATTR_LIMIT_ITEMS)
-        return fet_fail(FET_ERROR_LIMIT, "node \"%s\": more than %d attributes, or one of more than %d items", n->name, FET_NODE_LIMIT_ATTRS,
-                        FET_ATTR_LIMIT_ITEMS);
+        return fet_fail(FET_ERROR_LIMIT, "node \"%s\": more than %d attributes, or one of more than %d items", n->name,
+                        FET_NODE_LIMIT_ATTRS, FET_ATTR_LIMIT_ITEMS);
     fet_attr owned = *attr;
     FET_TRY(own(graph, &owned));
     /* The list is always copied: a copied graph shares its source's lists until it changes them. */
@@ -130,8 +131,8 @@ fet_status fet_graph_set_ints(fet_graph *graph, fet_id node, fet_attr_key key, c
 
 fet_status fet_graph_set_string(fet_graph *graph, fet_id node, fet_attr_key key, const char *value)
 {
-    return fet_graph_set_attr(
-        graph, node, &(fet_attr){.key = key, .type = FET_ATTR_TYPE_STRING, .count = (uint32_t)strlen(value), .string = value});
+    return fet_graph_set_attr(graph, node,
+                              &(fet_attr){.key = key, .type = FET_ATTR_TYPE_STRING, .count = (uint32_t)strlen(value), .string = value});
 }
 
 fet_status fet_graph_remove_attr(fet_graph *graph, fet_id node, fet_attr_key key)

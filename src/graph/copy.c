@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Copying a graph, and compacting one in place. The copy into a borrowed arena is on the path of every candidate: four blocks and one pass. */
+/* Copying a graph, and compacting one in place. The copy into a borrowed arena is on the path of every candidate: four blocks and one pass.
+ */
 #include "graph/graph.h"
 
 #include <string.h>
@@ -91,7 +92,8 @@ fet_status fet_graph_copy(const fet_graph *source, fet_arena *arena, uint32_t sp
 }
 
 /* Visits node n after the nodes it reads from. state: 0 new, 1 on the stack, 2 placed. Iterative: files may hold long chains. */
-static fet_status place(const fet_graph *graph, fet_id root, uint8_t *state, fet_id *stack, uint32_t *cursor, fet_id *order, uint32_t *n_order)
+static fet_status place(const fet_graph *graph, fet_id root, uint8_t *state, fet_id *stack, uint32_t *cursor, fet_id *order,
+                        uint32_t *n_order)
 {
     uint32_t depth = 0;
     if (state[root]) return FET_OK;

@@ -88,9 +88,9 @@ typedef enum fet_origin_rule {
     FET_ORIGIN_FRESH = 0, /* new: initialised at random, or by constants (see init.h) */
     FET_ORIGIN_SAME,      /* base[0] as it is */
     FET_ORIGIN_SLICE,     /* base[0], on each axis the entries of axis[a].index (which may also repeat: growth) */
-    FET_ORIGIN_COMPOSE,   /* one dense kernel out of an expand 1x1 (base[0]: E,I,1,1), a scale per channel (base[1] / sqrt(base[2] + epsilon),
-                             batch norm gamma and variance; FET_NONE: 1) and a depthwise kernel (base[3]: E,1,KH,KW):
-                             w[e,i,y,x] = expand[e,i] * scale[e] * depthwise[e,y,x], then sliced as SLICE */
+    FET_ORIGIN_COMPOSE, /* one dense kernel out of an expand 1x1 (base[0]: E,I,1,1), a scale per channel (base[1] / sqrt(base[2] + epsilon),
+                           batch norm gamma and variance; FET_NONE: 1) and a depthwise kernel (base[3]: E,1,KH,KW):
+                           w[e,i,y,x] = expand[e,i] * scale[e] * depthwise[e,y,x], then sliced as SLICE */
 } fet_origin_rule;
 
 /* One axis of an origin. index == NULL: the identity. `scale` (or NULL: 1) multiplies; growth halves what it doubled. */
@@ -113,7 +113,7 @@ typedef struct fet_param {
     fet_id value;       /* name, dtype and shape stand there */
     fet_tensor *tensor; /* retained by the graph; NULL: a shape still without numbers */
     fet_origin origin;
-    bool trainable;     /* false: running statistics, shapes, constants */
+    bool trainable; /* false: running statistics, shapes, constants */
 } fet_param;
 
 typedef struct fet_graph {
@@ -135,16 +135,19 @@ void fet_graph_destroy(fet_graph *graph); /* releases tensors; frees the arena i
 FET_DEFINE_AUTO(fet_graph);
 
 /*
- * A copy that may be changed without touching the source. Names, attributes and origins' index lists are shared with the source when `arena` is borrowed
- * (the source's arena must outlive the copy), deep otherwise. Tensors are shared (retained). `spare` leaves room for that many further nodes.
+ * A copy that may be changed without touching the source. Names, attributes and origins' index lists are shared with the source when
+ * `arena` is borrowed (the source's arena must outlive the copy), deep otherwise. Tensors are shared (retained). `spare` leaves room for
+ * that many further nodes.
  */
 FET_MUST_CHECK fet_status fet_graph_copy(const fet_graph *source, fet_arena *arena, uint32_t spare, fet_graph **out_graph);
 
 /* --- building. Names are copied. --- */
-FET_MUST_CHECK fet_status fet_graph_add_input(fet_graph *graph, const char *name, fet_dtype dtype, const fet_shape *shape, fet_id *out_value);
-/* `tensor` may be NULL (dtype and shape then say what it will be); it is retained. Origin starts as FRESH. Gives the value; its .param is the parameter. */
-FET_MUST_CHECK fet_status fet_graph_add_param(fet_graph *graph, const char *name, fet_dtype dtype, const fet_shape *shape, fet_tensor *tensor,
-                                              bool trainable, fet_id *out_value);
+FET_MUST_CHECK fet_status fet_graph_add_input(fet_graph *graph, const char *name, fet_dtype dtype, const fet_shape *shape,
+                                              fet_id *out_value);
+/* `tensor` may be NULL (dtype and shape then say what it will be); it is retained. Origin starts as FRESH. Gives the value; its .param is
+ * the parameter. */
+FET_MUST_CHECK fet_status fet_graph_add_param(fet_graph *graph, const char *name, fet_dtype dtype, const fet_shape *shape,
+                                              fet_tensor *tensor, bool trainable, fet_id *out_value);
 /* Appends a node with n_outputs fresh values called `name`, "name:1", ... */
 FET_MUST_CHECK fet_status fet_graph_add_node(fet_graph *graph, fet_op_kind op, const char *name, const fet_id *inputs, uint32_t n_inputs,
                                              uint32_t n_outputs, fet_id *out_node);
@@ -157,7 +160,8 @@ FET_MUST_CHECK fet_status fet_graph_add_output(fet_graph *graph, fet_id value);
 /* A value without a producer yet, for importers that know names before nodes. */
 FET_MUST_CHECK fet_status fet_graph_add_value(fet_graph *graph, const char *name, fet_dtype dtype, fet_id *out_value);
 
-/* Sets or replaces an attribute of a node; arrays and strings are copied, tensors retained. attr->name may be NULL when key is not OTHER. */
+/* Sets or replaces an attribute of a node; arrays and strings are copied, tensors retained. attr->name may be NULL when key is not OTHER.
+ */
 FET_MUST_CHECK fet_status fet_graph_set_attr(fet_graph *graph, fet_id node, const fet_attr *attr);
 FET_MUST_CHECK fet_status fet_graph_set_int(fet_graph *graph, fet_id node, fet_attr_key key, int64_t value);
 FET_MUST_CHECK fet_status fet_graph_set_float(fet_graph *graph, fet_id node, fet_attr_key key, float value);
@@ -197,7 +201,7 @@ const char *fet_attr_onnx_name(fet_attr_key key);
 fet_attr_key fet_attr_by_onnx_name(const char *name);
 
 /* --- rewriting --- */
-void fet_graph_remove_node(fet_graph *graph, fet_id node);             /* leaves FET_OP_NONE; its outputs stay as values without producer */
+void fet_graph_remove_node(fet_graph *graph, fet_id node); /* leaves FET_OP_NONE; its outputs stay as values without producer */
 void fet_graph_replace_uses(fet_graph *graph, fet_id value, fet_id by); /* in all node inputs and graph outputs */
 /* Drops removed nodes, sorts the rest topologically, drops parameters and values nobody uses. Ids change. Errors: CORRUPT on a cycle. */
 FET_MUST_CHECK fet_status fet_graph_compact(fet_graph *graph);

@@ -4,10 +4,10 @@
 #define FET_GRAPH_LIMITS_H
 
 enum {
-    FET_GRAPH_LIMIT_ITEMS = 1 << 20,   /* nodes, values or parameters of a graph */
-    FET_NODE_LIMIT_INPUTS = 256,       /* inputs or outputs of a node */
+    FET_GRAPH_LIMIT_ITEMS = 1 << 20, /* nodes, values or parameters of a graph */
+    FET_NODE_LIMIT_INPUTS = 256,     /* inputs or outputs of a node */
     FET_NODE_LIMIT_ATTRS = 64,
-    FET_ATTR_LIMIT_ITEMS = 1 << 16,    /* numbers in one attribute */
+    FET_ATTR_LIMIT_ITEMS = 1 << 16, /* numbers in one attribute */
     FET_NAME_LIMIT_BYTES = 4096,
 };
 

@@ -31,8 +31,9 @@ fet_status fet_build_conv(fet_graph *graph, const char *name, fet_id src, const 
     fet_shape shape = graph->values[src].shape;
     int64_t group = options->group ? options->group : 1, stride = options->stride ? options->stride : 1, pad = options->kernel / 2;
     if (shape.rank != 4 || group < 1 || shape.dim[1] % group != 0 || options->kernel < 1 || options->out_channels < 1)
-        return fet_fail(FET_ERROR_ARG, "convolution \"%s\": an input of rank %u, %" PRId64 " groups, kernel %" PRId64 ", %" PRId64 " channels",
-                        name, shape.rank, group, options->kernel, options->out_channels);
+        return fet_fail(FET_ERROR_ARG,
+                        "convolution \"%s\": an input of rank %u, %" PRId64 " groups, kernel %" PRId64 ", %" PRId64 " channels", name,
+                        shape.rank, group, options->kernel, options->out_channels);
     fet_shape weights = fet_shape_4d(options->out_channels, shape.dim[1] / group, options->kernel, options->kernel);
     fet_shape bias = fet_shape_1d(options->out_channels);
     fet_id inputs[3] = {src, FET_NONE, FET_NONE}, node = FET_NONE;
@@ -50,7 +51,8 @@ fet_status fet_build_conv(fet_graph *graph, const char *name, fet_id src, const 
 fet_status fet_build_batch_norm(fet_graph *graph, const char *name, fet_id src, fet_id *out_value)
 {
     const fet_shape *src_shape = &graph->values[src].shape;
-    if (src_shape->rank < 2) return fet_fail(FET_ERROR_ARG, "batch norm \"%s\": an input of rank %u, expected N,C,...", name, src_shape->rank);
+    if (src_shape->rank < 2)
+        return fet_fail(FET_ERROR_ARG, "batch norm \"%s\": an input of rank %u, expected N,C,...", name, src_shape->rank);
     fet_shape shape = fet_shape_1d(src_shape->dim[1]);
     fet_id inputs[5] = {src}, node = FET_NONE;
     FET_TRY(add_param(graph, name, "gamma", &shape, true, &inputs[1]));

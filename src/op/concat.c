@@ -49,12 +49,14 @@ static fet_status infer_split(fet_graph *graph, fet_id id)
     if (n != node->n_outputs) return fet_op_fail(node, FET_ERROR_SHAPE, "%u sizes for %u outputs", n, node->n_outputs);
     fet_shape dst = src->shape;
     for (uint32_t i = 0; i < n; i++) {
-        if (sizes[i] < 0 || sizes[i] > whole) return fet_op_fail(node, FET_ERROR_SHAPE, "part %u has size %" PRId64 " of %" PRId64, i, sizes[i], whole);
+        if (sizes[i] < 0 || sizes[i] > whole)
+            return fet_op_fail(node, FET_ERROR_SHAPE, "part %u has size %" PRId64 " of %" PRId64, i, sizes[i], whole);
         sum += sizes[i];
         dst.dim[axis] = sizes[i];
         FET_TRY(fet_op_set(graph, node, i, src->dtype, &dst));
     }
-    if (sum != whole) return fet_op_fail(node, FET_ERROR_SHAPE, "its parts add up to %" PRId64 ", dimension %u is %" PRId64, sum, axis, whole);
+    if (sum != whole)
+        return fet_op_fail(node, FET_ERROR_SHAPE, "its parts add up to %" PRId64 ", dimension %u is %" PRId64, sum, axis, whole);
     return FET_OK;
 }
 

@@ -7,8 +7,9 @@
 /* ONNX TensorProto.DataType, as the attribute `to` holds it. */
 static fet_dtype dtype_of_onnx(int64_t type)
 {
-    static const fet_dtype dtypes[] = {[1] = FET_DTYPE_F32, [2] = FET_DTYPE_U8,   [3] = FET_DTYPE_S8,   [5] = FET_DTYPE_S16, [6] = FET_DTYPE_S32,
-                                       [7] = FET_DTYPE_S64, [9] = FET_DTYPE_BOOL, [10] = FET_DTYPE_F16, [11] = FET_DTYPE_F64, [16] = FET_DTYPE_BF16};
+    static const fet_dtype dtypes[] = {
+        [1] = FET_DTYPE_F32, [2] = FET_DTYPE_U8,   [3] = FET_DTYPE_S8,   [5] = FET_DTYPE_S16,  [6] = FET_DTYPE_S32,
+        [7] = FET_DTYPE_S64, [9] = FET_DTYPE_BOOL, [10] = FET_DTYPE_F16, [11] = FET_DTYPE_F64, [16] = FET_DTYPE_BF16};
     return type >= 0 && type < (int64_t)(sizeof dtypes / sizeof *dtypes) ? dtypes[type] : FET_DTYPE_NONE;
 }
 
@@ -17,7 +18,8 @@ static fet_status infer_cast(fet_graph *graph, fet_id id)
     const fet_node *node = &graph->nodes[id];
     int64_t to = fet_node_int(node, FET_ATTR_TO, 0);
     fet_dtype dtype = dtype_of_onnx(to);
-    if (dtype == FET_DTYPE_NONE) return fet_op_fail(node, FET_ERROR_UNSUPPORTED, "casts to ONNX type %" PRId64 ", which is not supported", to);
+    if (dtype == FET_DTYPE_NONE)
+        return fet_op_fail(node, FET_ERROR_UNSUPPORTED, "casts to ONNX type %" PRId64 ", which is not supported", to);
     return fet_op_set(graph, node, 0, dtype, &fet_op_src(graph, node, 0)->shape);
 }
 
@@ -41,7 +43,8 @@ static fet_status read_scalar(const fet_graph *graph, const fet_node *node, uint
 {
     const fet_tensor *tensor = fet_graph_constant(graph, node->inputs[input]);
     if (!tensor || fet_tensor_elements(tensor) != 1)
-        return fet_op_fail(node, FET_ERROR_UNSUPPORTED, "input %u (\"%s\") is not a constant scalar", input, graph->values[node->inputs[input]].name);
+        return fet_op_fail(node, FET_ERROR_UNSUPPORTED, "input %u (\"%s\") is not a constant scalar", input,
+                           graph->values[node->inputs[input]].name);
     switch (tensor->dtype) {
     case FET_DTYPE_F32: *out = (double)fet_tensor_f32(tensor)[0]; return FET_OK;
     case FET_DTYPE_F64: *out = ((const double *)tensor->data)[0]; return FET_OK;

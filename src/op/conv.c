@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Conv and ConvTranspose over one or two spatial dimensions, and the window they share with pooling. One spatial dimension is a window of height 1.
+ * Conv and ConvTranspose over one or two spatial dimensions, and the window they share with pooling. One spatial dimension is a window of
+ * height 1.
  */
 #include "op/infer.h"
 
@@ -91,12 +92,10 @@ static fet_status resolve_auto_pad(const fet_node *node, const window_attrs *att
     FET_TRY(read_pair(node, attrs->output_padding, src->rank - 2, 0, 0, out_padding));
     for (int i = 0; i < 2; i++) {
         int64_t reach = window->dilation[i] * (window->kernel[i] - 1) + 1, in = size_in(src, i), total = 0;
-        if (mode == PAD_VALID)
-            total = 0;
+        if (mode == PAD_VALID) total = 0;
         else if (node->op == FET_OP_CONV_TRANSPOSE) /* the output is input * stride */
             total = window->stride[i] * (in - 1) + out_padding[i] + reach - in * window->stride[i];
-        else
-            total = ((in + window->stride[i] - 1) / window->stride[i] - 1) * window->stride[i] + reach - in;
+        else total = ((in + window->stride[i] - 1) / window->stride[i] - 1) * window->stride[i] + reach - in;
         split_pad(window, i, total, mode == PAD_SAME_UPPER);
     }
     return FET_OK;
@@ -136,8 +135,7 @@ static fet_status read_kernel(const fet_graph *graph, const fet_node *node, cons
     }
     if (!has_weights) return FET_OK;
     const fet_shape *weights = &fet_op_src(graph, node, 1)->shape;
-    if (weights->rank != rank)
-        return fet_op_fail(node, FET_ERROR_SHAPE, "weights of rank %u for an input of rank %u", weights->rank, rank);
+    if (weights->rank != rank) return fet_op_fail(node, FET_ERROR_SHAPE, "weights of rank %u for an input of rank %u", weights->rank, rank);
     for (uint32_t i = 2; i < rank; i++) {
         int64_t *kernel = &window->kernel[i + 2 - rank];
         if (attrs->kernel ? *kernel != weights->dim[i] : weights->dim[i] < 1 || weights->dim[i] > WINDOW_LIMIT) {
@@ -157,11 +155,14 @@ fet_status fet_op_window(const fet_graph *graph, const fet_node *node, fet_windo
         char text[FET_SHAPE_TEXT_BYTES];
         return fet_op_fail(node, FET_ERROR_SHAPE, "its input is %s, expected N,C,W or N,C,H,W", fet_shape_print(src, text, sizeof text));
     }
-    if (src->rank > 4)
-        return fet_op_fail(node, FET_ERROR_UNSUPPORTED, "%u spatial dimensions; one and two are supported", src->rank - 2);
+    if (src->rank > 4) return fet_op_fail(node, FET_ERROR_UNSUPPORTED, "%u spatial dimensions; one and two are supported", src->rank - 2);
     window_attrs attrs = read_attrs(node);
-    fet_window window = {.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .group = attrs.group,
-                         .ceil_mode = attrs.ceil_mode, .count_include_pad = attrs.count_include_pad};
+    fet_window window = {.kernel = {1, 1},
+                         .stride = {1, 1},
+                         .dilation = {1, 1},
+                         .group = attrs.group,
+                         .ceil_mode = attrs.ceil_mode,
+                         .count_include_pad = attrs.count_include_pad};
     uint32_t spatial = src->rank - 2;
     if (window.group < 1) return fet_op_fail(node, FET_ERROR_ARG, "group is %" PRId64 ", expected 1 or more", window.group);
     FET_TRY(read_kernel(graph, node, &attrs, src->rank, &window));
@@ -169,10 +170,8 @@ fet_status fet_op_window(const fet_graph *graph, const fet_node *node, fet_windo
     FET_TRY(read_pair(node, attrs.dilations, spatial, 0, 1, window.dilation));
     FET_TRY(read_pair(node, attrs.pads, spatial, 0, 0, window.pad_begin));
     FET_TRY(read_pair(node, attrs.pads, spatial, spatial, 0, window.pad_end));
-    if (attrs.output_shape && node->op == FET_OP_CONV_TRANSPOSE)
-        FET_TRY(resolve_output_shape(node, &attrs, src, &window));
-    else if (attrs.auto_pad)
-        FET_TRY(resolve_auto_pad(node, &attrs, src, &window));
+    if (attrs.output_shape && node->op == FET_OP_CONV_TRANSPOSE) FET_TRY(resolve_output_shape(node, &attrs, src, &window));
+    else if (attrs.auto_pad) FET_TRY(resolve_auto_pad(node, &attrs, src, &window));
     *out_window = window;
     return FET_OK;
 }
@@ -190,7 +189,8 @@ static fet_status check_bias(const fet_graph *graph, const fet_node *node, int64
     const fet_value *bias = fet_node_input(graph, node, 2);
     if (!bias || (bias->shape.rank == 1 && bias->shape.dim[0] == out_channels)) return FET_OK;
     char text[FET_SHAPE_TEXT_BYTES];
-    return fet_op_fail(node, FET_ERROR_SHAPE, "bias is %s, expected %" PRId64, fet_shape_print(&bias->shape, text, sizeof text), out_channels);
+    return fet_op_fail(node, FET_ERROR_SHAPE, "bias is %s, expected %" PRId64, fet_shape_print(&bias->shape, text, sizeof text),
+                       out_channels);
 }
 
 static fet_status infer_conv(fet_graph *graph, fet_id id)
@@ -213,9 +213,10 @@ static fet_status infer_conv(fet_graph *graph, fet_id id)
         uint32_t w = i + 2 - rank;
         int64_t room = src->shape.dim[i] + window.pad_begin[w] + window.pad_end[w] - window.dilation[w] * (window.kernel[w] - 1) - 1;
         if (room < 0)
-            return fet_op_fail(node, FET_ERROR_SHAPE, "a window of %" PRId64 " (dilation %" PRId64 ") does not fit into %" PRId64 " padded by %"
-                               PRId64 " and %" PRId64, window.kernel[w], window.dilation[w], src->shape.dim[i], window.pad_begin[w],
-                               window.pad_end[w]);
+            return fet_op_fail(node, FET_ERROR_SHAPE,
+                               "a window of %" PRId64 " (dilation %" PRId64 ") does not fit into %" PRId64 " padded by %" PRId64
+                               " and %" PRId64,
+                               window.kernel[w], window.dilation[w], src->shape.dim[i], window.pad_begin[w], window.pad_end[w]);
         dst.dim[i] = room / window.stride[w] + 1;
     }
     return fet_op_set(graph, node, 0, src->dtype, &dst);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Constant nodes computed at load time: the shape arithmetic that exporters leave in graphs, and moving of weights (Transpose, Reshape, ...). Plain loops;
- * integers are computed in 64 bits, floats in double and rounded once. Operators that do real work on data are left to the engine.
+ * Constant nodes computed at load time: the shape arithmetic that exporters leave in graphs, and moving of weights (Transpose, Reshape,
+ * ...). Plain loops; integers are computed in 64 bits, floats in double and rounded once. Operators that do real work on data are left to
+ * the engine.
  */
 #include "op/infer.h"
 
@@ -281,12 +282,9 @@ static void map(fet_op_kind op, const fet_tensor *src, fet_tensor *dst)
     int64_t elements = fet_tensor_elements(dst);
     bool exact = op == FET_OP_CAST && !is_float(src->dtype) && !is_float(dst->dtype);
     for (int64_t i = 0; i < elements; i++) {
-        if (exact)
-            store_int(dst, i, load_int(src, i));
-        else if (op == FET_OP_NEG && !is_float(src->dtype))
-            store_int(dst, i, wrap_multiply(load_int(src, i), -1));
-        else
-            store(dst, i, unary(op, load(src, i)));
+        if (exact) store_int(dst, i, load_int(src, i));
+        else if (op == FET_OP_NEG && !is_float(src->dtype)) store_int(dst, i, wrap_multiply(load_int(src, i), -1));
+        else store(dst, i, unary(op, load(src, i)));
     }
 }
 
@@ -298,19 +296,15 @@ static void reduce(fet_op_kind op, const fet_shape *kept, const fet_tensor *src,
     strides_of(kept, kept->rank, strides[0]);
     double first = op == FET_OP_REDUCE_PROD ? 1 : op == FET_OP_REDUCE_MIN ? INFINITY : op == FET_OP_REDUCE_MAX ? -INFINITY : 0;
     for (int64_t i = 0; i < n; i++)
-        if (whole)
-            store_int(dst, i, op == FET_OP_REDUCE_MIN ? INT64_MAX : op == FET_OP_REDUCE_MAX ? INT64_MIN : op == FET_OP_REDUCE_PROD);
-        else
-            store(dst, i, first);
+        if (whole) store_int(dst, i, op == FET_OP_REDUCE_MIN ? INT64_MAX : op == FET_OP_REDUCE_MAX ? INT64_MIN : op == FET_OP_REDUCE_PROD);
+        else store(dst, i, first);
     fet_op_kind step = op == FET_OP_REDUCE_PROD  ? FET_OP_MUL
                        : op == FET_OP_REDUCE_MIN ? FET_OP_MIN
                        : op == FET_OP_REDUCE_MAX ? FET_OP_MAX
                                                  : FET_OP_ADD;
     for (int64_t i = 0; i < elements; i++) {
-        if (whole)
-            store_int(dst, offset, binary_int(step, load_int(dst, offset), load_int(src, i)));
-        else
-            store(dst, offset, binary_float(step, load(dst, offset), load(src, i)));
+        if (whole) store_int(dst, offset, binary_int(step, load_int(dst, offset), load_int(src, i)));
+        else store(dst, offset, binary_float(step, load(dst, offset), load(src, i)));
         advance(&src->shape, at, 1, (const int64_t(*)[FET_MAX_RANK])strides, &offset);
     }
     for (int64_t i = 0; op == FET_OP_REDUCE_MEAN && i < n; i++) store(dst, i, load(dst, i) / ((double)elements / (double)n));
@@ -327,10 +321,8 @@ static void range(const fet_tensor *start, const fet_tensor *delta, fet_tensor *
 {
     int64_t elements = fet_tensor_elements(dst);
     for (int64_t i = 0; i < elements; i++) {
-        if (is_float(dst->dtype))
-            store(dst, i, load(start, 0) + (double)i * load(delta, 0));
-        else
-            store_int(dst, i, wrap_add(load_int(start, 0), wrap_multiply(i, load_int(delta, 0))));
+        if (is_float(dst->dtype)) store(dst, i, load(start, 0) + (double)i * load(delta, 0));
+        else store_int(dst, i, wrap_add(load_int(start, 0), wrap_multiply(i, load_int(delta, 0))));
     }
 }
 
@@ -343,7 +335,8 @@ static bool kept_shape(const fet_graph *graph, const fet_node *node, const fet_t
     uint32_t n = 0, mask = 0;
     bool found = false;
     if (fet_op_ints_of_attr(node, FET_ATTR_AXES, FET_MAX_RANK, axes, &n, &found) != FET_OK) return false;
-    if (!found && fet_node_input(graph, node, 1) && fet_op_ints_of_input(graph, node, 1, "axes", FET_MAX_RANK, axes, &n) != FET_OK) return false;
+    if (!found && fet_node_input(graph, node, 1) && fet_op_ints_of_input(graph, node, 1, "axes", FET_MAX_RANK, axes, &n) != FET_OK)
+        return false;
     if (fet_op_axes(node, axes, n, src->shape.rank, &mask) != FET_OK) return false;
     *out_shape = src->shape;
     for (uint32_t i = 0; i < src->shape.rank; i++)
@@ -355,8 +348,19 @@ static bool is_binary(const fet_node *node)
 {
     if (node->n_inputs != 2) return false;
     switch (node->op) {
-    case FET_OP_ADD: case FET_OP_SUB: case FET_OP_MUL: case FET_OP_DIV: case FET_OP_MIN: case FET_OP_MAX: case FET_OP_EQUAL: case FET_OP_GREATER:
-    case FET_OP_LESS: case FET_OP_GREATER_OR_EQUAL: case FET_OP_LESS_OR_EQUAL: case FET_OP_AND: case FET_OP_OR: return true;
+    case FET_OP_ADD:
+    case FET_OP_SUB:
+    case FET_OP_MUL:
+    case FET_OP_DIV:
+    case FET_OP_MIN:
+    case FET_OP_MAX:
+    case FET_OP_EQUAL:
+    case FET_OP_GREATER:
+    case FET_OP_LESS:
+    case FET_OP_GREATER_OR_EQUAL:
+    case FET_OP_LESS_OR_EQUAL:
+    case FET_OP_AND:
+    case FET_OP_OR: return true;
     default: return false;
     }
 }
@@ -376,9 +380,11 @@ static fet_status compute(const fet_graph *graph, const fet_node *node, const fe
     case FET_OP_SHAPE:
         for (int64_t i = 0; i < dst->shape.dim[0]; i++) fet_tensor_s64(dst)[i] = fet_op_src(graph, node, 0)->shape.dim[i];
         return FET_OK;
-    case FET_OP_RESHAPE: case FET_OP_FLATTEN: case FET_OP_SQUEEZE: case FET_OP_UNSQUEEZE: case FET_OP_IDENTITY:
-        memcpy(dst->data, in[0]->data, dst->bytes);
-        return FET_OK;
+    case FET_OP_RESHAPE:
+    case FET_OP_FLATTEN:
+    case FET_OP_SQUEEZE:
+    case FET_OP_UNSQUEEZE:
+    case FET_OP_IDENTITY: memcpy(dst->data, in[0]->data, dst->bytes); return FET_OK;
     case FET_OP_TRANSPOSE: transpose(node, in[0], dst); return FET_OK;
     case FET_OP_EXPAND:
         strides_of(&in[0]->shape, dst->shape.rank, strides);
@@ -397,12 +403,25 @@ static fet_status compute(const fet_graph *graph, const fet_node *node, const fe
         return FET_OK;
     }
     case FET_OP_RANGE: range(in[0], in[2], dst); return FET_OK;
-    case FET_OP_NEG: case FET_OP_ABS: case FET_OP_FLOOR: case FET_OP_CEIL: case FET_OP_ROUND: case FET_OP_SQRT: case FET_OP_EXP:
-    case FET_OP_LOG: case FET_OP_RECIPROCAL: case FET_OP_NOT: case FET_OP_CAST:
+    case FET_OP_NEG:
+    case FET_OP_ABS:
+    case FET_OP_FLOOR:
+    case FET_OP_CEIL:
+    case FET_OP_ROUND:
+    case FET_OP_SQRT:
+    case FET_OP_EXP:
+    case FET_OP_LOG:
+    case FET_OP_RECIPROCAL:
+    case FET_OP_NOT:
+    case FET_OP_CAST:
         *out_done = is_number(in[0]->dtype) && is_number(dst->dtype);
         if (*out_done) map(node->op, in[0], dst);
         return FET_OK;
-    case FET_OP_REDUCE_SUM: case FET_OP_REDUCE_PROD: case FET_OP_REDUCE_MIN: case FET_OP_REDUCE_MAX: case FET_OP_REDUCE_MEAN:
+    case FET_OP_REDUCE_SUM:
+    case FET_OP_REDUCE_PROD:
+    case FET_OP_REDUCE_MIN:
+    case FET_OP_REDUCE_MAX:
+    case FET_OP_REDUCE_MEAN:
         *out_done = is_number(in[0]->dtype) && fet_tensor_elements(in[0]) > 0 && kept_shape(graph, node, in[0], dst, &kept);
         if (*out_done) reduce(node->op, &kept, in[0], dst);
         return FET_OK;

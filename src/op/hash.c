@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hash of a network: each value's hash is made from the operator, attributes, shape and inputs' hashes of the node that makes it (a Merkle tree), and the
- * graph's from its outputs plus the sum over nodes and parameters, so that independent nodes may stand in any order and sharing still counts.
+ * The hash of a network: each value's hash is made from the operator, attributes, shape and inputs' hashes of the node that makes it (a
+ * Merkle tree), and the graph's from its outputs plus the sum over nodes and parameters, so that independent nodes may stand in any order
+ * and sharing still counts.
  */
 #include "base/hash.h"
 #include "op/op.h"
@@ -62,7 +63,8 @@ uint64_t fet_graph_hash(const fet_graph *graph)
     uint64_t *of_value = graph->n_values <= VALUES_ON_STACK ? on_stack : fet_calloc(graph->n_values, sizeof *of_value);
     if (!of_value) return 0;
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < graph->n_inputs; i++) of_value[graph->inputs[i]] = hash_type(fet_hash_combine(3, i), &graph->values[graph->inputs[i]]);
+    for (uint32_t i = 0; i < graph->n_inputs; i++)
+        of_value[graph->inputs[i]] = hash_type(fet_hash_combine(3, i), &graph->values[graph->inputs[i]]);
     for (fet_id p = 0; p < graph->n_params; p++) {
         fet_id v = graph->params[p].value;
         of_value[v] = hash_type(4, &graph->values[v]);
@@ -73,7 +75,8 @@ uint64_t fet_graph_hash(const fet_graph *graph)
         uint64_t hash = hash_node(graph, node, of_value);
         sum += hash;
         for (uint32_t i = 0; i < node->n_outputs; i++)
-            if (node->outputs[i] != FET_NONE) of_value[node->outputs[i]] = hash_type(fet_hash_combine(hash, i), &graph->values[node->outputs[i]]);
+            if (node->outputs[i] != FET_NONE)
+                of_value[node->outputs[i]] = hash_type(fet_hash_combine(hash, i), &graph->values[node->outputs[i]]);
     }
     uint64_t hash = fet_hash_combine(5, sum);
     for (uint32_t i = 0; i < graph->n_outputs; i++) hash = fet_hash_combine(hash, of_value[graph->outputs[i]]);

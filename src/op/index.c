@@ -36,8 +36,8 @@ static fet_status read_slice_part(const fet_graph *graph, const fet_node *node, 
     return *out_found ? fet_op_ints_of_input(graph, node, input, what, FET_MAX_RANK, values, out_n) : FET_OK;
 }
 
-fet_status fet_op_slice_steps(const fet_graph *graph, const fet_node *node, int64_t all_starts[FET_MAX_RANK], int64_t all_steps[FET_MAX_RANK],
-                        fet_shape *out_shape)
+fet_status fet_op_slice_steps(const fet_graph *graph, const fet_node *node, int64_t all_starts[FET_MAX_RANK],
+                              int64_t all_steps[FET_MAX_RANK], fet_shape *out_shape)
 {
     const fet_value *src = fet_op_src(graph, node, 0);
     int64_t starts[FET_MAX_RANK], ends[FET_MAX_RANK], axes[FET_MAX_RANK], steps[FET_MAX_RANK];
@@ -49,7 +49,8 @@ fet_status fet_op_slice_steps(const fet_graph *graph, const fet_node *node, int6
     FET_TRY(read_slice_part(graph, node, 4, FET_ATTR_OTHER, "steps", steps, &n_steps, &has_steps));
     if (!has_starts || !has_ends) return fet_op_fail(node, FET_ERROR_ARG, "its starts or ends are missing");
     if (n != n_ends || (has_axes && n != n_axes) || (has_steps && n != n_steps) || n > src->shape.rank)
-        return fet_op_fail(node, FET_ERROR_SHAPE, "%u starts, %u ends, %u axes, %u steps for rank %u", n, n_ends, n_axes, n_steps, src->shape.rank);
+        return fet_op_fail(node, FET_ERROR_SHAPE, "%u starts, %u ends, %u axes, %u steps for rank %u", n, n_ends, n_axes, n_steps,
+                           src->shape.rank);
     for (uint32_t i = 0; !has_axes && i < n; i++) axes[i] = i;
     FET_TRY(fet_op_axes(node, axes, n, src->shape.rank, &mask));
     fet_shape dst = src->shape;
@@ -83,7 +84,8 @@ static fet_status infer_gather(fet_graph *graph, fet_id id)
     uint32_t axis = 0;
     FET_TRY(fet_op_axis(node, fet_node_int(node, FET_ATTR_AXIS, 0), src->shape.rank, &axis));
     if (src->shape.rank + indices->shape.rank > FET_MAX_RANK + 1)
-        return fet_op_fail(node, FET_ERROR_LIMIT, "a result of rank %u, at most %d", src->shape.rank + indices->shape.rank - 1, FET_MAX_RANK);
+        return fet_op_fail(node, FET_ERROR_LIMIT, "a result of rank %u, at most %d", src->shape.rank + indices->shape.rank - 1,
+                           FET_MAX_RANK);
     fet_shape dst = {0};
     for (uint32_t i = 0; i < axis; i++) dst.dim[dst.rank++] = src->shape.dim[i];
     for (uint32_t i = 0; i < indices->shape.rank; i++) dst.dim[dst.rank++] = indices->shape.dim[i];
@@ -106,8 +108,8 @@ static fet_status infer_pad(fet_graph *graph, fet_id id)
     for (uint32_t i = 0; i < rank; i++) {
         if (__builtin_add_overflow(dst.dim[i], pads[i], &dst.dim[i]) || __builtin_add_overflow(dst.dim[i], pads[i + rank], &dst.dim[i]) ||
             dst.dim[i] < 0)
-            return fet_op_fail(node, FET_ERROR_SHAPE, "dimension %u of %" PRId64 " padded by %" PRId64 " and %" PRId64, i, src->shape.dim[i],
-                               pads[i], pads[i + rank]);
+            return fet_op_fail(node, FET_ERROR_SHAPE, "dimension %u of %" PRId64 " padded by %" PRId64 " and %" PRId64, i,
+                               src->shape.dim[i], pads[i], pads[i + rank]);
     }
     return fet_op_set(graph, node, 0, src->dtype, &dst);
 }

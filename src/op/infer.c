@@ -66,7 +66,8 @@ fet_status fet_op_ints_of_attr(const fet_node *node, fet_attr_key key, uint32_t 
         return FET_OK;
     }
     if (attr->type != FET_ATTR_TYPE_INTS) return fet_op_fail(node, FET_ERROR_ARG, "attribute %s is no list of integers", attr->name);
-    if (attr->count > room) return fet_op_fail(node, FET_ERROR_ARG, "attribute %s has %u entries, at most %u", attr->name, attr->count, room);
+    if (attr->count > room)
+        return fet_op_fail(node, FET_ERROR_ARG, "attribute %s has %u entries, at most %u", attr->name, attr->count, room);
     if (attr->count) memcpy(values, attr->ints, attr->count * sizeof *values);
     *out_n = attr->count;
     return FET_OK;

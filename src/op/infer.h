@@ -12,21 +12,21 @@
 #include <inttypes.h>
 
 /* Names and arities of ops.def, and one fet_op_info an operator, defined with FET_OP_INFO in the file of its family. */
-#define FET_OP(id, info, onnx_name, min, max)                                                                                          \
-    enum { FET_OP_MIN_##id = (min), FET_OP_MAX_##id = (max) };                                                                         \
-    extern const char fet_op_name_##info[];                                                                                            \
+#define FET_OP(id, info, onnx_name, min, max)                                                                                              \
+    enum { FET_OP_MIN_##id = (min), FET_OP_MAX_##id = (max) };                                                                             \
+    extern const char fet_op_name_##info[];                                                                                                \
     extern const fet_op_info fet_op_##info;
 #include "graph/ops.def"
 #undef FET_OP
 
-#define FET_OP_INFO(id, info, n_outputs, op_flags, infer_function, work_function)                                                      \
-    const fet_op_info fet_op_##info = {.op = FET_OP_##id,                                                                              \
-                                       .onnx_name = fet_op_name_##info,                                                                \
-                                       .min_inputs = FET_OP_MIN_##id,                                                                  \
-                                       .max_inputs = FET_OP_MAX_##id,                                                                  \
-                                       .max_outputs = (n_outputs),                                                                     \
-                                       .flags = (op_flags),                                                                            \
-                                       .infer = (infer_function),                                                                      \
+#define FET_OP_INFO(id, info, n_outputs, op_flags, infer_function, work_function)                                                          \
+    const fet_op_info fet_op_##info = {.op = FET_OP_##id,                                                                                  \
+                                       .onnx_name = fet_op_name_##info,                                                                    \
+                                       .min_inputs = FET_OP_MIN_##id,                                                                      \
+                                       .max_inputs = FET_OP_MAX_##id,                                                                      \
+                                       .max_outputs = (n_outputs),                                                                         \
+                                       .flags = (op_flags),                                                                                \
+                                       .infer = (infer_function),                                                                          \
                                        .work = (work_function)}
 
 /* return fet_op_fail(node, FET_ERROR_SHAPE, "..."): the message is led by the operator and the node's name. */
@@ -42,9 +42,10 @@ static inline const fet_value *fet_op_src(const fet_graph *graph, const fet_node
 /* Sets output i, if anybody asked for it. LIMIT when a tensor of that shape would be too large. */
 FET_MUST_CHECK fet_status fet_op_set(fet_graph *graph, const fet_node *node, uint32_t i, fet_dtype dtype, const fet_shape *shape);
 
-/* A list of integers out of a constant input (s64 or s32, rank 0 or 1), at most `room`; UNSUPPORTED when the input is not constant; `what` names it. */
-FET_MUST_CHECK fet_status fet_op_ints_of_input(const fet_graph *graph, const fet_node *node, uint32_t input, const char *what, uint32_t room,
-                                               int64_t *values, uint32_t *out_n);
+/* A list of integers out of a constant input (s64 or s32, rank 0 or 1), at most `room`; UNSUPPORTED when the input is not constant; `what`
+ * names it. */
+FET_MUST_CHECK fet_status fet_op_ints_of_input(const fet_graph *graph, const fet_node *node, uint32_t input, const char *what,
+                                               uint32_t room, int64_t *values, uint32_t *out_n);
 /* The same out of an attribute (INT or INTS); found = false when it is not set. */
 FET_MUST_CHECK fet_status fet_op_ints_of_attr(const fet_node *node, fet_attr_key key, uint32_t room, int64_t *values, uint32_t *out_n,
                                               bool *out_found);
@@ -58,10 +59,11 @@ FET_MUST_CHECK fet_status fet_op_axes(const fet_node *node, const int64_t *axes,
 FET_MUST_CHECK fet_status fet_op_broadcast(const fet_node *node, const fet_shape *a, const fet_shape *b, fet_shape *out_shape);
 
 /* For each axis of the input of a Slice node: where it starts and how it steps. */
-FET_MUST_CHECK fet_status fet_op_slice_steps(const fet_graph *graph, const fet_node *node, int64_t starts[FET_MAX_RANK], int64_t steps[FET_MAX_RANK],
-                                       fet_shape *out_shape);
+FET_MUST_CHECK fet_status fet_op_slice_steps(const fet_graph *graph, const fet_node *node, int64_t starts[FET_MAX_RANK],
+                                             int64_t steps[FET_MAX_RANK], fet_shape *out_shape);
 
-/* What an inferred node with one output gives for constant inputs; *out_tensor stays NULL for operators that are not computed here (evaluate.c). */
+/* What an inferred node with one output gives for constant inputs; *out_tensor stays NULL for operators that are not computed here
+ * (evaluate.c). */
 FET_MUST_CHECK fet_status fet_op_evaluate(const fet_graph *graph, const fet_node *node, fet_tensor **out_tensor);
 
 /* Output 0 is like input 0. */

@@ -42,16 +42,18 @@ FET_MUST_CHECK fet_status fet_graph_infer(fet_graph *graph);
 FET_MUST_CHECK fet_status fet_graph_infer_node(fet_graph *graph, fet_id node);
 
 /*
- * Sets dimension 0 of every graph input to `batch` and infers again. Where a Reshape of batched data names the old batch as the first entry of its target
- * ("1, -1"), the entry becomes 0 ("as the input has it") in a constant of its own; the first entry of a Resize's sizes becomes the new batch and that of
- * an Expand's shape 1. Targets that start with 0 or -1 are left alone. On failure the graph may be changed.
+ * Sets dimension 0 of every graph input to `batch` and infers again. Where a Reshape of batched data names the old batch as the first entry
+ * of its target
+ * ("1, -1"), the entry becomes 0 ("as the input has it") in a constant of its own; the first entry of a Resize's sizes becomes the new
+ * batch and that of an Expand's shape 1. Targets that start with 0 or -1 are left alone. On failure the graph may be changed.
  */
 FET_MUST_CHECK fet_status fet_graph_set_batch(fet_graph *graph, int64_t batch);
 
 /*
- * Infers like fet_graph_infer, but computes what depends on constants alone (and the Shape of anything), in order: the results become parameters of the
- * value's name, their nodes are removed (call fet_graph_compact afterwards). So shapes computed inside an exported graph become the constants
- * that Reshape and its like need. *bytes_left limits what may be made; a node over it, or one that is not computed here, stays.
+ * Infers like fet_graph_infer, but computes what depends on constants alone (and the Shape of anything), in order: the results become
+ * parameters of the value's name, their nodes are removed (call fet_graph_compact afterwards). So shapes computed inside an exported graph
+ * become the constants that Reshape and its like need. *bytes_left limits what may be made; a node over it, or one that is not computed
+ * here, stays.
  */
 FET_MUST_CHECK fet_status fet_graph_fold(fet_graph *graph, size_t *bytes_left);
 FET_MUST_CHECK fet_status fet_graph_fold_node(fet_graph *graph, fet_id node, size_t *bytes_left);
@@ -60,8 +62,8 @@ void fet_graph_work_of_node(const fet_graph *graph, fet_id node, fet_op_work *ou
 void fet_graph_work(const fet_graph *graph, fet_op_work *out_work); /* sums over nodes; param_bytes counts each parameter once */
 
 /*
- * Demands: ids in range, topological order, one producer a value, arity as in ops.def, unique parameter use rules, inferred shapes equal to those a
- * fresh inference gives, tensors of the declared shape. Errors: CORRUPT or SHAPE naming the place.
+ * Demands: ids in range, topological order, one producer a value, arity as in ops.def, unique parameter use rules, inferred shapes equal to
+ * those a fresh inference gives, tensors of the declared shape. Errors: CORRUPT or SHAPE naming the place.
  */
 FET_MUST_CHECK fet_status fet_graph_verify(const fet_graph *graph);
 
@@ -69,8 +71,8 @@ FET_MUST_CHECK fet_status fet_graph_verify(const fet_graph *graph);
 FET_MUST_CHECK fet_status fet_graph_print(const fet_graph *graph, char **out_text);
 
 /*
- * A hash of structure, shapes and attributes, not of names, trained numbers or the order of independent nodes: two candidates that are the same network
- * have the same one. Small constants (Clip bounds, Reshape targets) count. 0 when there is no memory for it.
+ * A hash of structure, shapes and attributes, not of names, trained numbers or the order of independent nodes: two candidates that are the
+ * same network have the same one. Small constants (Clip bounds, Reshape targets) count. 0 when there is no memory for it.
  */
 uint64_t fet_graph_hash(const fet_graph *graph);
 

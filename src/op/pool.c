@@ -15,8 +15,9 @@ static fet_status infer_pool(fet_graph *graph, fet_id id)
         int64_t reach = window.dilation[w] * (window.kernel[w] - 1) + 1, in = src->shape.dim[i];
         int64_t room = in + window.pad_begin[w] + window.pad_end[w] - reach;
         if (room < 0 || window.pad_begin[w] >= reach || window.pad_end[w] >= reach)
-            return fet_op_fail(node, FET_ERROR_SHAPE, "a window that reaches over %" PRId64 " does not fit into %" PRId64 " padded by %" PRId64
-                               " and %" PRId64, reach, in, window.pad_begin[w], window.pad_end[w]);
+            return fet_op_fail(node, FET_ERROR_SHAPE,
+                               "a window that reaches over %" PRId64 " does not fit into %" PRId64 " padded by %" PRId64 " and %" PRId64,
+                               reach, in, window.pad_begin[w], window.pad_end[w]);
         int64_t out = (room + (window.ceil_mode ? window.stride[w] - 1 : 0)) / window.stride[w] + 1;
         /* A last window that would start behind the image is dropped (ONNX Runtime, PyTorch). */
         if (window.ceil_mode && (out - 1) * window.stride[w] >= in + window.pad_begin[w]) out--;

@@ -34,10 +34,8 @@ static fet_status set_reduced(fet_graph *graph, const fet_node *node, uint32_t m
     bool keep = fet_node_int(node, FET_ATTR_KEEPDIMS, 1) != 0;
     fet_shape dst = {0};
     for (uint32_t i = 0; i < src->rank; i++) {
-        if (!(mask >> i & 1u))
-            dst.dim[dst.rank++] = src->dim[i];
-        else if (keep)
-            dst.dim[dst.rank++] = 1;
+        if (!(mask >> i & 1u)) dst.dim[dst.rank++] = src->dim[i];
+        else if (keep) dst.dim[dst.rank++] = 1;
     }
     return fet_op_set(graph, node, 0, dtype, &dst);
 }

@@ -89,7 +89,8 @@ static fet_status infer_unsqueeze(fet_graph *graph, fet_id id)
     bool found = false;
     FET_TRY(read_axes(graph, node, axes, &n, &found));
     if (!found) return fet_op_fail(node, FET_ERROR_ARG, "its axes are missing");
-    if (src->shape.rank + n > FET_MAX_RANK) return fet_op_fail(node, FET_ERROR_LIMIT, "a result of rank %u, at most %d", src->shape.rank + n, FET_MAX_RANK);
+    if (src->shape.rank + n > FET_MAX_RANK)
+        return fet_op_fail(node, FET_ERROR_LIMIT, "a result of rank %u, at most %d", src->shape.rank + n, FET_MAX_RANK);
     fet_shape dst = {.rank = src->shape.rank + n};
     FET_TRY(fet_op_axes(node, axes, n, dst.rank, &mask));
     for (uint32_t i = 0; i < dst.rank; i++) dst.dim[i] = mask >> i & 1u ? 1 : src->shape.dim[from++];

@@ -25,7 +25,8 @@ static fet_status infer_resize(fet_graph *graph, fet_id id)
             return fet_op_fail(node, FET_ERROR_SHAPE, "%" PRId64 " scales for a tensor of rank %u", fet_tensor_elements(tensor), dst.rank);
         for (uint32_t i = 0; i < dst.rank; i++) {
             double size = floor((double)dst.dim[i] * (double)fet_tensor_f32(tensor)[i]);
-            if (!(size >= 0 && size < 0x1p31)) return fet_op_fail(node, FET_ERROR_SHAPE, "scale %u is %g", i, (double)fet_tensor_f32(tensor)[i]);
+            if (!(size >= 0 && size < 0x1p31))
+                return fet_op_fail(node, FET_ERROR_SHAPE, "scale %u is %g", i, (double)fet_tensor_f32(tensor)[i]);
             dst.dim[i] = (int64_t)size;
         }
     }

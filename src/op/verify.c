@@ -7,7 +7,8 @@
 static fet_status check_value(const fet_graph *graph, fet_id v)
 {
     const fet_value *value = &graph->values[v];
-    if (value->shape.rank > FET_MAX_RANK) return fet_fail(FET_ERROR_CORRUPT, "value %u (\"%s\"): rank %u", v, value->name, value->shape.rank);
+    if (value->shape.rank > FET_MAX_RANK)
+        return fet_fail(FET_ERROR_CORRUPT, "value %u (\"%s\"): rank %u", v, value->name, value->shape.rank);
     switch (value->kind) {
     case FET_VALUE_PARAM:
         if (value->param >= graph->n_params || graph->params[value->param].value != v)
@@ -15,7 +16,8 @@ static fet_status check_value(const fet_graph *graph, fet_id v)
         break;
     case FET_VALUE_COMPUTED:
         if (value->node == FET_NONE) break; /* of a removed node; using it is refused */
-        if (value->node >= graph->n_nodes) return fet_fail(FET_ERROR_CORRUPT, "value %u (\"%s\") names node %u", v, value->name, value->node);
+        if (value->node >= graph->n_nodes)
+            return fet_fail(FET_ERROR_CORRUPT, "value %u (\"%s\") names node %u", v, value->name, value->node);
         for (uint32_t i = 0; i < graph->nodes[value->node].n_outputs; i++)
             if (graph->nodes[value->node].outputs[i] == v) return FET_OK;
         return fet_fail(FET_ERROR_CORRUPT, "value %u (\"%s\") is no output of node \"%s\", which it names", v, value->name,
@@ -60,7 +62,8 @@ static fet_status check_node(const fet_graph *graph, fet_id n)
         if (value->kind != FET_VALUE_COMPUTED || value->node != n)
             return fet_op_fail(node, FET_ERROR_CORRUPT, "output %u (\"%s\") belongs to somebody else", i, value->name);
         for (uint32_t j = 0; j < i; j++)
-            if (node->outputs[j] == node->outputs[i]) return fet_op_fail(node, FET_ERROR_CORRUPT, "outputs %u and %u are the same value", j, i);
+            if (node->outputs[j] == node->outputs[i])
+                return fet_op_fail(node, FET_ERROR_CORRUPT, "outputs %u and %u are the same value", j, i);
     }
     return FET_OK;
 }
@@ -97,8 +100,8 @@ static fet_status check_shapes(const fet_graph *graph)
             const fet_value *is = &graph->values[v], *should = &copy->values[v];
             if (is->dtype == should->dtype && fet_shape_equal(&is->shape, &should->shape)) continue;
             char text[FET_SHAPE_TEXT_BYTES], text_s[FET_SHAPE_TEXT_BYTES];
-            return fet_op_fail(&graph->nodes[n], FET_ERROR_SHAPE, "output \"%s\" is %s %s, inference gives %s %s", is->name, fet_dtype_name(is->dtype),
-                               fet_shape_print(&is->shape, text, sizeof text), fet_dtype_name(should->dtype),
+            return fet_op_fail(&graph->nodes[n], FET_ERROR_SHAPE, "output \"%s\" is %s %s, inference gives %s %s", is->name,
+                               fet_dtype_name(is->dtype), fet_shape_print(&is->shape, text, sizeof text), fet_dtype_name(should->dtype),
                                fet_shape_print(&should->shape, text_s, sizeof text_s));
         }
     return FET_OK;

@@ -19,19 +19,15 @@ void fet_graph_work_of_node(const fet_graph *graph, fet_id id, fet_op_work *out_
         return;
     }
     const fet_value *dst = fet_node_output(graph, node, 0);
-    if (info->work)
-        info->work(graph, node, &work);
-    else
-        work.other_ops = dst ? fet_shape_elements(&dst->shape) : 0;
+    if (info->work) info->work(graph, node, &work);
+    else work.other_ops = dst ? fet_shape_elements(&dst->shape) : 0;
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         const fet_value *src = fet_node_input(graph, node, i);
         bool again = false; /* an input named twice is read once */
         for (uint32_t j = 0; j < i; j++) again |= node->inputs[j] == node->inputs[i];
         if (!src || again) continue;
-        if (src->kind == FET_VALUE_PARAM)
-            work.param_bytes += src->dtype == FET_DTYPE_S64 ? 0 : bytes_of(src);
-        else if (!(info->flags & FET_OP_VIEW))
-            work.src_bytes += bytes_of(src);
+        if (src->kind == FET_VALUE_PARAM) work.param_bytes += src->dtype == FET_DTYPE_S64 ? 0 : bytes_of(src);
+        else if (!(info->flags & FET_OP_VIEW)) work.src_bytes += bytes_of(src);
     }
     for (uint32_t i = 0; i < node->n_outputs && !(info->flags & FET_OP_VIEW); i++)
         if (node->outputs[i] != FET_NONE) work.dst_bytes += bytes_of(&graph->values[node->outputs[i]]);

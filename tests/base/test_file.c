@@ -114,7 +114,8 @@ static void full_disk(void **state)
     (void)state;
     CHECK_FAILS(FET_ERROR_IO, fet_file_append("/dev/full", "x", 1));
     expect_named("/dev/full");
-    /* fet_file_replace writes beside its target, so a limit on file size stands in for the disk that fills up. It lasts as long as the process. */
+    /* fet_file_replace writes beside its target, so a limit on file size stands in for the disk that fills up. It lasts as long as the
+     * process. */
     const char *path = in_folder("kept.txt");
     CHECK_OK(fet_file_replace(path, "old", 3));
     fflush(NULL);
@@ -253,9 +254,15 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(replace_and_read), cmocka_unit_test(larger_than_a_read), cmocka_unit_test(what_is_not_there),
-        cmocka_unit_test(full_disk),        cmocka_unit_test(read_only_folder),   cmocka_unit_test(appended_lines_do_not_mix),
-        cmocka_unit_test(no_memory),        cmocka_unit_test(folders),            cmocka_unit_test(paths),
+        cmocka_unit_test(replace_and_read),
+        cmocka_unit_test(larger_than_a_read),
+        cmocka_unit_test(what_is_not_there),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(read_only_folder),
+        cmocka_unit_test(appended_lines_do_not_mix),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(folders),
+        cmocka_unit_test(paths),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

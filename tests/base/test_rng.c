@@ -94,6 +94,7 @@ static void fair_choices(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(known_answers), cmocka_unit_test(streams), cmocka_unit_test(moments), cmocka_unit_test(fair_choices)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(known_answers), cmocka_unit_test(streams), cmocka_unit_test(moments),
+                                       cmocka_unit_test(fair_choices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,8 +145,12 @@ static void clocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(message_and_place),     cmocka_unit_test(one_line_of_limited_length), cmocka_unit_test(record_is_of_the_thread),
-        cmocka_unit_test(every_code_has_a_name), cmocka_unit_test(allocation),                 cmocka_unit_test(hashes),
+        cmocka_unit_test(message_and_place),
+        cmocka_unit_test(one_line_of_limited_length),
+        cmocka_unit_test(record_is_of_the_thread),
+        cmocka_unit_test(every_code_has_a_name),
+        cmocka_unit_test(allocation),
+        cmocka_unit_test(hashes),
         cmocka_unit_test(clocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

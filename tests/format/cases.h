@@ -76,9 +76,11 @@ CASE(case_pools)
 {
     X(1, 2, 7, 9);
     Onnx__NodeProto *n = model_node(m, "MaxPool", "x", "y");
-    attr_ints(m, n, "kernel_shape", MODEL_DIMS(3, 2)), attr_ints(m, n, "strides", MODEL_DIMS(2, 2)), attr_ints(m, n, "pads", MODEL_DIMS(1, 0, 1, 1));
+    attr_ints(m, n, "kernel_shape", MODEL_DIMS(3, 2)), attr_ints(m, n, "strides", MODEL_DIMS(2, 2)),
+        attr_ints(m, n, "pads", MODEL_DIMS(1, 0, 1, 1));
     n = model_node(m, "AveragePool", "x", "z");
-    attr_ints(m, n, "kernel_shape", MODEL_DIMS(3, 3)), attr_ints(m, n, "pads", MODEL_DIMS(1, 1, 1, 1)), attr_int(m, n, "count_include_pad", 1);
+    attr_ints(m, n, "kernel_shape", MODEL_DIMS(3, 3)), attr_ints(m, n, "pads", MODEL_DIMS(1, 1, 1, 1)),
+        attr_int(m, n, "count_include_pad", 1);
     model_node(m, "GlobalAveragePool", "x", "g");
     model_node(m, "GlobalMaxPool", "x", "h");
     model_output(m, "y", 1), model_output(m, "z", 1), model_output(m, "g", 1), model_output(m, "h", 1);
@@ -192,7 +194,8 @@ CASE(case_slice_attr)
 {
     X(4, 6);
     Onnx__NodeProto *n = model_node(m, "Slice", "x", "y");
-    attr_ints(m, n, "starts", MODEL_DIMS(1, -3)), attr_ints(m, n, "ends", MODEL_DIMS(3, 2147483647)), attr_ints(m, n, "axes", MODEL_DIMS(0, 1));
+    attr_ints(m, n, "starts", MODEL_DIMS(1, -3)), attr_ints(m, n, "ends", MODEL_DIMS(3, 2147483647)),
+        attr_ints(m, n, "axes", MODEL_DIMS(0, 1));
     model_output(m, "y", 1);
 }
 
@@ -348,7 +351,8 @@ CASE(case_computed_weights)
 CASE(case_gemm)
 {
     X(2, 4);
-    model_weights(m, "w", false, MODEL_DIMS(3, 4)), model_weights(m, "c", false, MODEL_DIMS(3)), model_weights(m, "a", false, MODEL_DIMS(2, 5));
+    model_weights(m, "w", false, MODEL_DIMS(3, 4)), model_weights(m, "c", false, MODEL_DIMS(3)),
+        model_weights(m, "a", false, MODEL_DIMS(2, 5));
     Onnx__NodeProto *n = model_node(m, "Gemm", "x,w,c", "g");
     attr_int(m, n, "transB", 1), attr_float(m, n, "alpha", 0.5f), attr_float(m, n, "beta", 2);
     model_scalar(m, "zero", 0);
@@ -360,8 +364,8 @@ CASE(case_gemm)
 CASE(case_activations)
 {
     X(2, 3, 4);
-    static const char *const types[] = {"Relu", "LeakyRelu", "Elu", "Selu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus", "Softsign", "Abs", "Neg",
-                                        "Exp", "Floor", "Ceil"};
+    static const char *const types[] = {"Relu",     "LeakyRelu", "Elu", "Selu", "Sigmoid", "HardSigmoid", "Tanh",
+                                        "Softplus", "Softsign",  "Abs", "Neg",  "Exp",     "Floor",       "Ceil"};
     char in[8] = "x", out[8];
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         snprintf(out, sizeof out, "a%zu", i);

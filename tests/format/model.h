@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Building ONNX files of any opset in tests, straight from protobuf structures, so that the reader is not tested with the writer's idea of a file. */
+/* Building ONNX files of any opset in tests, straight from protobuf structures, so that the reader is not tested with the writer's idea of
+ * a file. */
 #ifndef FET_TESTS_FORMAT_MODEL_H
 #define FET_TESTS_FORMAT_MODEL_H
 
@@ -103,7 +104,8 @@ static inline void model_output(model *m, const char *name, int type)
     m->outputs[m->graph.n_output++] = model_info(m, name, type, NULL, 0);
 }
 
-static inline Onnx__TensorProto *model_tensor(model *m, const char *name, int type, const int64_t *dims, size_t rank, const void *data, size_t bytes)
+static inline Onnx__TensorProto *model_tensor(model *m, const char *name, int type, const int64_t *dims, size_t rank, const void *data,
+                                              size_t bytes)
 {
     Onnx__TensorProto *t = model_room(m, sizeof *t);
     onnx__tensor_proto__init(t);
@@ -119,7 +121,8 @@ static inline void model_initializer(model *m, Onnx__TensorProto *tensor)
 {
     m->initializers[m->graph.n_initializer++] = tensor;
     /* Before IR version 4 an initializer had to be an input too. */
-    if (m->proto.ir_version < 4) m->inputs[m->graph.n_input++] = model_info(m, tensor->name, tensor->data_type, tensor->dims, tensor->n_dims);
+    if (m->proto.ir_version < 4)
+        m->inputs[m->graph.n_input++] = model_info(m, tensor->name, tensor->data_type, tensor->dims, tensor->n_dims);
 }
 
 static inline void model_ints(model *m, const char *name, const int64_t *values, size_t n)

@@ -59,7 +59,8 @@ static inline void ort_add(ort_jobs *jobs, const char *file, const char *prefix,
         snprintf(name, sizeof name, "%sin%u.bin", prefix, i);
         ort_path(jobs, name, path);
         CHECK_OK(fet_file_replace(path, tensor->data, tensor->bytes));
-        fprintf(jobs->list, "\t%s\tf32\t%s\t%s", graph->values[graph->inputs[i]].name, fet_shape_print(&tensor->shape, shape, sizeof shape), path);
+        fprintf(jobs->list, "\t%s\tf32\t%s\t%s", graph->values[graph->inputs[i]].name, fet_shape_print(&tensor->shape, shape, sizeof shape),
+                path);
     }
     fprintf(jobs->list, "\n");
     jobs->count++;
@@ -100,7 +101,8 @@ static inline void *ort_output(const ort_jobs *jobs, const char *prefix, uint32_
     return data;
 }
 
-/* Largest difference as a share of the largest reference number, or of `scale` if that is larger. NaN in one place only counts as infinite. */
+/* Largest difference as a share of the largest reference number, or of `scale` if that is larger. NaN in one place only counts as infinite.
+ */
 static inline double ort_difference(const float *a, const float *reference, double scale, int64_t n)
 {
     double worst = 0, largest = scale;

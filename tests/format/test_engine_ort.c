@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Our engine against ONNX Runtime: networks that others trained, read from their files, must give the same numbers in f32, within 1e-4 of the largest
- * number of an output. Every output is compared.
+ * Our engine against ONNX Runtime: networks that others trained, read from their files, must give the same numbers in f32, within 1e-4 of
+ * the largest number of an output. Every output is compared.
  */
 #include "cases.h"
 #include "ort.h"
@@ -12,7 +12,8 @@
 
 static const double tolerance = 1e-4;
 
-/* ONNX Runtime's sigmoid is 1/2 + p/q, good to 1e-7 but not to 1e-7 of a small result, so smaller outputs are measured as if they reached this. */
+/* ONNX Runtime's sigmoid is 1/2 + p/q, good to 1e-7 but not to 1e-7 of a small result, so smaller outputs are measured as if they reached
+ * this. */
 static const double smallest_scale = 1e-2;
 
 static const char *const networks[] = {

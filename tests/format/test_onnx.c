@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The ONNX reader and writer: every form of every operator through read, write and read again; symbolic sizes; and that bad files are refused by name. */
+/* The ONNX reader and writer: every form of every operator through read, write and read again; symbolic sizes; and that bad files are
+ * refused by name. */
 #include "cases.h"
 #include "same_graph.h"
 
@@ -67,8 +68,8 @@ static void normal_forms(void **state)
         fet_op_kind op;
         uint32_t n_inputs, n_attrs;
     } forms[] = {
-        {"clip_attr", FET_OP_CLIP, 3, 0},  {"squeeze_attr", FET_OP_SQUEEZE, 2, 0}, {"split_attr", FET_OP_SPLIT, 2, 1},
-        {"slice_attr", FET_OP_SLICE, 4, 0}, {"pad_attr", FET_OP_PAD, 3, 0},        {"upsample", FET_OP_RESIZE, 3, 3},
+        {"clip_attr", FET_OP_CLIP, 3, 0},   {"squeeze_attr", FET_OP_SQUEEZE, 2, 0}, {"split_attr", FET_OP_SPLIT, 2, 1},
+        {"slice_attr", FET_OP_SLICE, 4, 0}, {"pad_attr", FET_OP_PAD, 3, 0},         {"upsample", FET_OP_RESIZE, 3, 3},
     };
     for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
         for (int i = 0; i < N_MODEL_CASES; i++) {
@@ -297,7 +298,8 @@ static void bad_files_are_refused_by_name(void **state)
         CHECK_FAILS(bad_files[i].status, read_model(&m, NULL, &graph));
         assert_null(graph);
         for (int s = 0; s < 4; s++)
-            if (!strstr(fet_error_message(), bad_files[i].says[s])) fail_msg("\"%s\" does not say \"%s\"", fet_error_message(), bad_files[i].says[s]);
+            if (!strstr(fet_error_message(), bad_files[i].says[s]))
+                fail_msg("\"%s\" does not say \"%s\"", fet_error_message(), bad_files[i].says[s]);
         model_end(&m);
     }
 }
@@ -510,10 +512,17 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_form),          cmocka_unit_test(normal_forms),        cmocka_unit_test(shared_models),
-        cmocka_unit_test(symbolic_sizes),      cmocka_unit_test(bad_files_are_refused_by_name), cmocka_unit_test(unknown_attributes_are_kept),
-        cmocka_unit_test(cut_and_damaged),     cmocka_unit_test(nested_and_repeated), cmocka_unit_test(own_networks),
-        cmocka_unit_test(names_become_unique), cmocka_unit_test(no_memory),
+        cmocka_unit_test(every_form),
+        cmocka_unit_test(normal_forms),
+        cmocka_unit_test(shared_models),
+        cmocka_unit_test(symbolic_sizes),
+        cmocka_unit_test(bad_files_are_refused_by_name),
+        cmocka_unit_test(unknown_attributes_are_kept),
+        cmocka_unit_test(cut_and_damaged),
+        cmocka_unit_test(nested_and_repeated),
+        cmocka_unit_test(own_networks),
+        cmocka_unit_test(names_become_unique),
+        cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

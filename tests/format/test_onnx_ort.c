@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ONNX Runtime as the judge: what we read from any opset and write as opset 13 (and 18) must compute what the original computes, and have the output shapes we
- * inferred. Files of every opset form, and the shared models.
+ * ONNX Runtime as the judge: what we read from any opset and write as opset 13 (and 18) must compute what the original computes, and have
+ * the output shapes we inferred. Files of every opset form, and the shared models.
  */
 #include "cases.h"
 #include "ort.h"
@@ -29,7 +29,8 @@ static void compare(const ort_jobs *jobs, const pair *p, int64_t opset)
         void *want = ort_output(jobs, original, o, bytes), *is = ort_output(jobs, written, o, bytes);
         if (value->dtype == FET_DTYPE_F32) {
             double difference = ort_difference(is, want, 1e-30, fet_shape_elements(&value->shape));
-            if (!(difference <= tolerance)) fail_msg("%s, output %u (%s), opset %d: off by %.3g", p->name, o, value->name, (int)opset, difference);
+            if (!(difference <= tolerance))
+                fail_msg("%s, output %u (%s), opset %d: off by %.3g", p->name, o, value->name, (int)opset, difference);
         } else {
             assert_memory_equal(is, want, bytes);
         }
@@ -89,9 +90,18 @@ static void every_form(void **state)
 static void shared_models(void **state)
 {
     (void)state;
-    static const char *const names[] = {"derived-mnv2-035-96", "derived-vww-float", "mnist-cnn", "sinet-portrait", "stm-flowers-mobilenetv2-035",
-                                        "stm-person-mobilenetv2", "stm-ssd-mobilenetv1-025", "stm-yamnet-256", "ultraface-rfb-320",
-                                        "ultraface-rfb-320-simplified", "yunet-n-320", "onnx-light"};
+    static const char *const names[] = {"derived-mnv2-035-96",
+                                        "derived-vww-float",
+                                        "mnist-cnn",
+                                        "sinet-portrait",
+                                        "stm-flowers-mobilenetv2-035",
+                                        "stm-person-mobilenetv2",
+                                        "stm-ssd-mobilenetv1-025",
+                                        "stm-yamnet-256",
+                                        "ultraface-rfb-320",
+                                        "ultraface-rfb-320-simplified",
+                                        "yunet-n-320",
+                                        "onnx-light"};
     static pair pairs[16];
     ort_jobs jobs;
     (void)check_shared("models");
@@ -99,7 +109,8 @@ static void shared_models(void **state)
     uint32_t n = sizeof names / sizeof *names;
     for (uint32_t i = 0; i < n; i++) {
         char relative[128], prefix[80];
-        snprintf(relative, sizeof relative, strcmp(names[i], "onnx-light") ? "models/%s/model.onnx" : "models/%s/light_shufflenet.onnx", names[i]);
+        snprintf(relative, sizeof relative, strcmp(names[i], "onnx-light") ? "models/%s/model.onnx" : "models/%s/light_shufflenet.onnx",
+                 names[i]);
         const char *path = check_shared(relative);
         snprintf(pairs[i].name, sizeof pairs[i].name, "%s_", names[i]);
         CHECK_OK(fet_onnx_read(path, NULL, &pairs[i].graph));

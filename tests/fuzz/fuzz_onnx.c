@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Any bytes as an ONNX model: an error with a message, or a graph that verifies, prints, hashes, takes another batch, and can be written and read again with
- * the same structure.
+ * Any bytes as an ONNX model: an error with a message, or a graph that verifies, prints, hashes, takes another batch, and can be written
+ * and read again with the same structure.
  */
 #include "format/onnx/onnx.h"
 #include "op/op.h"

@@ -171,8 +171,9 @@ static void origins_are_copied(void **state)
     uint32_t index[3] = {4, 2, 0};
     float scale[3] = {1, 0.5f, 0.5f};
     source->params[0].origin.rule = FET_ORIGIN_SLICE;
-    source->params[0].origin.axis[0] = (fet_origin_axis){
-        .count = 3, .index = fet_arena_copy(source->arena, index, sizeof index), .scale = fet_arena_copy(source->arena, scale, sizeof scale)};
+    source->params[0].origin.axis[0] = (fet_origin_axis){.count = 3,
+                                                         .index = fet_arena_copy(source->arena, index, sizeof index),
+                                                         .scale = fet_arena_copy(source->arena, scale, sizeof scale)};
     CHECK_OK(fet_graph_copy(source, NULL, 0, &deep));
     fet_graph_destroy(source);
     assert_memory_equal(deep->params[0].origin.axis[0].index, index, sizeof index);
@@ -181,7 +182,8 @@ static void origins_are_copied(void **state)
     fet_graph_destroy(deep);
 }
 
-/* Remove random nodes (their readers are rewired), shuffle the rest, compact: the meaning of the output is as before, unused things are gone. */
+/* Remove random nodes (their readers are rewired), shuffle the rest, compact: the meaning of the output is as before, unused things are
+ * gone. */
 static void compaction(void **state)
 {
     (void)state;
@@ -366,9 +368,15 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attributes),           cmocka_unit_test(names),                  cmocka_unit_test(copies),
-        cmocka_unit_test(origins_are_copied),   cmocka_unit_test(compaction),             cmocka_unit_test(compaction_is_stable),
-        cmocka_unit_test(cycles_and_long_chains), cmocka_unit_test(uses),                 cmocka_unit_test(adopting_values),
+        cmocka_unit_test(attributes),
+        cmocka_unit_test(names),
+        cmocka_unit_test(copies),
+        cmocka_unit_test(origins_are_copied),
+        cmocka_unit_test(compaction),
+        cmocka_unit_test(compaction_is_stable),
+        cmocka_unit_test(cycles_and_long_chains),
+        cmocka_unit_test(uses),
+        cmocka_unit_test(adopting_values),
         cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

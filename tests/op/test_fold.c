@@ -105,9 +105,9 @@ static double apply(fet_op_kind op, double a, double b, bool whole)
 static void binary_with_stretching(void **state)
 {
     (void)state;
-    static const fet_op_kind ops[] = {FET_OP_ADD,   FET_OP_SUB,     FET_OP_MUL,  FET_OP_DIV,
-                                      FET_OP_MIN,   FET_OP_MAX,     FET_OP_EQUAL, FET_OP_GREATER,
-                                      FET_OP_LESS,  FET_OP_GREATER_OR_EQUAL, FET_OP_LESS_OR_EQUAL};
+    static const fet_op_kind ops[] = {FET_OP_ADD,          FET_OP_SUB,   FET_OP_MUL,     FET_OP_DIV,  FET_OP_MIN,
+                                      FET_OP_MAX,          FET_OP_EQUAL, FET_OP_GREATER, FET_OP_LESS, FET_OP_GREATER_OR_EQUAL,
+                                      FET_OP_LESS_OR_EQUAL};
     for (int round = 0; round < 600; round++) {
         fet_shape whole = random_shape(&rng, (uint32_t)between(&rng, 0, 4), 1, 4), a = whole, b = whole;
         for (uint32_t d = 0; d < whole.rank; d++) {
@@ -129,7 +129,8 @@ static void binary_with_stretching(void **state)
         for (int64_t i = 0; i < fet_tensor_elements(out); i++) {
             int64_t at[FET_MAX_RANK];
             coordinates(&out->shape, i, at);
-            double want = apply(op, number(x, stretched(&a, out->shape.rank, at)), number(y, stretched(&b, out->shape.rank, at)), dtype != FET_DTYPE_F32);
+            double want = apply(op, number(x, stretched(&a, out->shape.rank, at)), number(y, stretched(&b, out->shape.rank, at)),
+                                dtype != FET_DTYPE_F32);
             assert_true(number(out, i) == (out->dtype == FET_DTYPE_F32 ? (double)(float)want : want));
         }
         one_end(&one);
@@ -158,7 +159,8 @@ static void slices_and_gathers(void **state)
         } else {
             n = (uint32_t)between(&rng, 1, 6);
             int64_t written[16];
-            for (uint32_t i = 0; i < n; i++) picked[i] = between(&rng, 0, dim - 1), written[i] = picked[i] - (fet_rng_below(&rng, 2) ? dim : 0);
+            for (uint32_t i = 0; i < n; i++)
+                picked[i] = between(&rng, 0, dim - 1), written[i] = picked[i] - (fet_rng_below(&rng, 2) ? dim : 0);
             one_ints(&one, written, n);
             one_op(&one, FET_OP_GATHER, 1);
             CHECK_OK(fet_graph_set_int(one.graph, one.node, FET_ATTR_AXIS, axis));
@@ -279,7 +281,11 @@ static void reductions(void **state)
                 double x = number(in, i);
                 sum += x, product *= x, low = fmin(low, x), high = fmax(high, x), count++;
             }
-            double want = op == FET_OP_REDUCE_SUM ? sum : op == FET_OP_REDUCE_PROD ? product : op == FET_OP_REDUCE_MIN ? low : op == FET_OP_REDUCE_MAX ? high : sum / count;
+            double want = op == FET_OP_REDUCE_SUM    ? sum
+                          : op == FET_OP_REDUCE_PROD ? product
+                          : op == FET_OP_REDUCE_MIN  ? low
+                          : op == FET_OP_REDUCE_MAX  ? high
+                                                     : sum / count;
             CHECK_NEAR(number(out, o), want, 1e-5 * fabs(want) + 1e-6);
         }
         one_end(&one);
@@ -393,9 +399,15 @@ static void budget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(transpose),  cmocka_unit_test(binary_with_stretching), cmocka_unit_test(slices_and_gathers),
-        cmocka_unit_test(concat_tile_expand_where), cmocka_unit_test(reductions), cmocka_unit_test(casts_and_ranges),
-        cmocka_unit_test(integer_edges), cmocka_unit_test(shape_chain), cmocka_unit_test(budget),
+        cmocka_unit_test(transpose),
+        cmocka_unit_test(binary_with_stretching),
+        cmocka_unit_test(slices_and_gathers),
+        cmocka_unit_test(concat_tile_expand_where),
+        cmocka_unit_test(reductions),
+        cmocka_unit_test(casts_and_ranges),
+        cmocka_unit_test(integer_edges),
+        cmocka_unit_test(shape_chain),
+        cmocka_unit_test(budget),
     };
     fet_rng_init(&rng, 11, 0, FET_RNG_TEST);
     return cmocka_run_group_tests(tests, NULL, NULL);

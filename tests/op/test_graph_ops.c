@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What op does with whole graphs: builder, inference, work, verify, print, hash, batch; and that inference is as fast and as frugal as the search needs. */
+/* What op does with whole graphs: builder, inference, work, verify, print, hash, batch; and that inference is as fast and as frugal as the
+ * search needs. */
 #include "one_node.h"
 
 #include "base/clock.h"
@@ -170,18 +171,18 @@ static void printed(void **state)
     fet_auto(fet_graph) graph = build(1, 8, "");
     char *text = NULL;
     CHECK_OK(fet_graph_print(graph, &text));
-    assert_string_equal(text,
-                        "graph \n"
-                        "input x 1x3x16x16\n"
-                        "   0 Conv conv0(x 1x3x16x16, conv0.weight 8x3x3x3) -> conv0 1x8x8x8 dilations=1,1 group=1 kernel_shape=3,3 pads=1,1,1,1 "
-                        "strides=2,2\n"
-                        "   1 BatchNormalization bn0(conv0 1x8x8x8, bn0.gamma 8, bn0.beta 8, bn0.mean 8, bn0.variance 8) -> bn0 1x8x8x8 "
-                        "epsilon=1e-05\n"
-                        "   2 Clip relu0(bn0 1x8x8x8, relu0.min scalar, relu0.max scalar) -> relu0 1x8x8x8\n"
-                        "   3 GlobalAveragePool pool(relu0 1x8x8x8) -> pool 1x8x1x1\n"
-                        "   4 Flatten flatten(pool 1x8x1x1) -> flatten 1x8\n"
-                        "   5 Gemm fc(flatten 1x8, fc.weight 10x8, fc.bias 10) -> fc 1x10 transB=1\n"
-                        "output fc 1x10\n");
+    assert_string_equal(
+        text, "graph \n"
+              "input x 1x3x16x16\n"
+              "   0 Conv conv0(x 1x3x16x16, conv0.weight 8x3x3x3) -> conv0 1x8x8x8 dilations=1,1 group=1 kernel_shape=3,3 pads=1,1,1,1 "
+              "strides=2,2\n"
+              "   1 BatchNormalization bn0(conv0 1x8x8x8, bn0.gamma 8, bn0.beta 8, bn0.mean 8, bn0.variance 8) -> bn0 1x8x8x8 "
+              "epsilon=1e-05\n"
+              "   2 Clip relu0(bn0 1x8x8x8, relu0.min scalar, relu0.max scalar) -> relu0 1x8x8x8\n"
+              "   3 GlobalAveragePool pool(relu0 1x8x8x8) -> pool 1x8x1x1\n"
+              "   4 Flatten flatten(pool 1x8x1x1) -> flatten 1x8\n"
+              "   5 Gemm fc(flatten 1x8, fc.weight 10x8, fc.bias 10) -> fc 1x10 transB=1\n"
+              "output fc 1x10\n");
     fet_free(text);
 }
 
@@ -293,10 +294,11 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(builder_and_verify), cmocka_unit_test(work_is_counted), cmocka_unit_test(verify_finds_damage),
-        cmocka_unit_test(hash_is_of_the_structure), cmocka_unit_test(hash_and_order), cmocka_unit_test(printed),
-        cmocka_unit_test(batch_changes),      cmocka_unit_test(batch_in_sizes),  cmocka_unit_test(inference_is_cheap),
-        cmocka_unit_test(no_memory),
+        cmocka_unit_test(builder_and_verify),  cmocka_unit_test(work_is_counted),
+        cmocka_unit_test(verify_finds_damage), cmocka_unit_test(hash_is_of_the_structure),
+        cmocka_unit_test(hash_and_order),      cmocka_unit_test(printed),
+        cmocka_unit_test(batch_changes),       cmocka_unit_test(batch_in_sizes),
+        cmocka_unit_test(inference_is_cheap),  cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,8 @@ static void shapes(void **state)
 static void shapes_that_are_none(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "x", "1x", "x1", "1xx2", "0", "1x0", "-1x3", "1,2", "1 x 2", "1x2y", "99999999999x1", "1x1x1x1x1x1x1x1x1", "+3"};
+    static const char *const bad[] = {
+        "", "x", "1x", "x1", "1xx2", "0", "1x0", "-1x3", "1,2", "1 x 2", "1x2y", "99999999999x1", "1x1x1x1x1x1x1x1x1", "+3"};
     fet_shape shape = {0};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK_FAILS(FET_ERROR_ARG, fet_shape_parse(bad[i], &shape));
     fet_shape large = fet_shape_4d(1 << 20, 1 << 20, 1 << 20, 1 << 20), negative = fet_shape_2d(2, -1), empty = fet_shape_2d(1 << 30, 0);
@@ -70,7 +71,7 @@ static void bf16_rounds_to_nearest_even(void **state)
     for (int i = 0; i < 200000; i++) {
         uint32_t bits = fet_rng_u32(&rng);
         if (i % 4 == 0) bits = (bits & 0xFFFF0000u) | 0x8000u; /* exactly between */
-        if (i % 4 == 1) bits &= 0xFFFF0000u;                    /* exactly representable */
+        if (i % 4 == 1) bits &= 0xFFFF0000u;                   /* exactly representable */
         float value;
         memcpy(&value, &bits, sizeof value);
         uint16_t got = fet_bf16_from_f32(value);

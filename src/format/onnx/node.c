@@ -46,8 +46,9 @@ static fet_status unsupported(const fet_onnx_reader *reader, const Onnx__NodePro
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
         if (strcmp(hints[i].type, type) == 0) instead = hints[i].instead;
     if (!instead) instead = *domain ? "operators of the domain ai.onnx" : "those of src/graph/ops.def";
-    return fet_fail(FET_ERROR_UNSUPPORTED, "%s: node \"%.200s\": operator %.80s%s%.80s (opset %" PRId64 ") is not supported; nearest that works: %s",
-                    reader->file, name, domain, *domain ? "." : "", type, reader->opset, instead);
+    return fet_fail(FET_ERROR_UNSUPPORTED,
+                    "%s: node \"%.200s\": operator %.80s%s%.80s (opset %" PRId64 ") is not supported; nearest that works: %s", reader->file,
+                    name, domain, *domain ? "." : "", type, reader->opset, instead);
 }
 
 fet_status fet_onnx_note(const fet_onnx_reader *reader, fet_status status)
@@ -87,14 +88,17 @@ static fet_status set_attr(fet_onnx_reader *reader, fet_id node, const Onnx__Att
         attr.type = FET_ATTR_TYPE_FLOATS, attr.floats = proto->floats, attr.count = (uint32_t)proto->n_floats;
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING:
-        attr.type = FET_ATTR_TYPE_STRING, attr.string = proto->s.data ? (const char *)proto->s.data : "", attr.count = (uint32_t)proto->s.len;
+        attr.type = FET_ATTR_TYPE_STRING, attr.string = proto->s.data ? (const char *)proto->s.data : "",
+        attr.count = (uint32_t)proto->s.len;
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
         if (!proto->t) return fet_fail(FET_ERROR_CORRUPT, "%s: it is missing", what);
         FET_TRY(fet_onnx_tensor(proto->t, what, &tensor));
         attr.type = FET_ATTR_TYPE_TENSOR, attr.tensor = tensor;
         break;
-    default: return fet_fail(FET_ERROR_UNSUPPORTED, "%s: of type %d; graphs, texts in lists and sparse tensors are not supported", what, (int)proto->type);
+    default:
+        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: of type %d; graphs, texts in lists and sparse tensors are not supported", what,
+                        (int)proto->type);
     }
     return fet_graph_set_attr(reader->graph, node, &attr);
 }
@@ -115,7 +119,10 @@ static fet_status constant_tensor(const Onnx__NodeProto *proto, const char *name
         bool whole = ints || strcmp(key, "value_int") == 0;
         fet_auto(fet_tensor) tensor = NULL;
         FET_TRY(fet_tensor_create(whole ? FET_DTYPE_S64 : FET_DTYPE_F32, &shape, &tensor));
-        const void *from = ints ? (const void *)a->ints : floats ? (const void *)a->floats : whole ? (const void *)&a->i : (const void *)&a->f;
+        const void *from = ints     ? (const void *)a->ints
+                           : floats ? (const void *)a->floats
+                           : whole  ? (const void *)&a->i
+                                    : (const void *)&a->f;
         if (tensor->bytes) memcpy(tensor->data, from, tensor->bytes);
         *out_tensor = fet_take(tensor);
         return FET_OK;
@@ -153,7 +160,8 @@ static fet_status find_inputs(const fet_onnx_reader *reader, const Onnx__NodePro
 }
 
 /* Values for the outputs; an output behind the first that nobody reads is left out. */
-static fet_status make_outputs(fet_onnx_reader *reader, const Onnx__NodeProto *proto, const char *name, bool keep_all, fet_id *ids, uint32_t *out_n)
+static fet_status make_outputs(fet_onnx_reader *reader, const Onnx__NodeProto *proto, const char *name, bool keep_all, fet_id *ids,
+                               uint32_t *out_n)
 {
     size_t n = proto->n_output;
     if (n > FET_NODE_LIMIT_INPUTS) return fet_fail(FET_ERROR_LIMIT, "node \"%s\": %zu outputs, at most %d", name, n, FET_NODE_LIMIT_INPUTS);
@@ -188,7 +196,8 @@ fet_status fet_onnx_read_node(fet_onnx_reader *reader, const Onnx__NodeProto *pr
 {
     const char *type = proto->op_type ? proto->op_type : "";
     const char *name = proto->name && *proto->name ? proto->name : proto->n_output > 0 ? proto->output[0] : "";
-    if (strlen(name) > FET_NAME_LIMIT_BYTES) return fet_fail(FET_ERROR_LIMIT, "%s: a node's name is longer than %d bytes", reader->file, FET_NAME_LIMIT_BYTES);
+    if (strlen(name) > FET_NAME_LIMIT_BYTES)
+        return fet_fail(FET_ERROR_LIMIT, "%s: a node's name is longer than %d bytes", reader->file, FET_NAME_LIMIT_BYTES);
     bool standard = !proto->domain || !*proto->domain || strcmp(proto->domain, "ai.onnx") == 0;
     if (standard && strcmp(type, "Constant") == 0) return fet_onnx_note(reader, read_constant(reader, proto, name));
     fet_op_kind op = standard ? fet_op_by_onnx_name(strcmp(type, "Upsample") == 0 ? "Resize" : type) : FET_OP_NONE;

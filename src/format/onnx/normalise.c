@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * From the file's opset to the form of opset 13: one function for each operator that changed, in a table. Mostly attributes that became inputs (and, in opset
- * 18, went on to become inputs where ours are still attributes).
+ * From the file's opset to the form of opset 13: one function for each operator that changed, in a table. Mostly attributes that became
+ * inputs (and, in opset 18, went on to become inputs where ours are still attributes).
  */
 #include "format/onnx/reader.h"
 #include "graph/limits.h"
@@ -29,8 +29,8 @@ static fet_status refuse_at(int line, const fet_node *node, const char *format, 
 }
 
 /* A constant "<node>.<role>". */
-static fet_status add_constant(fet_onnx_reader *reader, fet_id node, const char *role, fet_dtype dtype, const fet_shape *shape, const void *data,
-                               fet_id *out_value)
+static fet_status add_constant(fet_onnx_reader *reader, fet_id node, const char *role, fet_dtype dtype, const fet_shape *shape,
+                               const void *data, fet_id *out_value)
 {
     fet_auto(fet_tensor) tensor = NULL;
     char *name = fet_arena_printf(reader->scratch, "%s.%s", node_of(reader, node)->name, role);
@@ -300,7 +300,8 @@ static fet_status fix_resize(fet_onnx_reader *reader, fet_id node)
     if (takes(n, young[0], &antialias) && antialias != 0) return refuse(reader, node, "antialias; resize without it");
     if (fet_node_attr(n, FET_ATTR_AXES)) return refuse(reader, node, "attribute axes; give scales or sizes for all dimensions");
     for (uint32_t a = 0; a < n->n_attrs; a++)
-        if (strcmp(n->attrs[a].name, young[2]) == 0 && (n->attrs[a].type != FET_ATTR_TYPE_STRING || strcmp(n->attrs[a].string, "stretch") != 0))
+        if (strcmp(n->attrs[a].name, young[2]) == 0 &&
+            (n->attrs[a].type != FET_ATTR_TYPE_STRING || strcmp(n->attrs[a].string, "stretch") != 0))
             return refuse(reader, node, "keep_aspect_ratio_policy; only stretch");
     for (size_t i = 0; i < sizeof young / sizeof *young; i++) drop_other(reader, node, young[i]);
     return FET_OK;

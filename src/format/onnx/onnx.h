@@ -2,13 +2,13 @@
 /*
  * ONNX files in and out, through protobuf-c code generated from onnx.proto at build time.
  *
- * Reading takes opsets 7 to 18 and gives an inferred, verified graph with the semantics of opset 13, whatever the file's: attributes that became inputs are
- * inputs, Upsample is Resize, constants are folded, symbolic dimensions are bound. Names and the order of inputs and outputs are kept.
- * What cannot be read is refused with one line that names file, node, operator, opset and the nearest thing that works. A file is never trusted:
- * sizes, depths and counts are checked before memory is asked for.
+ * Reading takes opsets 7 to 18 and gives an inferred, verified graph with the semantics of opset 13, whatever the file's: attributes that
+ * became inputs are inputs, Upsample is Resize, constants are folded, symbolic dimensions are bound. Names and the order of inputs and
+ * outputs are kept. What cannot be read is refused with one line that names file, node, operator, opset and the nearest thing that works. A
+ * file is never trusted: sizes, depths and counts are checked before memory is asked for.
  *
- * Writing gives opset 13 (or what the caller asks for, 13 to 18) with weights inside, atomically. Operators younger than the opset are written as what they
- * mean (HardSwish as HardSigmoid times x).
+ * Writing gives opset 13 (or what the caller asks for, 13 to 18) with weights inside, atomically. Operators younger than the opset are
+ * written as what they mean (HardSwish as HardSigmoid times x).
  */
 #ifndef FET_FORMAT_ONNX_ONNX_H
 #define FET_FORMAT_ONNX_ONNX_H
@@ -34,8 +34,8 @@ fet_onnx_options fet_onnx_default_options(void);
 
 /*
  * options  NULL: defaults.
- * Errors:  NOT_FOUND, IO the file; CORRUPT it is no ONNX model or contradicts itself; UNSUPPORTED an operator, opset, type or external data; LIMIT; SHAPE;
- *          ARG a binding that does not fit; NOMEM.
+ * Errors:  NOT_FOUND, IO the file; CORRUPT it is no ONNX model or contradicts itself; UNSUPPORTED an operator, opset, type or external
+ * data; LIMIT; SHAPE; ARG a binding that does not fit; NOMEM.
  */
 FET_MUST_CHECK fet_status fet_onnx_read(const char *path, const fet_onnx_options *options, fet_graph **out_graph);
 /* The same from memory; `name` stands for the path in messages. */

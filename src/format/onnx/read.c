@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A file into a graph: header, names, inputs, initializers, nodes in order, outputs. Single nodes are read by node.c and brought to opset 13 by normalise.c. */
+/* A file into a graph: header, names, inputs, initializers, nodes in order, outputs. Single nodes are read by node.c and brought to opset
+ * 13 by normalise.c. */
 #include "base/file.h"
 #include "format/onnx/reader.h"
 #include "graph/limits.h"
@@ -30,23 +31,25 @@ static fet_status read_opset(fet_onnx_reader *reader, const Onnx__ModelProto *mo
         if (!set->domain || !*set->domain || strcmp(set->domain, "ai.onnx") == 0) reader->opset = set->version;
     }
     if (reader->opset < FET_ONNX_OPSET_LOWEST || reader->opset > FET_ONNX_OPSET_HIGHEST)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: opset %" PRId64 ", expected %d to %d; convert it with onnx.version_converter", reader->file,
-                        reader->opset, FET_ONNX_OPSET_LOWEST, FET_ONNX_OPSET_HIGHEST);
+        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: opset %" PRId64 ", expected %d to %d; convert it with onnx.version_converter",
+                        reader->file, reader->opset, FET_ONNX_OPSET_LOWEST, FET_ONNX_OPSET_HIGHEST);
     return FET_OK;
 }
 
 /* One dimension of an input: a number, a bound name, or the batch. */
-static fet_status read_dim(const fet_onnx_reader *reader, const char *input, uint32_t i, const Onnx__TensorShapeProto__Dimension *dim, int64_t *out)
+static fet_status read_dim(const fet_onnx_reader *reader, const char *input, uint32_t i, const Onnx__TensorShapeProto__Dimension *dim,
+                           int64_t *out)
 {
     bool known = dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && dim->dim_value > 0;
     bool named = dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && dim->dim_param;
     const fet_onnx_binding *binding = named ? binding_of(reader->options, dim->dim_param) : NULL;
     if (binding && binding->shape.rank != 1)
-        return fet_fail(FET_ERROR_ARG, "%s: dimension \"%s\" is bound to a shape of rank %u, expected one number", reader->file, binding->name,
-                        binding->shape.rank);
+        return fet_fail(FET_ERROR_ARG, "%s: dimension \"%s\" is bound to a shape of rank %u, expected one number", reader->file,
+                        binding->name, binding->shape.rank);
     if (!known && !binding && i > 0)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: input \"%.200s\": dimension %u (\"%.80s\") is open; bind it with %.80s=SIZE or %.200s=SHAPE",
-                        reader->file, input, i, named ? dim->dim_param : "?", named ? dim->dim_param : "NAME", input);
+        return fet_fail(FET_ERROR_UNSUPPORTED,
+                        "%s: input \"%.200s\": dimension %u (\"%.80s\") is open; bind it with %.80s=SIZE or %.200s=SHAPE", reader->file,
+                        input, i, named ? dim->dim_param : "?", named ? dim->dim_param : "NAME", input);
     *out = known ? dim->dim_value : binding ? binding->shape.dim[0] : reader->options->batch;
     return FET_OK;
 }
@@ -58,19 +61,22 @@ static fet_status read_input(fet_onnx_reader *reader, const Onnx__ValueInfoProto
         return fet_fail(FET_ERROR_UNSUPPORTED, "%s: input \"%.200s\" is no tensor", reader->file, info->name);
     fet_dtype dtype = fet_onnx_dtype(type->tensor_type->elem_type);
     if (dtype == FET_DTYPE_NONE)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: input \"%.200s\" is %s", reader->file, info->name, fet_onnx_data_type_name(type->tensor_type->elem_type));
+        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: input \"%.200s\" is %s", reader->file, info->name,
+                        fet_onnx_data_type_name(type->tensor_type->elem_type));
     const Onnx__TensorShapeProto *shape_proto = type->tensor_type->shape;
     const fet_onnx_binding *binding = binding_of(reader->options, info->name);
     fet_shape shape = {0};
     if (shape_proto && shape_proto->n_dim > FET_MAX_RANK)
-        return fet_fail(FET_ERROR_LIMIT, "%s: input \"%.200s\" has rank %zu, at most %d", reader->file, info->name, shape_proto->n_dim, FET_MAX_RANK);
+        return fet_fail(FET_ERROR_LIMIT, "%s: input \"%.200s\" has rank %zu, at most %d", reader->file, info->name, shape_proto->n_dim,
+                        FET_MAX_RANK);
     if (binding) {
         if (shape_proto && shape_proto->n_dim != binding->shape.rank)
             return fet_fail(FET_ERROR_ARG, "%s: input \"%.200s\" has rank %zu, the shape given for it rank %u", reader->file, info->name,
                             shape_proto->n_dim, binding->shape.rank);
         shape = binding->shape;
     } else if (!shape_proto) {
-        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: input \"%.200s\" has no shape; bind it with %.200s=SHAPE", reader->file, info->name, info->name);
+        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: input \"%.200s\" has no shape; bind it with %.200s=SHAPE", reader->file, info->name,
+                        info->name);
     } else {
         shape.rank = (uint32_t)shape_proto->n_dim;
         for (uint32_t i = 0; i < shape.rank; i++) FET_TRY(read_dim(reader, info->name, i, shape_proto->dim[i], &shape.dim[i]));
@@ -95,7 +101,8 @@ static fet_status read_initializers(fet_onnx_reader *reader)
     return FET_OK;
 }
 
-/* Parameters that training changes: f32 weights of operators that have them, and vectors that are added. Statistics, bounds and shapes are not. */
+/* Parameters that training changes: f32 weights of operators that have them, and vectors that are added. Statistics, bounds and shapes are
+ * not. */
 static void mark_trainable(fet_graph *graph)
 {
     for (fet_id n = 0; n < graph->n_nodes; n++) {
@@ -105,8 +112,14 @@ static void mark_trainable(fet_graph *graph)
             if (!value || value->kind != FET_VALUE_PARAM || value->dtype != FET_DTYPE_F32) continue;
             bool yes = false;
             switch (node->op) {
-            case FET_OP_CONV: case FET_OP_CONV_TRANSPOSE: case FET_OP_GEMM: case FET_OP_MATMUL: case FET_OP_PRELU: yes = true; break;
-            case FET_OP_BATCH_NORMALIZATION: case FET_OP_INSTANCE_NORMALIZATION: case FET_OP_LAYER_NORMALIZATION: yes = i == 1 || i == 2; break;
+            case FET_OP_CONV:
+            case FET_OP_CONV_TRANSPOSE:
+            case FET_OP_GEMM:
+            case FET_OP_MATMUL:
+            case FET_OP_PRELU: yes = true; break;
+            case FET_OP_BATCH_NORMALIZATION:
+            case FET_OP_INSTANCE_NORMALIZATION:
+            case FET_OP_LAYER_NORMALIZATION: yes = i == 1 || i == 2; break;
             case FET_OP_ADD: yes = fet_shape_elements(&value->shape) > 1; break;
             default: break;
             }
@@ -120,7 +133,8 @@ static fet_status read_outputs(fet_onnx_reader *reader)
     for (size_t i = 0; i < reader->proto->n_output; i++) {
         const char *name = reader->proto->output[i]->name ? reader->proto->output[i]->name : "";
         const fet_onnx_name *slot = fet_onnx_name_find(reader, name);
-        if (!slot || slot->value == FET_NONE) return fet_fail(FET_ERROR_CORRUPT, "%s: output \"%.200s\" is made by no node", reader->file, name);
+        if (!slot || slot->value == FET_NONE)
+            return fet_fail(FET_ERROR_CORRUPT, "%s: output \"%.200s\" is made by no node", reader->file, name);
         FET_TRY(fet_graph_add_output(reader->graph, slot->value));
     }
     if (reader->graph->n_outputs == 0) return fet_fail(FET_ERROR_CORRUPT, "%s: the graph has no outputs", reader->file);
@@ -134,8 +148,7 @@ static fet_status check_counts(const fet_onnx_reader *reader)
     if (proto->n_node > FET_GRAPH_LIMIT_ITEMS || proto->n_initializer > FET_GRAPH_LIMIT_ITEMS || proto->n_input > FET_GRAPH_LIMIT_ITEMS ||
         proto->n_output > FET_GRAPH_LIMIT_ITEMS)
         return fet_fail(FET_ERROR_LIMIT, "%s: more than %d nodes, initializers, inputs or outputs", reader->file, FET_GRAPH_LIMIT_ITEMS);
-    if (proto->n_sparse_initializer > 0)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: sparse initializers; save them dense", reader->file);
+    if (proto->n_sparse_initializer > 0) return fet_fail(FET_ERROR_UNSUPPORTED, "%s: sparse initializers; save them dense", reader->file);
     return FET_OK;
 }
 
@@ -169,7 +182,11 @@ static fet_status read_model(const Onnx__ModelProto *model, const char *name, co
     if (model->n_functions > 0) return fet_fail(FET_ERROR_UNSUPPORTED, "%s: local functions; inline them", name);
     FET_TRY(fet_arena_create(&scratch));
     FET_TRY(fet_graph_create(NULL, &graph));
-    fet_onnx_reader reader = {.file = name, .proto = model->graph, .options = options, .graph = graph, .scratch = scratch,
+    fet_onnx_reader reader = {.file = name,
+                              .proto = model->graph,
+                              .options = options,
+                              .graph = graph,
+                              .scratch = scratch,
                               .fold_bytes_left = options->fold_limit_bytes};
     FET_TRY(read_opset(&reader, model));
     FET_TRY(read_graph(&reader));

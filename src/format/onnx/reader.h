@@ -38,7 +38,8 @@ FET_MUST_CHECK fet_status fet_onnx_read_node(fet_onnx_reader *reader, const Onnx
 /* "Conv node \"conv1\" (opset 11)" in front of the message on its way up. */
 fet_status fet_onnx_note(const fet_onnx_reader *reader, fet_status status);
 
-/* normalise.c: brings a node just appended from the file's opset to the form of opset 13; `type` is its ONNX name. May append more nodes. */
+/* normalise.c: brings a node just appended from the file's opset to the form of opset 13; `type` is its ONNX name. May append more nodes.
+ */
 FET_MUST_CHECK fet_status fet_onnx_normalise(fet_onnx_reader *reader, fet_id node, const char *type);
 
 #endif

@@ -11,10 +11,12 @@ static const struct {
     fet_dtype dtype;
     const char *name;
 } types[] = {
-    [1] = {FET_DTYPE_F32, "float"},   [2] = {FET_DTYPE_U8, "uint8"},     [3] = {FET_DTYPE_S8, "int8"},      [4] = {FET_DTYPE_NONE, "uint16"},
-    [5] = {FET_DTYPE_S16, "int16"},   [6] = {FET_DTYPE_S32, "int32"},    [7] = {FET_DTYPE_S64, "int64"},    [8] = {FET_DTYPE_NONE, "string"},
-    [9] = {FET_DTYPE_BOOL, "bool"},   [10] = {FET_DTYPE_F16, "float16"}, [11] = {FET_DTYPE_F64, "double"},  [12] = {FET_DTYPE_NONE, "uint32"},
-    [13] = {FET_DTYPE_NONE, "uint64"}, [14] = {FET_DTYPE_NONE, "complex64"}, [15] = {FET_DTYPE_NONE, "complex128"}, [16] = {FET_DTYPE_BF16, "bfloat16"},
+    [1] = {FET_DTYPE_F32, "float"},      [2] = {FET_DTYPE_U8, "uint8"},        [3] = {FET_DTYPE_S8, "int8"},
+    [4] = {FET_DTYPE_NONE, "uint16"},    [5] = {FET_DTYPE_S16, "int16"},       [6] = {FET_DTYPE_S32, "int32"},
+    [7] = {FET_DTYPE_S64, "int64"},      [8] = {FET_DTYPE_NONE, "string"},     [9] = {FET_DTYPE_BOOL, "bool"},
+    [10] = {FET_DTYPE_F16, "float16"},   [11] = {FET_DTYPE_F64, "double"},     [12] = {FET_DTYPE_NONE, "uint32"},
+    [13] = {FET_DTYPE_NONE, "uint64"},   [14] = {FET_DTYPE_NONE, "complex64"}, [15] = {FET_DTYPE_NONE, "complex128"},
+    [16] = {FET_DTYPE_BF16, "bfloat16"},
 };
 
 enum { N_TYPES = sizeof types / sizeof *types };
@@ -70,10 +72,8 @@ static void copy_typed(const Onnx__TensorProto *proto, fet_tensor *tensor)
     }
     for (size_t i = 0; i < n; i++) {
         uint32_t bits = (uint32_t)proto->int32_data[i];
-        if (fet_dtype_bytes(tensor->dtype) == 2)
-            ((uint16_t *)tensor->data)[i] = (uint16_t)bits;
-        else
-            ((uint8_t *)tensor->data)[i] = (uint8_t)bits;
+        if (fet_dtype_bytes(tensor->dtype) == 2) ((uint16_t *)tensor->data)[i] = (uint16_t)bits;
+        else ((uint8_t *)tensor->data)[i] = (uint8_t)bits;
     }
 }
 
@@ -86,11 +86,13 @@ fet_status fet_onnx_tensor(const Onnx__TensorProto *proto, const char *what, fet
         for (size_t i = 0; i < proto->n_external_data; i++)
             if (proto->external_data[i]->key && strcmp(proto->external_data[i]->key, "location") == 0 && proto->external_data[i]->value)
                 location = proto->external_data[i]->value;
-        return fet_fail(FET_ERROR_UNSUPPORTED, "%s keeps its numbers in %s; save the model again with everything in one file", what, location);
+        return fet_fail(FET_ERROR_UNSUPPORTED, "%s keeps its numbers in %s; save the model again with everything in one file", what,
+                        location);
     }
     if (dtype == FET_DTYPE_NONE)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "%s is %s; supported are float, double, float16, bfloat16, int8, uint8, int16, int32, int64, bool",
-                        what, fet_onnx_data_type_name(proto->data_type));
+        return fet_fail(FET_ERROR_UNSUPPORTED,
+                        "%s is %s; supported are float, double, float16, bfloat16, int8, uint8, int16, int32, int64, bool", what,
+                        fet_onnx_data_type_name(proto->data_type));
     if (proto->segment) return fet_fail(FET_ERROR_UNSUPPORTED, "%s is stored in segments", what);
     FET_TRY(read_shape(proto, dtype, what, &shape));
     size_t elements = (size_t)fet_shape_elements(&shape), bytes = elements * fet_dtype_bytes(dtype);
@@ -103,10 +105,8 @@ fet_status fet_onnx_tensor(const Onnx__TensorProto *proto, const char *what, fet
     }
     fet_tensor *tensor = NULL;
     FET_TRY(fet_tensor_create(dtype, &shape, &tensor));
-    if (!raw)
-        copy_typed(proto, tensor);
-    else if (bytes)
-        memcpy(tensor->data, proto->raw_data.data, bytes);
+    if (!raw) copy_typed(proto, tensor);
+    else if (bytes) memcpy(tensor->data, proto->raw_data.data, bytes);
     *out_tensor = tensor;
     return FET_OK;
 }

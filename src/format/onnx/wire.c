@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The step from bytes to protobuf-c's structures. protobuf-c itself recurses as deep as a file says and merges repeated messages in quadratic time, so the
- * wire format is walked first: every length must lie inside its parent, nesting is limited, a message that may stand once stands once, and the number of
- * messages (each of which costs more memory than bytes) is limited.
+ * The step from bytes to protobuf-c's structures. protobuf-c itself recurses as deep as a file says and merges repeated messages in
+ * quadratic time, so the wire format is walked first: every length must lie inside its parent, nesting is limited, a message that may stand
+ * once stands once, and the number of messages (each of which costs more memory than bytes) is limited.
  */
 #include "format/onnx/wire.h"
 

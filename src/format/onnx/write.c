@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A graph into a file. protobuf-c structures are laid out in an arena and point into the graph (weights are not copied until they are packed). Names are made
- * unique and non-empty on the way, because ONNX refers by name where the graph has ids.
+ * A graph into a file. protobuf-c structures are laid out in an arena and point into the graph (weights are not copied until they are
+ * packed). Names are made unique and non-empty on the way, because ONNX refers by name where the graph has ids.
  */
 #include "base/file.h"
 #include "base/hash.h"
@@ -50,8 +50,8 @@ char *fet_onnx_unique(fet_onnx_writer *writer, const char *wanted)
 }
 
 /*
- * Inputs and outputs of the graph keep their names whatever happens, so they choose first. A parameter that is an output goes through an Identity: the output
- * has its name, the initializer another.
+ * Inputs and outputs of the graph keep their names whatever happens, so they choose first. A parameter that is an output goes through an
+ * Identity: the output has its name, the initializer another.
  */
 static void choose_names(fet_onnx_writer *writer)
 {
@@ -63,11 +63,13 @@ static void choose_names(fet_onnx_writer *writer)
     writer->names = fet_onnx_room(writer, graph->n_values, sizeof *writer->names);
     writer->output_names = fet_onnx_room(writer, graph->n_outputs, sizeof *writer->output_names);
     if (writer->status != FET_OK) return;
-    for (uint32_t i = 0; i < graph->n_inputs; i++) writer->names[graph->inputs[i]] = fet_onnx_unique(writer, graph->values[graph->inputs[i]].name);
+    for (uint32_t i = 0; i < graph->n_inputs; i++)
+        writer->names[graph->inputs[i]] = fet_onnx_unique(writer, graph->values[graph->inputs[i]].name);
     for (uint32_t i = 0; i < graph->n_outputs && writer->status == FET_OK; i++) {
         const fet_value *value = &graph->values[graph->outputs[i]];
         writer->output_names[i] = fet_onnx_unique(writer, value->name);
-        if (value->kind == FET_VALUE_COMPUTED && !writer->names[graph->outputs[i]]) writer->names[graph->outputs[i]] = writer->output_names[i];
+        if (value->kind == FET_VALUE_COMPUTED && !writer->names[graph->outputs[i]])
+            writer->names[graph->outputs[i]] = writer->output_names[i];
     }
     for (fet_id v = 0; v < graph->n_values && writer->status == FET_OK; v++)
         if (!writer->names[v]) writer->names[v] = fet_onnx_unique(writer, graph->values[v].name);
@@ -131,8 +133,10 @@ static fet_status add_initializers(fet_onnx_writer *writer, const uint8_t *used)
         const fet_param *param = &graph->params[p];
         if (!used[param->value]) continue;
         if (!param->tensor)
-            return fet_fail(FET_ERROR_STATE, "parameter \"%s\" has no numbers yet, so the network cannot be written", graph->values[param->value].name);
-        writer->proto->initializer[writer->proto->n_initializer++] = fet_onnx_tensor_proto(writer, writer->names[param->value], param->tensor);
+            return fet_fail(FET_ERROR_STATE, "parameter \"%s\" has no numbers yet, so the network cannot be written",
+                            graph->values[param->value].name);
+        writer->proto->initializer[writer->proto->n_initializer++] =
+            fet_onnx_tensor_proto(writer, writer->names[param->value], param->tensor);
     }
     return writer->status;
 }
@@ -192,7 +196,8 @@ static fet_status pack(fet_onnx_writer *writer, void **out_data, size_t *out_byt
     model.opset_import = &opsets;
     model.graph = writer->proto;
     size_t bytes = onnx__model_proto__get_packed_size(&model);
-    if (bytes > FILE_LIMIT_BYTES) return fet_fail(FET_ERROR_LIMIT, "a model of %zu bytes; an ONNX file holds at most %zu", bytes, FILE_LIMIT_BYTES);
+    if (bytes > FILE_LIMIT_BYTES)
+        return fet_fail(FET_ERROR_LIMIT, "a model of %zu bytes; an ONNX file holds at most %zu", bytes, FILE_LIMIT_BYTES);
     void *data = fet_malloc(bytes);
     if (!data) return fet_fail(FET_ERROR_NOMEM, "no memory for a model of %zu bytes", bytes);
     onnx__model_proto__pack(&model, data);

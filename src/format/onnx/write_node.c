@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-Onnx__NodeProto *fet_onnx_add_node(fet_onnx_writer *writer, const char *type, char *name, char *const *inputs, size_t n_inputs, char *const *outputs,
-                                   size_t n_outputs)
+Onnx__NodeProto *fet_onnx_add_node(fet_onnx_writer *writer, const char *type, char *name, char *const *inputs, size_t n_inputs,
+                                   char *const *outputs, size_t n_outputs)
 {
     Onnx__NodeProto *node = fet_onnx_room(writer, 1, sizeof *node);
     char **in = fet_onnx_room(writer, n_inputs, sizeof *in), **out = fet_onnx_room(writer, n_outputs, sizeof *out);
@@ -163,7 +163,8 @@ static fet_status write_gelu(fet_onnx_writer *writer, const fet_node *node)
         char *cube = apply(writer, node, "Mul", "cube", square, x);
         char *part = apply(writer, node, "Mul", "part", cube, scalar(writer, node, "c3", 0.044715f));
         char *sum = apply(writer, node, "Add", "sum", x, part);
-        inner = apply(writer, node, "Tanh", "tanh", apply(writer, node, "Mul", "scaled", sum, scalar(writer, node, "c1", 0.7978845608f)), NULL);
+        inner =
+            apply(writer, node, "Tanh", "tanh", apply(writer, node, "Mul", "scaled", sum, scalar(writer, node, "c1", 0.7978845608f)), NULL);
     } else {
         inner = apply(writer, node, "Erf", "erf", apply(writer, node, "Mul", "scaled", x, scalar(writer, node, "c1", 0.7071067812f)), NULL);
     }
@@ -186,7 +187,8 @@ static fet_status write_layer_norm(fet_onnx_writer *writer, const fet_node *node
     char *centred = apply(writer, node, "Sub", "centred", x, mean);
     char *square = apply(writer, node, "Mul", "square", centred, centred), *variance = middle(writer, node, "variance");
     add_ints(writer, fet_onnx_add_node(writer, "ReduceMean", variance, &square, 1, &variance, 1), "axes", axes, n);
-    char *safe = apply(writer, node, "Add", "safe", variance, scalar(writer, node, "epsilon", fet_node_float(node, FET_ATTR_EPSILON, 1e-5f)));
+    char *safe =
+        apply(writer, node, "Add", "safe", variance, scalar(writer, node, "epsilon", fet_node_float(node, FET_ATTR_EPSILON, 1e-5f)));
     char *normal = apply(writer, node, "Div", "normal", centred, apply(writer, node, "Sqrt", "deviation", safe, NULL));
     bool has_bias = node->n_inputs > 2 && node->inputs[2] != FET_NONE;
     if (has_bias) finish(writer, node, "Add", apply(writer, node, "Mul", "scaled", normal, scale), writer->names[node->inputs[2]]);
@@ -241,7 +243,12 @@ fet_status fet_onnx_write_node(fet_onnx_writer *writer, const fet_node *node)
     case FET_OP_LAYER_NORMALIZATION:
         if (writer->opset >= 17) break;
         return write_layer_norm(writer, node);
-    case FET_OP_REDUCE_MEAN: case FET_OP_REDUCE_MAX: case FET_OP_REDUCE_MIN: case FET_OP_REDUCE_PROD: case FET_OP_REDUCE_L1: case FET_OP_REDUCE_L2:
+    case FET_OP_REDUCE_MEAN:
+    case FET_OP_REDUCE_MAX:
+    case FET_OP_REDUCE_MIN:
+    case FET_OP_REDUCE_PROD:
+    case FET_OP_REDUCE_L1:
+    case FET_OP_REDUCE_L2:
     case FET_OP_REDUCE_SUM_SQUARE:
         if (writer->opset < 18) break;
         return write_reduction(writer, node);

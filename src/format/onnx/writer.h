@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Private to format/onnx: a graph on its way into a file. Errors collect in `status`, so that lists can be laid out without a check at each step. */
+/* Private to format/onnx: a graph on its way into a file. Errors collect in `status`, so that lists can be laid out without a check at each
+ * step. */
 #ifndef FET_FORMAT_ONNX_WRITER_H
 #define FET_FORMAT_ONNX_WRITER_H
 
@@ -15,7 +16,7 @@ typedef struct fet_onnx_writer {
     Onnx__GraphProto *proto;
     char **names;        /* by value */
     char **output_names; /* by output */
-    const char **taken; /* names given out: open addressing */
+    const char **taken;  /* names given out: open addressing */
     size_t n_slots;
     fet_status status; /* the first failure */
 } fet_onnx_writer;
@@ -27,8 +28,8 @@ char *fet_onnx_unique(fet_onnx_writer *writer, const char *wanted);
 Onnx__TensorProto *fet_onnx_tensor_proto(fet_onnx_writer *writer, char *name, const fet_tensor *tensor);
 
 /* Appends a node; gives it for attributes, NULL after a failure. Names are borrowed. */
-Onnx__NodeProto *fet_onnx_add_node(fet_onnx_writer *writer, const char *type, char *name, char *const *inputs, size_t n_inputs, char *const *outputs,
-                                   size_t n_outputs);
+Onnx__NodeProto *fet_onnx_add_node(fet_onnx_writer *writer, const char *type, char *name, char *const *inputs, size_t n_inputs,
+                                   char *const *outputs, size_t n_outputs);
 /* One node of the graph: as it is, or as what it means when the opset does not have it. */
 FET_MUST_CHECK fet_status fet_onnx_write_node(fet_onnx_writer *writer, const fet_node *node);
 
