@@ -52,14 +52,14 @@ function trialColumns(trials) {
         { label: 'state', of: (t) => (t.front ? 'on the front' : t.state), show: (t) => [t.front ? h('span', { class: 'badge' }, 'front') : t.state, t.reason && h('small', {}, t.reason)] },
         { label: 'training', of: (t) => t.fidelity }, ...figures,
         { label: 'processor time', note: 'measured', of: (t) => t.cpu_s, show: (t) => (t.cpu_s ? format.value(t.cpu_s, 's') : ''), number: true },
-        { label: 'differs from base', of: (t) => t.description ?? '' }, { label: 'genome', of: (t) => t.genome, mono: true }, { label: 'file', of: (t) => t.file ?? '', mono: true },
+        { label: 'differs from base', of: (t) => t.description ?? '', line: true }, { label: 'genome', of: (t) => t.genome, mono: true, line: true }, { label: 'file', of: (t) => t.file ?? '', mono: true, line: true },
     ];
 }
 
 export function trialsSection(report) {
     if (!report.trials.length) return undefined;
     const box = h('div');
-    const show = (name) => box.replaceChildren(table(trialColumns(report.trials), report.trials.filter((t) => !name || t.series === name)));
+    const show = (name) => box.replaceChildren(table(trialColumns(report.trials), report.trials.filter((t) => !name || t.series === name), { tall: true }));
     const select = h('select', { id: 'series-filter', onchange: () => show(select.value) }, h('option', { value: '' }, 'all series'),
         [...new Set(report.trials.map((t) => t.series))].map((name) => h('option', { value: name }, name)));
     show('');

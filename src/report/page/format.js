@@ -53,7 +53,7 @@ export function percent(share, digits = 1) {
 
 const LABELS = {
     latency: 'latency', peak_memory: 'peak memory', params: 'parameters', macs: 'MACs', val_accuracy: 'accuracy, val',
-    val_device_accuracy: 'accuracy, val, on the device', test_accuracy: 'accuracy, test', test_device_accuracy: 'accuracy, test, on the device',
+    val_device_accuracy: 'accuracy, val, device', test_accuracy: 'accuracy, test', test_device_accuracy: 'accuracy, test, device',
     train_loss: 'training loss',
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables: {label, note, of(row) -> sort key, show(row) -> text, number, mono}. Sortable by a click or by the keyboard on a column's head.
+// Tables: {label, note, of(row) -> sort key, show(row) -> text, number, mono, line (never wrapped)}. Sortable by a click or by the keyboard on a column's head.
 import { h } from './dom.js';
 
 function compare(a, b) {
@@ -11,10 +11,10 @@ function compare(a, b) {
 
 function cell(column, row) {
     const shown = column.show ? column.show(row) : column.of(row);
-    return h('td', { class: [column.number && 'number', column.mono && 'mono'].filter(Boolean).join(' ') || undefined, 'data-label': column.label }, shown ?? '');
+    return h('td', { class: [column.number && 'number', column.mono && 'mono', column.line && 'line'].filter(Boolean).join(' ') || undefined, 'data-label': column.label }, shown ?? '');
 }
 
-export function table(columns, rows, { sortable = true, stack = false, rowClass } = {}) {
+export function table(columns, rows, { sortable = true, stack = false, tall = false, rowClass } = {}) {
     const body = h('tbody');
     const heads = [];
     let sorted = -1, down = false;
@@ -35,5 +35,5 @@ export function table(columns, rows, { sortable = true, stack = false, rowClass 
             sortable ? h('button', { type: 'button', onclick: () => sortBy(index) }, title) : title));
     });
     fill(rows);
-    return h('div', { class: stack ? 'table stack' : 'table', tabindex: 0, role: 'region', 'aria-label': 'table' }, h('table', {}, h('thead', {}, h('tr', {}, heads)), body));
+    return h('div', { class: ['table', stack && 'stack', tall && 'tall'].filter(Boolean).join(' '), tabindex: 0, role: 'region', 'aria-label': 'table' }, h('table', {}, h('thead', {}, h('tr', {}, heads)), body));
 }
