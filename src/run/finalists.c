@@ -9,25 +9,35 @@ static double latency_of(const fet_series_trial *trial)
     return trial->cost.metric[FET_METRIC_LATENCY];
 }
 
-static bool is_usable(const fet_series_trial *trial, double violation_limit)
+/* What a trial must keep to be looked at: at most so much violation, and faster than the base. */
+typedef struct bounds {
+    double violation, latency_ms;
+} bounds;
+
+static bool is_usable(const fet_series_trial *trial, const bounds *bounds)
 {
-    return !isnan(trial->quality) && trial->result.violation <= violation_limit;
+    return !isnan(trial->quality) && trial->result.violation <= bounds->violation && latency_of(trial) < bounds->latency_ms;
 }
 
-/* Zero where something is feasible, else the least violation there is. */
-static double least_violation(const fet_series_trial *trials, uint32_t n)
+/* No violation where something is feasible, else the least there is; the limit on latency falls when nothing keeps it. */
+static bounds find_bounds(const fet_series_trial *trials, uint32_t n, double latency_limit_ms)
 {
-    double least = INFINITY;
-    for (uint32_t i = 0; i < n; i++)
-        if (!isnan(trials[i].quality) && trials[i].result.violation < least) least = trials[i].result.violation;
-    return least;
+    bounds found = {INFINITY, latency_limit_ms};
+    for (int round = 0; round < 2 && isinf(found.violation); round++) {
+        if (round) found.latency_ms = INFINITY;
+        for (uint32_t i = 0; i < n; i++) {
+            bool usable = !isnan(trials[i].quality) && latency_of(&trials[i]) < found.latency_ms;
+            if (usable && trials[i].result.violation < found.violation) found.violation = trials[i].result.violation;
+        }
+    }
+    return found;
 }
 
 /* The front: no usable trial is at least as good in both figures and better in one; of equal ones the first. */
-static bool is_on_front(const fet_series_trial *trials, uint32_t n, uint32_t i, double violation_limit)
+static bool is_on_front(const fet_series_trial *trials, uint32_t n, uint32_t i, const bounds *bounds)
 {
     for (uint32_t j = 0; j < n; j++) {
-        if (j == i || !is_usable(&trials[j], violation_limit)) continue;
+        if (j == i || !is_usable(&trials[j], bounds)) continue;
         double quality = trials[j].quality - trials[i].quality, latency = latency_of(&trials[i]) - latency_of(&trials[j]);
         bool equal = quality == 0 && latency == 0;
         if (equal ? j < i : quality >= 0 && latency >= 0) return false;
@@ -46,20 +56,22 @@ static void sort_by_latency(const fet_series_trial *trials, uint32_t *index, uin
         }
 }
 
-fet_status fet_finalists_choose(const fet_series_trial *trials, uint32_t n, uint32_t k, double tolerance, uint32_t *out_index, uint32_t *out_n)
+fet_status fet_finalists_choose(const fet_series_trial *trials, uint32_t n, uint32_t k, double latency_limit_ms, double tolerance,
+                                uint32_t *out_index, uint32_t *out_n)
 {
-    double limit = least_violation(trials, n), best = -INFINITY;
-    if (isinf(limit)) return fet_fail(FET_ERROR_NOT_FOUND, "every one of %u trials failed, so there is nothing to train further", n);
+    bounds kept = find_bounds(trials, n, latency_limit_ms);
+    if (isinf(kept.violation)) return fet_fail(FET_ERROR_NOT_FOUND, "every one of %u trials failed, so there is nothing to train further", n);
+    double best = -INFINITY;
     for (uint32_t i = 0; i < n; i++)
-        if (is_usable(&trials[i], limit) && trials[i].quality > best) best = trials[i].quality;
+        if (is_usable(&trials[i], &kept) && trials[i].quality > best) best = trials[i].quality;
     uint32_t *front = NULL, n_front = 0;
     FET_TRY(fet_alloc_zeroed(n, sizeof *front, "a front", &front));
     for (uint32_t i = 0; i < n; i++)
-        if (is_usable(&trials[i], limit) && trials[i].quality >= best - tolerance && is_on_front(trials, n, i, limit)) front[n_front++] = i;
+        if (is_usable(&trials[i], &kept) && trials[i].quality >= best - tolerance && is_on_front(trials, n, i, &kept)) front[n_front++] = i;
     sort_by_latency(trials, front, n_front);
     uint32_t chosen = n_front < k ? n_front : k;
-    /* Both ends and evenly between: position i * (n_front - 1) / (chosen - 1). */
-    for (uint32_t i = 0; i < chosen; i++) out_index[i] = front[chosen > 1 ? i * (n_front - 1) / (chosen - 1) : 0];
+    /* Of n in order, place i of k ends at n i / k: the last is the most accurate, and the fastest comes in only when all do. */
+    for (uint32_t i = 0; i < chosen; i++) out_index[i] = front[(i + 1) * n_front / chosen - 1];
     *out_n = chosen;
     fet_free(front);
     return FET_OK;

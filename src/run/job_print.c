@@ -127,8 +127,7 @@ static void put_search(printer *p, const fet_job *job)
     put(p, "search:\n  strategy: %s\n  trials: %u\n", job->strategy, job->trials);
     if (job->budget_s > 0) put_number(p, "  budget: ", job->budget_s, false, "s\n");
     else put(p, "  budget: none\n");
-    if (job->workers) put(p, "  workers: %u\n", job->workers);
-    else put(p, "  workers: auto\n");
+    /* No workers: how many there are changes nothing in the results, so a study may be resumed with another number. */
     put(p, "  lookahead: %u\n  seed: %llu\n  finalists: %u\n  variants: [", job->lookahead, (unsigned long long)job->seed, job->finalists);
     for (uint32_t v = 0; v < job->n_variants; v++) put(p, "%s%s", v ? ", " : "", job->variants[v].name);
     put(p, "]\n");

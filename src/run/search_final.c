@@ -58,7 +58,8 @@ static fet_status add_finalists(fet_search *search)
         uint32_t n = 0, chosen[FET_MAX_FINALISTS], n_chosen = 0;
         const fet_series_trial *trials = fet_series_trials(search->series[v], &n);
         const char *name = search->job->variants[v].name;
-        fet_status status = fet_finalists_choose(trials, n, search->job->finalists, short_tolerance, chosen, &n_chosen);
+        fet_status status = fet_finalists_choose(trials, n, search->job->finalists, search->base_cost.metric[FET_METRIC_LATENCY],
+                                                 short_tolerance, chosen, &n_chosen);
         if (status != FET_OK) return fet_note(status, "%s", name);
         for (uint32_t i = 0; i < n_chosen; i++) FET_TRY(add_trial(search, name, &trials[chosen[i]]));
     }
