@@ -212,7 +212,7 @@ static fet_status write_values(maker *m)
         to->node = mapped(m->nodes, to->node);
         to->param = mapped(m->params, to->param);
         const fet_channel_dim *dim = &m->blueprint->groups->values[v];
-        if (dim->n_runs) to->shape.dim[1] = fet_channel_dim_size(dim, m->channels);
+        if (dim->n_runs) to->shape.dim[dim->axis] = fet_channel_dim_size(dim, m->channels) / dim->divide;
         to++;
     }
     return FET_OK;
@@ -309,7 +309,7 @@ static fet_status write_ends(maker *m)
     return FET_OK;
 }
 
-/* Last, so that a failure before leaves no count behind. */
+/* Behind all that allocates in the arena, so that a failure there leaves no count behind. */
 static void retain_tensors(const maker *m)
 {
     for (fet_id p = 0; p < m->graph->n_params; p++) fet_tensor_retain(m->graph->params[p].tensor);
@@ -319,6 +319,28 @@ static void retain_tensors(const maker *m)
         for (uint32_t a = 0; a < node->n_attrs; a++)
             if (node->attrs[a].type == FET_ATTR_TYPE_TENSOR) fet_tensor_retain(node->attrs[a].tensor);
     }
+}
+
+/* A constant that names a size which changed becomes one of the candidate's own. */
+static fet_status write_sizes(const maker *m)
+{
+    const fet_channel_groups *groups = m->blueprint->groups;
+    for (uint32_t s = 0; s < groups->n_sizes; s++) {
+        const fet_channel_size *size = &groups->sizes[s];
+        fet_id p = m->params[size->param];
+        bool changed = false;
+        for (uint32_t r = 0; r < size->dim.n_runs; r++) changed |= m->kept[size->dim.runs[r].group].index != NULL;
+        if (!changed || p == FET_NONE) continue;
+        fet_param *param = &m->graph->params[p];
+        if (param->tensor == m->blueprint->base->params[size->param].tensor) {
+            fet_auto(fet_tensor) copy = NULL;
+            FET_TRY(fet_tensor_copy(param->tensor, &copy));
+            fet_graph_set_tensor(m->graph, p, copy);
+            param->origin = (fet_origin){.rule = FET_ORIGIN_FRESH};
+        }
+        fet_tensor_s64(param->tensor)[size->entry] = fet_channel_dim_size(&size->dim, m->channels) / size->dim.divide;
+    }
+    return FET_OK;
 }
 
 fet_status fet_blueprint_make(const fet_blueprint *blueprint, const uint32_t *channels, const uint8_t *patch_on, fet_arena *arena,
@@ -335,6 +357,8 @@ fet_status fet_blueprint_make(const fet_blueprint *blueprint, const uint32_t *ch
         if (patch_on[i]) FET_TRY(apply_edits(&m, &blueprint->patches[i]));
     FET_TRY(write_ends(&m));
     retain_tensors(&m);
-    *out_graph = m.graph;
+    fet_auto(fet_graph) graph = m.graph;
+    FET_TRY(write_sizes(&m));
+    *out_graph = fet_take(graph);
     return FET_OK;
 }

@@ -22,6 +22,7 @@ void channel_unite(channel_trace *trace, uint32_t a, uint32_t b)
     uint32_t root = a < b ? a : b;
     trace->parent[a] = trace->parent[b] = root;
     trace->fixed[root] = trace->fixed[a] | trace->fixed[b];
+    trace->mixed[root] = trace->mixed[a] | trace->mixed[b];
 }
 
 void channel_fix(channel_trace *trace, const channel_labels *labels)
@@ -29,33 +30,46 @@ void channel_fix(channel_trace *trace, const channel_labels *labels)
     for (uint32_t i = 0; labels->label && i < labels->count; i++) trace->fixed[channel_find(trace, labels->label[i])] = 1;
 }
 
+void channel_mix(channel_trace *trace, const channel_labels *labels)
+{
+    for (uint32_t i = 0; labels->label && i < labels->count; i++) trace->mixed[channel_find(trace, labels->label[i])] = 1;
+}
+
 static fet_status grow(channel_trace *trace, uint32_t needed)
 {
     if (needed <= trace->capacity) return FET_OK;
     uint32_t capacity = trace->capacity * 2 > needed ? trace->capacity * 2 : needed + 1024;
     uint32_t *parent = fet_arena_alloc(trace->arena, capacity * sizeof *parent);
-    uint8_t *fixed = fet_arena_zalloc(trace->arena, capacity, 1);
-    if (!parent || !fixed) return fet_arena_full();
+    uint8_t *fixed = fet_arena_zalloc(trace->arena, capacity, 1), *mixed = fet_arena_zalloc(trace->arena, capacity, 1);
+    if (!parent || !fixed || !mixed) return fet_arena_full();
     if (trace->n_classes) {
         memcpy(parent, trace->parent, trace->n_classes * sizeof *parent);
         memcpy(fixed, trace->fixed, trace->n_classes);
+        memcpy(mixed, trace->mixed, trace->n_classes);
     }
     trace->parent = parent;
+    trace->mixed = mixed;
     trace->fixed = fixed;
     trace->capacity = capacity;
+    return FET_OK;
+}
+
+fet_status channel_labels_alloc(channel_trace *trace, uint32_t count, uint32_t axis, channel_labels *out_labels)
+{
+    uint32_t *label = fet_arena_alloc(trace->arena, ((size_t)count + 1) * sizeof *label);
+    if (!label) return fet_arena_full();
+    *out_labels = (channel_labels){.label = label, .count = count, .first = (uint8_t)axis, .span = 1, .axis = (uint8_t)axis, .divide = 1};
     return FET_OK;
 }
 
 fet_status channel_fresh(channel_trace *trace, uint32_t count, channel_labels *out_labels)
 {
     FET_TRY(grow(trace, trace->n_classes + count));
-    channel_labels labels = {.label = fet_arena_alloc(trace->arena, count * sizeof *labels.label), .count = count};
-    if (!labels.label) return fet_arena_full();
+    FET_TRY(channel_labels_alloc(trace, count, 1, out_labels));
     for (uint32_t i = 0; i < count; i++) {
         trace->parent[trace->n_classes] = trace->n_classes;
-        labels.label[i] = trace->n_classes++;
+        out_labels->label[i] = trace->n_classes++;
     }
-    *out_labels = labels;
     return FET_OK;
 }
 
@@ -73,6 +87,58 @@ fet_status channel_state_param(channel_trace *trace, fet_id value, uint32_t axis
      */
     for (uint32_t i = 0; i < labels->count; i++) channel_unite(trace, stated->label[i], labels->label[i]);
     if (stated->summed != summed) channel_fix(trace, labels);
+    return FET_OK;
+}
+
+fet_status channel_state_size(channel_trace *trace, const fet_node *node, uint32_t input, uint32_t entry, const channel_labels *labels)
+{
+    if (trace->n_sizes == trace->capacity_sizes) {
+        uint32_t capacity = trace->capacity_sizes * 2 + 16;
+        channel_size *sizes = fet_arena_alloc(trace->arena, capacity * sizeof *sizes);
+        if (!sizes) return fet_arena_full();
+        if (trace->n_sizes) memcpy(sizes, trace->sizes, trace->n_sizes * sizeof *sizes);
+        trace->sizes = sizes;
+        trace->capacity_sizes = capacity;
+    }
+    channel_size size = {
+        .value = node->inputs[input], .node = (fet_id)(node - trace->graph->nodes), .input = input, .entry = entry, .labels = *labels};
+    /* One number that two nodes read: they change together. */
+    for (uint32_t i = 0; i < trace->n_sizes; i++) {
+        const channel_size *other = &trace->sizes[i];
+        if (other->value != size.value || other->entry != entry) continue;
+        bool alike = other->labels.count == labels->count && other->labels.divide == labels->divide;
+        for (uint32_t c = 0; alike && c < labels->count; c++) channel_unite(trace, other->labels.label[c], labels->label[c]);
+        if (!alike) {
+            channel_fix(trace, labels);
+            channel_fix(trace, &other->labels);
+        }
+    }
+    trace->sizes[trace->n_sizes++] = size;
+    return FET_OK;
+}
+
+static bool is_stated(const channel_trace *trace, fet_id node, uint32_t input, uint32_t entry)
+{
+    for (uint32_t i = 0; i < trace->n_sizes; i++)
+        if (trace->sizes[i].node == node && trace->sizes[i].input == input && trace->sizes[i].entry == entry) return true;
+    return false;
+}
+
+/* A constant that somebody reads for another purpose must stay as it is. */
+static fet_status check_sizes(channel_trace *trace)
+{
+    const fet_graph *graph = trace->graph;
+    if (trace->n_sizes == 0) return FET_OK;
+    fet_graph_uses uses;
+    FET_TRY(fet_graph_uses_create(graph, trace->arena, &uses));
+    for (uint32_t s = 0; s < trace->n_sizes; s++) {
+        const channel_size *size = &trace->sizes[s];
+        for (uint32_t u = uses.first[size->value]; u < uses.first[size->value + 1]; u++) {
+            const fet_node *node = &graph->nodes[uses.nodes[u]];
+            for (uint32_t i = 0; i < node->n_inputs; i++)
+                if (node->inputs[i] == size->value && !is_stated(trace, uses.nodes[u], i, size->entry)) channel_fix(trace, &size->labels);
+        }
+    }
     return FET_OK;
 }
 
@@ -127,6 +193,7 @@ static fet_status number_groups(channel_trace *trace, order *by, fet_channel_gro
             by->group[at] = groups->n_groups;
             by->place[at] = group->channels++;
             group->fixed |= trace->fixed[at] != 0;
+            group->mixed |= trace->mixed[at] != 0;
             if (!linked(by, at, by->next[at])) break;
         }
         groups->n_groups++;
@@ -150,7 +217,9 @@ static fet_status make_dim(const channel_trace *trace, const channel_labels *lab
             if (pass) runs[n_runs] = (fet_channel_run){.group = by->group[labels->label[i]], .inner = inner};
             n_runs++;
         }
-        if (pass) *out_dim = (fet_channel_dim){.runs = runs, .n_runs = n_runs, .summed = labels->summed};
+        if (pass)
+            *out_dim = (fet_channel_dim){
+                .runs = runs, .n_runs = n_runs, .summed = labels->summed, .axis = labels->axis, .divide = labels->divide};
     }
     return FET_OK;
 }
@@ -186,6 +255,24 @@ static fet_status list_members(const channel_trace *trace, fet_channel_groups *g
     return FET_OK;
 }
 
+/* Statements about one entry of one constant agree by now: the first counts. */
+static fet_status list_sizes(channel_trace *trace, const order *by, fet_channel_groups *groups)
+{
+    groups->sizes = fet_arena_zalloc(trace->arena, trace->n_sizes + 1, sizeof *groups->sizes);
+    if (!groups->sizes) return fet_arena_full();
+    for (uint32_t s = 0; s < trace->n_sizes; s++) {
+        const channel_size *size = &trace->sizes[s];
+        fet_channel_size listed = {.param = trace->graph->values[size->value].param, .entry = size->entry};
+        bool known = false;
+        for (uint32_t i = 0; i < groups->n_sizes; i++)
+            known |= groups->sizes[i].param == listed.param && groups->sizes[i].entry == listed.entry;
+        if (known) continue;
+        FET_TRY(make_dim(trace, &size->labels, by, groups, &listed.dim));
+        groups->sizes[groups->n_sizes++] = listed;
+    }
+    return FET_OK;
+}
+
 static fet_status extract(channel_trace *trace, fet_channel_groups *groups)
 {
     const fet_graph *graph = trace->graph;
@@ -199,9 +286,11 @@ static fet_status extract(channel_trace *trace, fet_channel_groups *groups)
     memset(by.previous, 0xff, bytes);
     for (uint32_t v = 0; v < graph->n_values; v++) note_dim(trace, &trace->values[v], &by);
     for (size_t a = 0; a < n_axes; a++) note_dim(trace, &trace->params[a], &by);
+    for (uint32_t i = 0; i < trace->n_sizes; i++) note_dim(trace, &trace->sizes[i].labels, &by);
     FET_TRY(number_groups(trace, &by, groups));
     for (uint32_t v = 0; v < graph->n_values; v++) FET_TRY(make_dim(trace, &trace->values[v], &by, groups, &groups->values[v]));
     for (size_t a = 0; a < n_axes; a++) FET_TRY(make_dim(trace, &trace->params[a], &by, groups, &groups->params[a]));
+    FET_TRY(list_sizes(trace, &by, groups));
     return list_members(trace, groups);
 }
 
@@ -220,6 +309,7 @@ fet_status fet_channel_groups_find(const fet_graph *graph, fet_arena *arena, fet
     for (fet_id n = 0; n < graph->n_nodes; n++)
         if (graph->nodes[n].op != FET_OP_NONE) FET_TRY(channel_trace_node(&trace, &graph->nodes[n]));
     for (uint32_t o = 0; o < graph->n_outputs; o++) channel_fix(&trace, &trace.values[graph->outputs[o]]);
+    FET_TRY(check_sizes(&trace));
     fet_channel_groups groups = {0};
     FET_TRY(extract(&trace, &groups));
     *out_groups = groups;
@@ -229,5 +319,5 @@ fet_status fet_channel_groups_find(const fet_graph *graph, fet_arena *arena, fet
 uint32_t fet_channel_group_of_value(const fet_channel_groups *groups, fet_id value)
 {
     const fet_channel_dim *dim = &groups->values[value];
-    return dim->n_runs == 1 && dim->runs[0].inner == 1 ? dim->runs[0].group : FET_NONE;
+    return dim->n_runs == 1 && dim->runs[0].inner == 1 && dim->axis == 1 && dim->divide == 1 ? dim->runs[0].group : FET_NONE;
 }

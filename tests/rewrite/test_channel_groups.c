@@ -242,6 +242,7 @@ static void shared_and_cut(void **state)
     CHECK_OK(fet_graph_infer_node(graph, node));
     fet_id again = graph->nodes[node].outputs[0];
     fet_id soft = zoo_unary(graph, FET_OP_SOFTMAX, "soft", zoo_conv(graph, "d", again, 5, 1, 1));
+    CHECK_OK(fet_graph_set_int(graph, graph->values[soft].node, FET_ATTR_AXIS, 1));
     CHECK_OK(fet_graph_add_output(graph, zoo_conv(graph, "e", soft, 3, 1, 1)));
     CHECK_OK(fet_graph_verify(graph));
     check_network(graph, 1); /* a = b's inputs = b = again */
