@@ -384,6 +384,20 @@ CASE(case_hard_swish)
     model_output(m, "y", 1);
 }
 
+/* Products that are activations, and two that only look like it. */
+CASE(case_gates)
+{
+    X(2, 3, 4);
+    model_node(m, "Sigmoid", "x", "a"), model_node(m, "Mul", "x,a", "swish");
+    Onnx__NodeProto *n = model_node(m, "HardSigmoid", "swish", "b");
+    attr_float(m, n, "alpha", 0.16666667f);
+    model_node(m, "Mul", "b,swish", "hard");
+    model_node(m, "HardSigmoid", "hard", "c"), model_node(m, "Mul", "hard,c", "plain"); /* slope 0.2 */
+    model_node(m, "Sigmoid", "plain", "d"), model_node(m, "Mul", "x,d", "y");           /* of something else */
+    model_node(m, "Sigmoid", "y", "seen"), model_node(m, "Mul", "y,seen", "z");         /* the gate is an output */
+    model_output(m, "z", 1), model_output(m, "seen", 1);
+}
+
 CASE(case_layer_norm)
 {
     X(2, 3, 4);
@@ -478,6 +492,7 @@ static const model_case model_cases[] = {
     {"gemm", 7, 18, case_gemm},
     {"activations", 7, 18, case_activations},
     {"hard_swish", 14, 18, case_hard_swish},
+    {"gates", 7, 18, case_gates},
     {"layer_norm", 17, 18, case_layer_norm},
     {"arithmetic", 9, 18, case_arithmetic},
     {"movement", 13, 18, case_movement},

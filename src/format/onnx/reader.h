@@ -42,4 +42,7 @@ fet_status fet_onnx_note(const fet_onnx_reader *reader, fet_status status);
  */
 FET_MUST_CHECK fet_status fet_onnx_normalise(fet_onnx_reader *reader, fet_id node, const char *type);
 
+/* gates.c: products that are an activation become one, once all nodes and outputs are read. */
+FET_MUST_CHECK fet_status fet_onnx_join_gates(fet_onnx_reader *reader);
+
 #endif
