@@ -127,11 +127,15 @@ def check_source(root, path, text):
 
 
 def check_tested(texts):
-    """A test names each source file, its header or something it defines, or it serves a file of its module of which that is true."""
+    """
+    A test names each source file, its header or something it defines, or a tested file uses it: one of its own module; for `run`, a command (it is
+    tested by running the program); for `base`, any.
+    """
     tests = '\n'.join(f'{path.stem}\n{text}' for path, text in texts.items() if path.parts[0] == 'tests' and path.suffix in {'.c', '.h', '.py', '.mjs'})
     cli_tests = '\n'.join(text for path, text in texts.items() if path.parts[:2] == ('tests', 'cli'))
     sources = {path: without_comments(text) for path, text in texts.items() if path.parts[0] == 'src' and path.suffix == '.c'}
-    defined = {path: set(re.findall(r'^(?!static\b)\w[\w \t*]*?\b(fet_\w+)(?=\(|\[| =)', code, flags=re.M)) for path, code in sources.items()}
+    names = re.compile(r'^(?!static\b)\w[\w \t*]*?\b(\w+)(?=\(|\[| = \{)|^#define \w+ (fet_\w+)$', flags=re.M)
+    defined = {path: {one or other for one, other in names.findall(code)} for path, code in sources.items()}
     words = set(re.findall(r'\w+', tests))
     tested = set()
     for path in sources:
@@ -143,8 +147,12 @@ def check_tested(texts):
             tested.add(path)
     reached = set(tested)
     while reached:
-        used = {(path.parts[1], word) for path in reached for word in re.findall(r'\bfet_\w+', sources[path])}
-        reached = {path for path in sources.keys() - tested if any((path.parts[1], name) in used for name in defined[path])}
+        used = {}
+        for path in reached:
+            module = path.parts[1]
+            for word in re.findall(r'\w+', sources[path]):
+                used.setdefault(word, set()).update({module, 'base', 'run' if module == 'cli' else module})
+        reached = {path for path in sources.keys() - tested if any(path.parts[1] in used.get(name, ()) for name in defined[path])}
         tested |= reached
     for path in sorted(sources.keys() - tested):
         problem(path, 0, 'no test under tests/ names it, its header or anything it defines, nor the file it serves')
