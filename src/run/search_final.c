@@ -14,7 +14,7 @@
 /* Below the best of a search by this much after a short training, a candidate is not expected to catch up in a long one. */
 static const double short_tolerance = 0.03;
 /* A variant none of whose finalists reached the bar trains this many further candidates, the most accurate first. */
-enum { MAX_EXTRA = 2, N_MEASURED = 5 };
+enum { MAX_EXTRA = 1, N_MEASURED = 5 };
 
 static fet_status add_finalist(fet_search *search, const char *variant, const char *genome, const fet_candidate_cost *cost, double short_quality)
 {
