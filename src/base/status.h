@@ -28,8 +28,15 @@ typedef enum fet_status {
 } fet_status;
 
 /* Records a fresh message "..." for this thread and returns `code`. Use it where the error is born: return fet_fail(...). */
-#define fet_fail(code, ...) fet_fail_at((code), __FILE__, __LINE__, __VA_ARGS__)
+#define fet_fail(code, ...) fet_failed_((code), fet_fail_at((code), __FILE__, __LINE__, __VA_ARGS__))
 fet_status fet_fail_at(fet_status code, const char *file, int line, const char *format, ...) FET_PRINTF(4, 5);
+
+/* Says where compilers and analysers look that a failure is never FET_OK. */
+static inline fet_status fet_failed_(fet_status code, fet_status recorded)
+{
+    (void)recorded;
+    return code;
+}
 
 /* Puts "context: " in front of the message of the error that is on its way up; returns `code` unchanged. */
 fet_status fet_note(fet_status code, const char *format, ...) FET_PRINTF(2, 3);

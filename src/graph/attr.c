@@ -106,7 +106,7 @@ fet_status fet_graph_set_attr(fet_graph *graph, fet_id node, const fet_attr *att
         if (owned.type == FET_ATTR_TYPE_TENSOR) fet_tensor_release(owned.tensor);
         return fet_arena_full();
     }
-    if (n->n_attrs) memcpy(attrs, n->attrs, n->n_attrs * sizeof *attrs);
+    if (n->attrs && n->n_attrs) memcpy(attrs, n->attrs, n->n_attrs * sizeof *attrs);
     if (at < n->n_attrs && attrs[at].type == FET_ATTR_TYPE_TENSOR) fet_tensor_release(attrs[at].tensor);
     attrs[at] = owned;
     n->attrs = attrs;

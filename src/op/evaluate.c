@@ -140,9 +140,11 @@ static void tile(const fet_tensor *src, fet_tensor *dst)
     for (int64_t i = 0; i < elements; i++) {
         int64_t rest = i, offset = 0, stride = 1;
         for (uint32_t d = dst->shape.rank; d-- > 0;) {
-            offset += rest % dst->shape.dim[d] % src->shape.dim[d] * stride;
-            stride *= src->shape.dim[d];
-            rest /= dst->shape.dim[d];
+            int64_t in = src->shape.dim[d], out = dst->shape.dim[d];
+            if (in < 1 || out < 1) break; /* no elements, so nobody comes here */
+            offset += rest % out % in * stride;
+            stride *= in;
+            rest /= out;
         }
         memcpy((char *)dst->data + (size_t)i * item, (const char *)src->data + (size_t)offset * item, item);
     }
@@ -432,8 +434,13 @@ static fet_status compute(const fet_graph *graph, const fet_node *node, const fe
 fet_status fet_op_evaluate(const fet_graph *graph, const fet_node *node, fet_tensor **out_tensor)
 {
     const fet_value *value = &graph->values[node->outputs[0]];
-    const fet_tensor *in[3] = {NULL, NULL, NULL};
-    for (uint32_t i = 0; i < node->n_inputs && i < 3; i++) in[i] = fet_graph_constant(graph, node->inputs[i]);
+    static int64_t zero = 0; /* stands for inputs left out; never read by an operator that was inferred */
+    static const fet_tensor nothing = {.dtype = FET_DTYPE_NONE, .data = &zero};
+    const fet_tensor *in[3] = {&nothing, &nothing, &nothing};
+    for (uint32_t i = 0; i < node->n_inputs && i < 3; i++) {
+        const fet_tensor *constant = fet_graph_constant(graph, node->inputs[i]);
+        if (constant) in[i] = constant;
+    }
     fet_auto(fet_tensor) dst = NULL;
     bool done = false;
     FET_TRY(fet_tensor_create(value->dtype, &value->shape, &dst));

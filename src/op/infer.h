@@ -30,7 +30,7 @@
                                        .work = (work_function)}
 
 /* return fet_op_fail(node, FET_ERROR_SHAPE, "..."): the message is led by the operator and the node's name. */
-#define fet_op_fail(node, code, ...) fet_op_fail_at((node), (code), __FILE__, __LINE__, __VA_ARGS__)
+#define fet_op_fail(node, code, ...) fet_failed_((code), fet_op_fail_at((node), (code), __FILE__, __LINE__, __VA_ARGS__))
 fet_status fet_op_fail_at(const fet_node *node, fet_status code, const char *file, int line, const char *format, ...) FET_PRINTF(5, 6);
 
 /* Required inputs are there when a rule is called (fet_graph_infer_node has looked). */

@@ -4,15 +4,19 @@
 
 #include <math.h>
 
+static bool has_numbers(const fet_graph *graph, const fet_node *node, uint32_t input)
+{
+    return input < node->n_inputs && node->inputs[input] != FET_NONE && fet_shape_elements(&fet_op_src(graph, node, input)->shape) > 0;
+}
+
 /* Inputs: X, roi, scales, sizes; exactly one of scales and sizes counts. An empty tensor is an input left out. */
 static fet_status infer_resize(fet_graph *graph, fet_id id)
 {
     const fet_node *node = &graph->nodes[id];
-    const fet_value *src = fet_op_src(graph, node, 0), *scales = fet_node_input(graph, node, 2), *sizes = fet_node_input(graph, node, 3);
-    if (scales && fet_shape_elements(&scales->shape) == 0) scales = NULL;
-    if (sizes && fet_shape_elements(&sizes->shape) == 0) sizes = NULL;
+    const fet_value *src = fet_op_src(graph, node, 0);
+    bool scales = has_numbers(graph, node, 2), sizes = has_numbers(graph, node, 3);
     fet_shape dst = src->shape;
-    if (!scales == !sizes) return fet_op_fail(node, FET_ERROR_ARG, "needs either scales (input 2) or sizes (input 3)");
+    if (scales == sizes) return fet_op_fail(node, FET_ERROR_ARG, "needs either scales (input 2) or sizes (input 3)");
     if (sizes) {
         uint32_t n = 0;
         FET_TRY(fet_op_ints_of_input(graph, node, 3, "sizes", FET_MAX_RANK, dst.dim, &n));
@@ -20,7 +24,8 @@ static fet_status infer_resize(fet_graph *graph, fet_id id)
     } else {
         const fet_tensor *tensor = fet_graph_constant(graph, node->inputs[2]);
         if (!tensor || tensor->dtype != FET_DTYPE_F32)
-            return fet_op_fail(node, FET_ERROR_UNSUPPORTED, "its scales (input 2, \"%s\") are not constant f32", scales->name);
+            return fet_op_fail(node, FET_ERROR_UNSUPPORTED, "its scales (input 2, \"%s\") are not constant f32",
+                               fet_op_src(graph, node, 2)->name);
         if (fet_tensor_elements(tensor) != dst.rank)
             return fet_op_fail(node, FET_ERROR_SHAPE, "%" PRId64 " scales for a tensor of rank %u", fet_tensor_elements(tensor), dst.rank);
         for (uint32_t i = 0; i < dst.rank; i++) {

@@ -30,7 +30,7 @@ void fet_graph_work_of_node(const fet_graph *graph, fet_id id, fet_op_work *out_
         else if (!(info->flags & FET_OP_VIEW)) work.src_bytes += bytes_of(src);
     }
     for (uint32_t i = 0; i < node->n_outputs && !(info->flags & FET_OP_VIEW); i++)
-        if (node->outputs[i] != FET_NONE) work.dst_bytes += bytes_of(&graph->values[node->outputs[i]]);
+        if (fet_node_output(graph, node, i)) work.dst_bytes += bytes_of(fet_node_output(graph, node, i));
     *out_work = work;
 }
 

@@ -16,7 +16,7 @@ static const fet_node *node_of(const fet_onnx_reader *reader, fet_id node)
     return &reader->graph->nodes[node];
 }
 
-#define refuse(reader, node, ...) refuse_at(__LINE__, node_of(reader, node), __VA_ARGS__)
+#define refuse(reader, node, ...) fet_failed_(FET_ERROR_UNSUPPORTED, refuse_at(__LINE__, node_of(reader, node), __VA_ARGS__))
 static fet_status refuse_at(int line, const fet_node *node, const char *format, ...) FET_PRINTF(3, 4);
 static fet_status refuse_at(int line, const fet_node *node, const char *format, ...)
 {

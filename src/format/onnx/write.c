@@ -25,7 +25,7 @@ void *fet_onnx_room(fet_onnx_writer *writer, size_t count, size_t item_bytes)
 char *fet_onnx_text(fet_onnx_writer *writer, const char *text)
 {
     char *own = fet_onnx_room(writer, strlen(text) + 1, 1);
-    return own ? memcpy(own, text, strlen(text)) : NULL;
+    return own ? memcpy(own, text, strlen(text) + 1) : NULL;
 }
 
 /* `wanted`, or it with a number behind it if it is taken; reserved from now on. NULL without memory. */
@@ -82,7 +82,7 @@ static Onnx__ValueInfoProto *value_info(fet_onnx_writer *writer, char *name, con
     Onnx__TypeProto__Tensor *tensor = fet_onnx_room(writer, 1, sizeof *tensor);
     Onnx__TensorShapeProto *shape = fet_onnx_room(writer, 1, sizeof *shape);
     Onnx__TensorShapeProto__Dimension *dims = fet_onnx_room(writer, value->shape.rank, sizeof *dims);
-    Onnx__TensorShapeProto__Dimension **list = fet_onnx_room(writer, value->shape.rank, sizeof *list);
+    Onnx__TensorShapeProto__Dimension **list = fet_onnx_room(writer, value->shape.rank, sizeof(void *));
     if (writer->status != FET_OK) return NULL;
     onnx__value_info_proto__init(info);
     onnx__type_proto__init(type);
@@ -127,7 +127,7 @@ Onnx__TensorProto *fet_onnx_tensor_proto(fet_onnx_writer *writer, char *name, co
 static fet_status add_initializers(fet_onnx_writer *writer, const uint8_t *used)
 {
     const fet_graph *graph = writer->graph;
-    writer->proto->initializer = fet_onnx_room(writer, graph->n_params, sizeof *writer->proto->initializer);
+    writer->proto->initializer = fet_onnx_room(writer, graph->n_params, sizeof(void *));
     FET_TRY(writer->status);
     for (fet_id p = 0; p < graph->n_params; p++) {
         const fet_param *param = &graph->params[p];
@@ -158,10 +158,10 @@ static fet_status build_graph(fet_onnx_writer *writer)
     choose_names(writer);
     proto->name = fet_onnx_text(writer, *graph->name ? graph->name : "fettle");
     uint8_t *used = fet_onnx_room(writer, graph->n_values, 1);
-    proto->input = fet_onnx_room(writer, graph->n_inputs, sizeof *proto->input);
-    proto->output = fet_onnx_room(writer, graph->n_outputs, sizeof *proto->output);
-    proto->value_info = fet_onnx_room(writer, graph->n_values, sizeof *proto->value_info);
-    proto->node = fet_onnx_room(writer, (size_t)graph->n_nodes * FET_ONNX_NODES_FOR_NODE + graph->n_outputs, sizeof *proto->node);
+    proto->input = fet_onnx_room(writer, graph->n_inputs, sizeof(void *));
+    proto->output = fet_onnx_room(writer, graph->n_outputs, sizeof(void *));
+    proto->value_info = fet_onnx_room(writer, graph->n_values, sizeof(void *));
+    proto->node = fet_onnx_room(writer, (size_t)graph->n_nodes * FET_ONNX_NODES_FOR_NODE + graph->n_outputs, sizeof(void *));
     FET_TRY(writer->status);
     for (fet_id n = 0; n < graph->n_nodes; n++)
         for (uint32_t i = 0; i < graph->nodes[n].n_inputs; i++)

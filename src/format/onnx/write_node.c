@@ -37,9 +37,9 @@ static Onnx__AttributeProto *new_attr(fet_onnx_writer *writer, const char *name)
 static void append_attr(fet_onnx_writer *writer, Onnx__NodeProto *node, Onnx__AttributeProto *attr)
 {
     if (!node || !attr) return;
-    Onnx__AttributeProto **list = fet_onnx_room(writer, node->n_attribute + 1, sizeof *list);
+    Onnx__AttributeProto **list = fet_onnx_room(writer, node->n_attribute + 1, sizeof(void *));
     if (!list) return;
-    if (node->n_attribute) memcpy(list, node->attribute, node->n_attribute * sizeof *list);
+    if (node->n_attribute) memcpy(list, node->attribute, node->n_attribute * sizeof(void *));
     list[node->n_attribute++] = attr;
     node->attribute = list;
 }
