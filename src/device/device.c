@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device/device.h"
 
+#include "device/described/described.h"
 #include "device/ops.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct fet_device {
@@ -13,24 +13,26 @@ struct fet_device {
     fet_parallelism parallelism;
 };
 
-static fet_status find_ops(const char *name, const fet_device_ops **out_ops)
+/* A kind by its own name ("host"), or the kind that the device's file says. */
+static fet_status find_ops(const fet_device_options *options, const fet_device_ops **out_ops)
 {
-    char names[256] = "";
-    for (size_t i = 0; fet_device_kinds[i]; i++) {
-        if (strcmp(fet_device_kinds[i]->name, name) == 0) {
+    static const fet_device_ops *const of_file[] = {
+        [FET_DEVICE_DESCRIBED] = &fet_device_described, [FET_DEVICE_RECORDED] = &fet_device_recorded, [FET_DEVICE_MEASURED] = &fet_device_host};
+    for (size_t i = 0; fet_device_kinds[i]; i++)
+        if (strcmp(fet_device_kinds[i]->name, options->name) == 0) {
             *out_ops = fet_device_kinds[i];
             return FET_OK;
         }
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", fet_device_kinds[i]->name);
-    }
-    return fet_fail(FET_ERROR_NOT_FOUND, "there is no device \"%s\": expected %s", name, names);
+    fet_auto(fet_device_file) file = NULL;
+    FET_TRY(fet_device_file_load(options->name, &file));
+    *out_ops = of_file[file->kind];
+    return FET_OK;
 }
 
 fet_status fet_device_open(const fet_device_options *options, fet_device **out_device)
 {
     const fet_device_ops *ops = NULL;
-    FET_TRY(find_ops(options->name, &ops));
+    FET_TRY(find_ops(options, &ops));
     fet_auto(fet_device) device = NULL;
     FET_TRY(fet_alloc_zeroed(1, sizeof *device, "a device", &device));
     device->ops = ops;
@@ -71,7 +73,7 @@ fet_parallelism fet_device_parallelism(const fet_device *device)
 fet_status fet_device_parallelism_of(const fet_device_options *options, fet_parallelism *out_parallelism)
 {
     const fet_device_ops *ops = NULL;
-    FET_TRY(find_ops(options->name, &ops));
+    FET_TRY(find_ops(options, &ops));
     return ops->parallelism(options, out_parallelism);
 }
 
@@ -89,6 +91,7 @@ fet_status fet_device_graph_latency(const fet_device *device, const fet_graph *g
 {
     fet_kernels kernels;
     double sum_ms = 0;
+    if (device->ops->graph_latency) return device->ops->graph_latency(device->state, graph, scratch, out_ms);
     FET_TRY(fet_kernels_split(graph, fet_device_fusion_rules(device), device->precision, scratch, &kernels));
     for (uint32_t k = 0; k < kernels.count; k++) {
         fet_cost cost;

@@ -55,7 +55,10 @@ bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_
 FET_MUST_CHECK fet_status fet_device_measure(fet_device *device, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress,
                                              void *context);
 
-/* Latency of a whole network as the sum of its kernels: all must be known (NOT_FOUND names the missing one). */
+/*
+ * Latency of a whole network: the sum of its kernels, which all must be known (NOT_FOUND names the missing one); a described device simulates the network
+ * as a whole, with what overlaps.
+ */
 FET_MUST_CHECK fet_status fet_device_graph_latency(const fet_device *device, const fet_graph *graph, fet_arena *scratch, double *out_ms);
 
 /*

@@ -19,11 +19,15 @@ typedef struct fet_device_ops {
     /* Makes all of them known; those that are known already cost nothing. */
     fet_status (*measure)(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context);
     fet_status (*measure_networks)(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread);
+    /* A whole network, where the kind knows better than the sum of its kernels; NULL: the sum. */
+    fet_status (*graph_latency)(const void *state, const fet_graph *graph, fet_arena *scratch, double *out_ms);
     /* From the options alone, without opening. */
     fet_status (*parallelism)(const fet_device_options *options, fet_parallelism *out_parallelism);
 } fet_device_ops;
 
-extern const fet_device_ops fet_device_host; /* host/host.c */
+extern const fet_device_ops fet_device_host;      /* host/host.c */
+extern const fet_device_ops fet_device_described; /* described/described.c */
+extern const fet_device_ops fet_device_recorded;  /* recorded/recorded.c */
 
 extern const fet_device_ops *const fet_device_kinds[]; /* NULL-terminated */
 

@@ -8,13 +8,46 @@
 
 #include <string.h>
 
+static fet_graph *network(void);
+
+/* A device of each kind: the host, a shipped description, and a table of the network's kernels, a microsecond each. */
+static const char *example(const fet_device_ops *kind, const char *folder)
+{
+    static char yaml[64], csv[64];
+    if (kind == &fet_device_described) return "npu-16";
+    if (kind != &fet_device_recorded) return kind->name;
+    snprintf(yaml, sizeof yaml, "%s/recorded.yaml", folder);
+    snprintf(csv, sizeof csv, "%s/recorded.csv", folder);
+    fet_auto(fet_arena) arena = NULL;
+    fet_auto(fet_graph) graph = network();
+    fet_kernels kernels;
+    fet_fusion_rules rules = {.batch_norm = true, .activations = 1u << FET_ACTIVATION_RELU | 1u << FET_ACTIVATION_CLIP};
+    CHECK_OK(fet_arena_create(&arena));
+    CHECK_OK(fet_kernels_split(graph, &rules, FET_DTYPE_S8, arena, &kernels));
+    FILE *file = fopen(yaml, "w");
+    assert_non_null(file);
+    fprintf(file, "kind: recorded\ntable: recorded.csv\n");
+    fclose(file);
+    file = fopen(csv, "w");
+    assert_non_null(file);
+    fprintf(file, "kernel,latency_us\n");
+    for (uint32_t i = 0; i < kernels.count; i++) {
+        char text[FET_KERNEL_KEY_TEXT_BYTES];
+        bool before = false;
+        for (uint32_t j = 0; j < i; j++) before |= fet_kernel_key_equal(&kernels.items[i].key, &kernels.items[j].key);
+        if (!before) fprintf(file, "\"%s\",1\n", fet_kernel_key_print(&kernels.items[i].key, text, sizeof text));
+    }
+    fclose(file);
+    return yaml;
+}
+
 static fet_status open_kind(const fet_device_ops *kind, fet_device **out_device)
 {
     static char folder[] = "/tmp/fet-devices-XXXXXX";
     static bool made = false;
     if (!made) assert_non_null(mkdtemp(folder));
     made = true;
-    fet_device_options options = {.name = kind->name, .precision = FET_DTYPE_S8, .isa = "auto", .cache = folder};
+    fet_device_options options = {.name = example(kind, folder), .precision = FET_DTYPE_S8, .isa = "auto", .cache = folder};
     return fet_device_open(&options, out_device);
 }
 
@@ -34,7 +67,8 @@ static void test_says_what_it_is(void **state)
     for (size_t k = 0; fet_device_kinds[k]; k++) {
         fet_auto(fet_device) device = NULL;
         CHECK_OK(open_kind(fet_device_kinds[k], &device));
-        assert_memory_equal(fet_device_describe(device), fet_device_kinds[k]->name, strlen(fet_device_kinds[k]->name));
+        const char *name = fet_device_kinds[k] == &fet_device_described ? "npu-16" : fet_device_kinds[k]->name;
+        assert_memory_equal(fet_device_describe(device), name, strlen(name));
         assert_non_null(fet_device_fusion_rules(device));
         assert_int_equal(fet_device_precision(device), FET_DTYPE_S8);
         fet_parallelism parallelism = fet_device_parallelism(device);
@@ -70,7 +104,9 @@ static void test_kernels_become_known(void **state)
             sum_ms += one.latency_ms;
         }
         CHECK_OK(fet_device_graph_latency(device, graph, arena, &whole_ms));
-        CHECK_NEAR(whole_ms, sum_ms, 1e-9);
+        /* Simulated as a whole, kernels overlap: a network is not slower than its kernels one by one, and not much faster. */
+        if (fet_device_kinds[k]->graph_latency) assert_true(whole_ms > 0.4 * sum_ms && whole_ms < 1.1 * sum_ms);
+        else CHECK_NEAR(whole_ms, sum_ms, 1e-9);
         fet_graph_destroy(graph);
     }
 }

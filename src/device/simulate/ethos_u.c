@@ -52,14 +52,19 @@ static uint32_t ifm_size(uint32_t ofm, uint32_t stride, uint32_t reach, uint32_t
     return up((ofm - 1) * stride + min32(reach, SUB_KERNEL), unit);
 }
 
-static bool fits(const fet_sim_blocks *b, const fet_sim_work *work, const block *at)
+static uint32_t free_banks(const fet_sim_blocks *b, const fet_sim_work *work)
 {
     uint32_t reserved = b->shram_banks > 16 || work->function == FET_SIM_FUNCTION_TABLE ? LUT_BANKS : 0;
+    return b->shram_banks > OUTPUT_BANKS + reserved ? b->shram_banks - OUTPUT_BANKS - reserved : 0;
+}
+
+static bool fits(const fet_sim_blocks *b, const fet_sim_work *work, const block *at, uint32_t banks)
+{
     uint32_t ifm_bytes = at->ifm_w * at->ifm_h * up(at->ifm_d * work->bits / 8, 8);
     uint32_t ifm = up(2 * fet_sim_ceil(ifm_bytes, BANK_BYTES), b->ifm_granule);
     uint32_t acc = up(2 * fet_sim_ceil(at->w * at->h * up(at->d, 8) * 4, BANK_BYTES), b->acc_granule);
     if (work->kind == FET_SIM_WORK_ELEMENTWISE || work->kind == FET_SIM_WORK_MOVE) acc = work->operands == 2 ? ifm : 0;
-    return OUTPUT_BANKS + ifm + acc + reserved <= b->shram_banks;
+    return ifm + acc <= banks;
 }
 
 /* Fetches an output: (input blocks and weights) / outputs, halved where the whole input lies in both buffers. */
@@ -80,6 +85,16 @@ static double fetch_cost(const fet_sim_work *work, const block *at)
     return (double)work->ic * work->ih * work->iw < 2 * area * at->ifm_d ? cost / 2 : cost;
 }
 
+/* No wider block of this height fits: banks without their rounding. */
+static uint32_t widest(const fet_sim_work *work, uint32_t h, uint32_t ifm_h, uint32_t d, uint32_t ifm_d, uint32_t banks)
+{
+    bool accumulates = work->kind != FET_SIM_WORK_ELEMENTWISE && work->kind != FET_SIM_WORK_MOVE;
+    double bytes = banks * (BANK_BYTES / 2.0), line = (double)ifm_h * ifm_d * work->bits / 8;
+    double per_w = line * work->sw + (accumulates ? 4.0 * h * d : 0);
+    double w = (bytes + line * ((double)work->sw - min32(work->reach_w, SUB_KERNEL))) / per_w;
+    return w >= MAX_W ? MAX_W : w > 0 ? (uint32_t)w : 0;
+}
+
 /*
  * (1) Depths in steps of 16. Cost falls with the width, so for each height only the widest block that fits is looked at; that width falls as the height
  * grows, so one walk down the staircase finds them all.
@@ -89,15 +104,17 @@ static block find_block(const fet_sim_blocks *b, const fet_sim_work *work, bool 
     uint32_t most_w = up(min32(work->ow, MAX_W), b->ublock_w), most_h = up(min32(work->oh, MAX_H), b->ublock_h);
     uint32_t most_d = up(min32(work->oc, MAX_D), b->ublock_d);
     uint32_t reduce = min32(work->ic, work->bits > 8 || kernel_first ? 16 : 32);
+    uint32_t banks = free_banks(b, work);
     block best = {b->ublock_w, b->ublock_h, min32(most_d, SPLIT_DEPTH), 0, 0, 0};
     double best_cost = INFINITY;
     for (uint32_t d = min32(most_d, SPLIT_DEPTH);; d = min32(d + SPLIT_DEPTH, most_d)) {
-        uint32_t w = most_w;
+        uint32_t w = most_w, ifm_d = has_depth(work) ? up(reduce, b->ifm_ublock_d) : d;
         for (uint32_t h = b->ublock_h; h <= most_h && w > 0; h += b->ublock_h) {
+            uint32_t ifm_h = ifm_size(h, work->sh, work->reach_h, b->ublock_h), limit = widest(work, h, ifm_h, d, ifm_d, banks);
+            if (w > limit) w = limit / b->ublock_w * b->ublock_w;
             for (; w > 0; w -= b->ublock_w) {
-                block at = {w, h, d, ifm_size(w, work->sw, work->reach_w, b->ublock_w), ifm_size(h, work->sh, work->reach_h, b->ublock_h),
-                            has_depth(work) ? up(reduce, b->ifm_ublock_d) : d};
-                if (!fits(b, work, &at)) continue;
+                block at = {w, h, d, ifm_size(w, work->sw, work->reach_w, b->ublock_w), ifm_h, ifm_d};
+                if (!fits(b, work, &at, banks)) continue;
                 double cost = fetch_cost(work, &at);
                 if (cost < best_cost) best_cost = cost, best = at;
                 break;

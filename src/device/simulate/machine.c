@@ -47,6 +47,7 @@ fet_status fet_sim_machine_check(const fet_sim_machine *machine)
         {"external.bytes_per_cycle", machine->external.bytes_per_cycle},
         {"sram.burst", machine->sram.burst_bytes},
         {"external.burst", machine->external.burst_bytes},
+        {"array.accumulators", machine->accumulators},
         {"vector.lanes", machine->vector_lanes},
         {"vector.table_slowdown", machine->table_slowdown},
         {"memory.channel_rounding", machine->channel_rounding},

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { N_PRECISIONS = FET_SIM_N_PRECISIONS, LEAST_WEIGHT_SHARE = 8 };
+enum { LEAST_WEIGHT_SHARE = 8 }; /* of the SRAM that maps never take */
 
 typedef struct map {
     double bytes, room; /* room: on the chip, less when in stripes, 0 outside */
@@ -182,10 +182,10 @@ fet_status fet_sim_network_run(const fet_sim_machine *machine, const fet_graph *
     }
     network.cycles = clocks.end;
     network.latency_ms = network.cycles / machine->clock_hz * 1e3;
-    fet_sim_precision main_precision = N_PRECISIONS;
-    for (uint32_t k = 0; k < kernels->count && main_precision == N_PRECISIONS; k++)
+    fet_sim_precision main_precision = FET_SIM_N_PRECISIONS;
+    for (uint32_t k = 0; k < kernels->count && main_precision == FET_SIM_N_PRECISIONS; k++)
         if (works[k].macs > 0) main_precision = works[k].precision;
-    if (main_precision < N_PRECISIONS && network.cycles > 0) network.utilisation = network.macs / (network.cycles * fet_sim_peak(machine, main_precision));
+    if (main_precision < FET_SIM_N_PRECISIONS && network.cycles > 0) network.utilisation = network.macs / (network.cycles * fet_sim_peak(machine, main_precision));
     *out_network = network;
     return FET_OK;
 }

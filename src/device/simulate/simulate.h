@@ -24,7 +24,10 @@ typedef enum fet_sim_depthwise {
 
 typedef enum fet_sim_precision { FET_SIM_INT8 = 0, FET_SIM_INT16, FET_SIM_FP16, FET_SIM_BF16, FET_SIM_N_PRECISIONS } fet_sim_precision;
 
-/* The MAC array at one precision: MACs a cycle = out * in * pixels. */
+/*
+ * The MAC array at one precision: MACs a cycle = out * in * pixels. A systolic array's `in` are its rows, its `out` its columns, whatever the dataflow
+ * lays on them.
+ */
 typedef struct fet_sim_parallelism {
     uint32_t out, in, pixels; /* all 0: the machine does not have this precision */
 } fet_sim_parallelism;
@@ -51,7 +54,8 @@ typedef struct fet_sim_machine {
     fet_sim_dataflow dataflow;
     fet_sim_depthwise depthwise;
     fet_sim_parallelism array[FET_SIM_N_PRECISIONS];
-    bool systolic;           /* the array fills and drains: out + in cycles a fold */
+    bool systolic;           /* windows are unrolled onto the input lanes, and the array fills and drains: in + out cycles a tile */
+    uint32_t accumulators;   /* output-stationary: results each lane can hold, for which a weight is read once */
     fet_sim_blocks blocks;   /* dataflow BLOCKS only */
     double vector_lanes;     /* elements a cycle of pooling, elementwise operations, activations that the array does not apply */
     double table_slowdown;   /* of activations through a table or series, on the vector unit */

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The device kind "described": every kernel's cost comes out of the simulator, so nothing has to be made known first. */
+#include "device/ops.h"
+
+#include "device/described/described.h"
+#include "format/onnx/onnx.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CACHE_BITS = 12 };
+
+/* A search asks for the same kernels again and again; direct-mapped. */
+typedef struct entry {
+    fet_kernel_key key;
+    double latency_ms; /* 0: empty */
+} entry;
+
+typedef struct described {
+    fet_device_file *file;
+    fet_dtype precision;
+    char text[256];
+    entry *cache;
+} described;
+
+static void close(void *state)
+{
+    described *d = state;
+    if (!d) return;
+    fet_device_file_destroy(d->file);
+    fet_free(d->cache);
+    fet_free(d);
+}
+
+static fet_status fill(described *d, const fet_device_options *options)
+{
+    FET_TRY(fet_device_file_load(options->name, &d->file));
+    const fet_sim_machine *m = &d->file->machine;
+    if (d->file->kind != FET_DEVICE_DESCRIBED) return fet_fail(FET_ERROR_ARG, "%s: it is no described device", d->file->path);
+    fet_sim_precision precision = fet_sim_precision_of(m, options->precision);
+    if (precision == FET_SIM_N_PRECISIONS)
+        return fet_fail(FET_ERROR_UNSUPPORTED, "device %s does not have precision %s: see \"array\" in %s", m->name, fet_dtype_name(options->precision), d->file->path);
+    d->precision = options->precision;
+    snprintf(d->text, sizeof d->text, "%s %s (simulated, %.0f MACs a cycle at %.0f MHz, %llu KiB SRAM)", m->name, fet_sim_precision_name(precision),
+             fet_sim_peak(m, precision), m->clock_hz / 1e6, (unsigned long long)(m->sram_bytes / 1024));
+    return fet_alloc_zeroed((size_t)1 << CACHE_BITS, sizeof *d->cache, "a cache of kernels", &d->cache);
+}
+
+static fet_status open(const fet_device_options *options, void **out_state)
+{
+    described *d = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *d, "a device", &d));
+    fet_status status = fill(d, options);
+    if (status != FET_OK) close(d);
+    else *out_state = d;
+    return status;
+}
+
+static const char *describe(const void *state)
+{
+    return ((const described *)state)->text;
+}
+
+static const fet_fusion_rules *fusion_rules(const void *state)
+{
+    return &((const described *)state)->file->fusion;
+}
+
+static fet_status cost(const described *d, const fet_kernel_key *key, double *out_ms)
+{
+    entry *e = &d->cache[fet_kernel_key_hash(key) >> (64 - CACHE_BITS)];
+    if (e->latency_ms <= 0 || !fet_kernel_key_equal(&e->key, key)) {
+        fet_sim_result result;
+        FET_TRY(fet_sim_kernel(&d->file->machine, key, &result));
+        e->key = *key;
+        e->latency_ms = result.cycles / d->file->machine.clock_hz * 1e3;
+    }
+    *out_ms = e->latency_ms;
+    return FET_OK;
+}
+
+static bool lookup(const void *state, const fet_kernel_key *key, fet_cost *out_cost)
+{
+    double ms = 0;
+    if (cost(state, key, &ms) != FET_OK) return false;
+    *out_cost = (fet_cost){.latency_ms = ms, .spread = 0, .source = FET_COST_SIMULATED};
+    return true;
+}
+
+/* Nothing to measure: but a kernel without a model is said so. */
+static fet_status measure(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
+{
+    double ms;
+    (void)progress, (void)context;
+    for (size_t k = 0; k < n_keys; k++) FET_TRY(cost(state, &keys[k], &ms));
+    return FET_OK;
+}
+
+/* The whole network, with what overlaps from kernel to kernel. */
+static fet_status graph_latency(const void *state, const fet_graph *graph, fet_arena *scratch, double *out_ms)
+{
+    const described *d = state;
+    fet_kernels kernels;
+    fet_sim_network network;
+    FET_TRY(fet_kernels_split(graph, &d->file->fusion, d->precision, scratch, &kernels));
+    FET_TRY(fet_sim_network_run(&d->file->machine, graph, &kernels, scratch, &network));
+    *out_ms = network.latency_ms;
+    return FET_OK;
+}
+
+static fet_status measure_networks(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread)
+{
+    for (size_t i = 0; i < n; i++) {
+        fet_auto(fet_graph) graph = NULL;
+        fet_auto(fet_arena) arena = NULL;
+        FET_TRY(fet_onnx_read(onnx_paths[i], NULL, &graph));
+        FET_TRY(fet_arena_create(&arena));
+        FET_TRY(graph_latency(state, graph, arena, &out_ms[i]));
+        out_spread[i] = 0;
+    }
+    return FET_OK;
+}
+
+static fet_status parallelism(const fet_device_options *options, fet_parallelism *out_parallelism)
+{
+    fet_auto(fet_device_file) file = NULL;
+    FET_TRY(fet_device_file_load(options->name, &file));
+    *out_parallelism = file->parallelism;
+    return FET_OK;
+}
+
+const fet_device_ops fet_device_described = {
+    .name = "described",
+    .help = "an accelerator from its description in a YAML file, simulated",
+    .open = open,
+    .close = close,
+    .describe = describe,
+    .fusion_rules = fusion_rules,
+    .lookup = lookup,
+    .measure = measure,
+    .measure_networks = measure_networks,
+    .graph_latency = graph_latency,
+    .parallelism = parallelism,
+};
