@@ -269,3 +269,94 @@ fet_graph *net_make(const net_kind *kind, int64_t batch, uint64_t seed)
     CHECK_OK(fet_graph_infer(g));
     return g;
 }
+
+enum { MAX_MAPS = 16 };
+
+static int64_t draw_group(fet_rng *rng, int64_t in, int64_t *out)
+{
+    switch (fet_rng_below(rng, 4)) {
+    case 0: *out = in; return in; /* depthwise */
+    case 1: {
+        int64_t group = 2 + fet_rng_below(rng, 3);
+        if (in % group != 0) return 1;
+        *out = (*out + group - 1) / group * group;
+        return group;
+    }
+    default: return 1;
+    }
+}
+
+static fet_id draw_activation(fet_rng *rng, fet_id x)
+{
+    static const fet_op_kind kinds[] = {FET_OP_RELU,         FET_OP_SIGMOID, FET_OP_HARD_SWISH, FET_OP_LEAKY_RELU, FET_OP_TANH, FET_OP_ELU,
+                                        FET_OP_HARD_SIGMOID, FET_OP_SWISH,   FET_OP_GELU};
+    uint32_t which = fet_rng_below(rng, 14);
+    if (which < 9) return unary(kinds[which], x);
+    return which < 12 ? relu6(x) : x;
+}
+
+/* Another map of the same number of samples and size; FET_NONE when there is none. same: channels too. */
+static fet_id partner(fet_rng *rng, const fet_id *maps, int n, fet_id x, bool same)
+{
+    int first = (int)fet_rng_below(rng, (uint32_t)n);
+    for (int i = 0; i < n; i++) {
+        fet_id other = maps[(first + i) % n];
+        const fet_shape *a = &g->values[x].shape, *b = &g->values[other].shape;
+        if (other != x && a->dim[2] == b->dim[2] && a->dim[3] == b->dim[3] && (!same || a->dim[1] == b->dim[1])) return other;
+    }
+    return FET_NONE;
+}
+
+static fet_id draw_conv(fet_rng *rng, fet_id x)
+{
+    static const int64_t kernels[] = {1, 1, 3, 3, 5, 7};
+    int64_t out = 1 + fet_rng_below(rng, 40), group = draw_group(rng, channels(x), &out);
+    x = conv(x, out, kernels[fet_rng_below(rng, 6)], 1 + fet_rng_below(rng, 2), group, fet_rng_below(rng, 2));
+    return fet_rng_below(rng, 2) ? bn(x) : x;
+}
+
+static void draw_pool(fet_id n)
+{
+    CHECK_OK(fet_graph_set_ints(g, n, FET_ATTR_KERNEL_SHAPE, (int64_t[]){2, 3}, 2));
+    CHECK_OK(fet_graph_set_ints(g, n, FET_ATTR_STRIDES, (int64_t[]){1, 2}, 2));
+    CHECK_OK(fet_graph_set_ints(g, n, FET_ATTR_PADS, (int64_t[]){0, 1, 1, 1}, 4));
+}
+
+static fet_id draw_layer(fet_rng *rng, const fet_id *maps, int n)
+{
+    fet_id x = maps[fet_rng_below(rng, 3) ? n - 1 : (int)fet_rng_below(rng, (uint32_t)n)], other = FET_NONE;
+    switch (fet_rng_below(rng, 8)) {
+    case 0: other = partner(rng, maps, n, x, true); return other == FET_NONE ? draw_activation(rng, x) : binary(FET_OP_ADD, x, other);
+    case 1:
+        other = partner(rng, maps, n, x, false);
+        if (other == FET_NONE || channels(x) + channels(other) > 80) return bn(x);
+        return node(FET_OP_CONCAT, (fet_id[]){x, other}, 2, NULL);
+    case 2: return node(fet_rng_below(rng, 2) ? FET_OP_MAX_POOL : FET_OP_AVERAGE_POOL, &x, 1, draw_pool);
+    case 3: {
+        fet_id s = unary(FET_OP_SIGMOID, conv(unary(FET_OP_GLOBAL_AVERAGE_POOL, x), channels(x), 1, 1, 1, true));
+        return binary(FET_OP_MUL, x, s);
+    }
+    default: break;
+    }
+    fet_id y = draw_conv(rng, x);
+    other = fet_rng_below(rng, 2) ? partner(rng, maps, n, y, true) : FET_NONE;
+    return draw_activation(rng, other == FET_NONE ? y : binary(FET_OP_ADD, other, y));
+}
+
+fet_graph *net_random(uint64_t seed, int64_t batch)
+{
+    fet_rng rng;
+    fet_rng_init(&rng, seed, 0, FET_RNG_TEST);
+    fet_id maps[MAX_MAPS];
+    fet_shape shape = fet_shape_4d(batch, 1 + fet_rng_below(&rng, 20), 5 + fet_rng_below(&rng, 14), 5 + fet_rng_below(&rng, 14));
+    CHECK_OK(fet_graph_create(NULL, &g));
+    n_names = 0;
+    CHECK_OK(fet_graph_add_input(g, "image", FET_DTYPE_F32, &shape, &maps[0]));
+    int n = 1, wanted = 4 + (int)fet_rng_below(&rng, MAX_MAPS - 4);
+    while (n < wanted) maps[n] = draw_layer(&rng, maps, n), n++;
+    if (fet_rng_below(&rng, 2)) output(maps[n / 2]);
+    output(fet_rng_below(&rng, 2) ? gemm(unary(FET_OP_FLATTEN, maps[n - 1]), 5) : maps[n - 1]);
+    slow_fill(g, seed);
+    CHECK_OK(fet_graph_infer(g));
+    return g;
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Kernels that oneDNN has in a good form for every layout: binary operations of two maps, activations, resizing, casts between the worlds. */
 #include "engine/infer/build.h"
+#include "engine/infer/clones.h"
 #include "engine/reference/reference.h"
 
 #include <math.h>
@@ -84,17 +85,53 @@ static fet_status build_table(const fet_step_spec *spec, fet_step *step)
     return FET_OK;
 }
 
+/* oneDNN 2.6 has no hard sigmoid, and none of its eltwise forms takes a second one behind it. */
+typedef struct hard_sigmoid_state {
+    float alpha, beta;
+    size_t count;
+    bool bf16;
+} hard_sigmoid_state;
+
+FET_CLONES static void hard_sigmoid_f32(const float *src, float *dst, size_t count, float alpha, float beta)
+{
+    for (size_t i = 0; i < count; i++) {
+        float x = alpha * src[i] + beta;
+        dst[i] = x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x;
+    }
+}
+
+static void run_hard_sigmoid(const fet_step *step)
+{
+    const hard_sigmoid_state *s = step->state;
+    if (!s->bf16) {
+        hard_sigmoid_f32(step->data[0], step->data[1], s->count, s->alpha, s->beta);
+        return;
+    }
+    const uint16_t *src = step->data[0];
+    uint16_t *dst = step->data[1];
+    for (size_t i = 0; i < s->count; i++) dst[i] = fet_bf16_from_f32(fminf(1.0f, fmaxf(0.0f, s->alpha * fet_f32_from_bf16(src[i]) + s->beta)));
+}
+
+static fet_status build_hard_sigmoid(const fet_step_spec *spec, fet_step *step)
+{
+    FET_TRY(fet_step_set_own(step, run_hard_sigmoid, sizeof(hard_sigmoid_state)));
+    *(hard_sigmoid_state *)step->state = (hard_sigmoid_state){.alpha = spec->activation.alpha,
+                                                              .beta = spec->activation.beta,
+                                                              .count = fet_format_bytes(&spec->dst) / fet_dtype_bytes(spec->dst.dtype),
+                                                              .bf16 = spec->dst.dtype == FET_DTYPE_BF16};
+    return FET_OK;
+}
+
 fet_status fet_step_build_activation(const fet_step_spec *spec, fet_step *step)
 {
     if (spec->key->precision == FET_DTYPE_S8) return build_table(spec, step);
+    if (spec->activation.kind == FET_ACTIVATION_HARD_SIGMOID) return build_hard_sigmoid(spec, step);
     operand_desc operands[] = {{0, DNNL_ARG_SRC, {0}}, {1, DNNL_ARG_DST, {0}}};
     FET_TRY(fet_format_desc(&spec->src[0], &operands[0].desc));
     FET_TRY(fet_format_desc(&spec->dst, &operands[1].desc));
     const fet_activation *a = &spec->activation;
-    /* The same as post-operations behind a linear 1 x + 0, but for the cheap common ones. */
     dnnl_alg_kind_t algorithm = dnnl_eltwise_linear;
     float alpha = 1.0f, beta = 0.0f;
-    bool direct = true;
     switch (a->kind) {
     case FET_ACTIVATION_RELU: algorithm = dnnl_eltwise_relu, alpha = 0.0f; break;
     case FET_ACTIVATION_LEAKY_RELU: algorithm = dnnl_eltwise_relu, alpha = a->alpha; break;
@@ -105,14 +142,13 @@ fet_status fet_step_build_activation(const fet_step_spec *spec, fet_step *step)
     case FET_ACTIVATION_SWISH: algorithm = dnnl_eltwise_swish, alpha = a->alpha; break;
     case FET_ACTIVATION_TANH: algorithm = dnnl_eltwise_tanh, alpha = 0.0f; break;
     case FET_ACTIVATION_GELU: algorithm = a->alpha != 0.0f ? dnnl_eltwise_gelu_tanh : dnnl_eltwise_gelu_erf, alpha = 0.0f; break;
-    default: direct = false; break; /* hard sigmoid: linear, then a clip behind it */
+    default: break;
     }
-    if (a->kind == FET_ACTIVATION_HARD_SIGMOID) alpha = a->alpha, beta = a->beta;
     dnnl_eltwise_desc_t operation;
     FET_DNNL_TRY(dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_inference, algorithm, &operands[0].desc, alpha, beta),
                  "describe an activation");
     fet_step_spec plain = *spec;
-    plain.activation = (fet_activation){.kind = direct ? FET_ACTIVATION_NONE : FET_ACTIVATION_CLIP, .alpha = 0.0f, .beta = 1.0f};
+    plain.activation = (fet_activation){0};
     dnnl_primitive_attr_t attr = NULL;
     FET_TRY(fet_step_attr_create(&plain, NULL, 0, 0, &attr));
     return finish(spec, &operation, attr, operands, 2, step);
