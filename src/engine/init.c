@@ -42,7 +42,7 @@ static fet_status check_axes(const fet_origin *origin, const fet_shape *from, co
         bool identity = !axis || !axis->index;
         if (!identity)
             for (uint32_t i = 0; i < axis->count; i++)
-                if (axis->index[i] >= from->dim[a])
+                if (axis->index[i] != FET_NONE && axis->index[i] >= from->dim[a])
                     return fet_fail(FET_ERROR_SHAPE, "an origin takes entry %u of axis %u, which has %lld", axis->index[i], a,
                                     (long long)from->dim[a]);
         fits = to->dim[a] == (identity ? from->dim[a] : (int64_t)axis->count);
@@ -64,6 +64,10 @@ static void slice(const fet_origin *origin, const fet_shape *from, const fet_sha
     for (uint32_t a = axis + 1; a < from->rank; a++) src_step *= from->dim[a], dst_step *= to->dim[a];
     const fet_origin_axis *by = axis < FET_ORIGIN_AXES ? &origin->axis[axis] : NULL;
     for (int64_t i = 0; i < to->dim[axis]; i++) {
+        if (by && by->index && by->index[i] == FET_NONE) {
+            memset(dst + i * dst_step, 0, (size_t)dst_step * sizeof *dst);
+            continue;
+        }
         int64_t j = by && by->index ? (int64_t)by->index[i] : i;
         float s = by && by->scale ? scale * by->scale[i] : scale;
         slice(origin, from, to, axis + 1, s, src + j * src_step, dst + i * dst_step);
@@ -76,6 +80,29 @@ static fet_status apply_slice(const fet_origin *origin, const fet_tensor *from, 
     fet_tensor *to = NULL;
     FET_TRY(fet_tensor_create(FET_DTYPE_F32, shape, &to));
     slice(origin, &from->shape, shape, 0, 1.0f, fet_tensor_f32(from), fet_tensor_f32(to));
+    *out_tensor = to;
+    return FET_OK;
+}
+
+/* A slice; where `shape` has fewer input channels than the origin gives, of each group's rows the columns that are its own. */
+static fet_status slice_in_groups(const fet_origin *origin, const fet_tensor *from, const fet_shape *shape, fet_tensor **out_tensor)
+{
+    fet_shape full = *shape;
+    full.dim[1] = origin->axis[1].index ? (int64_t)origin->axis[1].count : from->shape.dim[1];
+    if (shape->rank != 4 || full.dim[1] == shape->dim[1]) return apply_slice(origin, from, shape, out_tensor);
+    int64_t columns = shape->dim[1], groups = columns > 0 ? full.dim[1] / columns : 0, window = shape->dim[2] * shape->dim[3];
+    if (groups < 1 || groups * columns != full.dim[1] || shape->dim[0] % groups != 0)
+        return fet_fail(FET_ERROR_SHAPE, "an origin of %lld input channels does not make a kernel of %lld outputs and groups of %lld inputs",
+                        (long long)full.dim[1], (long long)shape->dim[0], (long long)columns);
+    fet_auto(fet_tensor) dense = NULL;
+    fet_tensor *to = NULL;
+    FET_TRY(apply_slice(origin, from, &full, &dense));
+    FET_TRY(fet_tensor_create(FET_DTYPE_F32, shape, &to));
+    size_t row = (size_t)(columns * window);
+    for (int64_t o = 0; o < shape->dim[0]; o++) {
+        int64_t group = o / (shape->dim[0] / groups);
+        memcpy(fet_tensor_f32(to) + (size_t)o * row, fet_tensor_f32(dense) + (o * full.dim[1] + group * columns) * window, row * sizeof(float));
+    }
     *out_tensor = to;
     return FET_OK;
 }
@@ -98,7 +125,6 @@ static fet_status apply_compose(const fet_origin *origin, const fet_graph *base,
                         fet_shape_print(&expand->shape, text[0], sizeof text[0]), fet_shape_print(&depthwise->shape, text[1], sizeof text[1]));
     }
     fet_shape full = fet_shape_4d(e[0], e[1], d[2], d[3]);
-    FET_TRY(check_axes(origin, &full, shape));
     fet_auto(fet_tensor) composed = NULL;
     FET_TRY(fet_tensor_create(FET_DTYPE_F32, &full, &composed));
     float *w = fet_tensor_f32(composed);
@@ -111,8 +137,30 @@ static fet_status apply_compose(const fet_origin *origin, const fet_graph *base,
             for (int64_t k = 0; k < window; k++) *w++ = factor * fet_tensor_f32(depthwise)[c * window + k];
         }
     }
-    return apply_slice(origin, composed, shape, out_tensor);
+    return slice_in_groups(origin, composed, shape, out_tensor);
 }
+
+/* w[c,j] = depthwise[c] where j = c mod k, 0 elsewhere. */
+static fet_status apply_spread(const fet_origin *origin, const fet_tensor *depthwise, const fet_shape *shape, fet_tensor **out_tensor)
+{
+    fet_auto(fet_tensor) sliced = NULL;
+    fet_tensor *to = NULL;
+    fet_shape thin = *shape;
+    if (shape->rank != 4 || shape->dim[1] < 1 || shape->dim[0] % shape->dim[1] != 0)
+        return fet_fail(FET_ERROR_SHAPE, "a spread kernel of %lld channels does not come in groups of %lld", (long long)shape->dim[0],
+                        (long long)(shape->rank > 1 ? shape->dim[1] : 0));
+    thin.dim[1] = 1;
+    FET_TRY(apply_slice(origin, depthwise, &thin, &sliced));
+    FET_TRY(fet_tensor_create(FET_DTYPE_F32, shape, &to));
+    size_t window = (size_t)(shape->dim[2] * shape->dim[3]);
+    memset(to->data, 0, to->bytes);
+    for (int64_t c = 0; c < shape->dim[0]; c++)
+        memcpy(fet_tensor_f32(to) + (size_t)(c * shape->dim[1] + c % shape->dim[1]) * window, fet_tensor_f32(sliced) + (size_t)c * window,
+               window * sizeof(float));
+    *out_tensor = to;
+    return FET_OK;
+}
+
 
 fet_status fet_origin_apply(const fet_origin *origin, const fet_graph *base, const fet_shape *shape, fet_tensor **out_tensor)
 {
@@ -129,6 +177,9 @@ fet_status fet_origin_apply(const fet_origin *origin, const fet_graph *base, con
         FET_TRY(base_f32(base, origin->base[0], "a sliced parameter", &from));
         return apply_slice(origin, from, shape, out_tensor);
     case FET_ORIGIN_COMPOSE: return apply_compose(origin, base, shape, out_tensor);
+    case FET_ORIGIN_SPREAD:
+        FET_TRY(base_f32(base, origin->base[0], "a spread kernel", &from));
+        return apply_spread(origin, from, shape, out_tensor);
     case FET_ORIGIN_FRESH: break;
     }
     return fet_fail(FET_ERROR_ARG, "a fresh parameter has no origin to apply");

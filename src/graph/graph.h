@@ -90,10 +90,14 @@ typedef enum fet_origin_rule {
     FET_ORIGIN_SLICE,     /* base[0], on each axis the entries of axis[a].index (which may also repeat: growth) */
     FET_ORIGIN_COMPOSE, /* one dense kernel out of an expand 1x1 (base[0]: E,I,1,1), a scale per channel (base[1] / sqrt(base[2] + epsilon),
                            batch norm gamma and variance; FET_NONE: 1) and a depthwise kernel (base[3]: E,1,KH,KW):
-                           w[e,i,y,x] = expand[e,i] * scale[e] * depthwise[e,y,x], then sliced as SLICE */
+                           w[e,i,y,x] = expand[e,i] * scale[e] * depthwise[e,y,x], then sliced as SLICE. Where the parameter's shape
+                           has fewer input channels than axis[1] gives, it is a kernel in groups: the blocks on the diagonal are kept */
+    FET_ORIGIN_SPREAD,  /* a dense or grouped kernel that does what the depthwise kernel base[0] (C,1,KH,KW) did: base[0] sliced as SLICE
+                           (axis[1] untouched) to C' channels, then, with k input channels a group in the parameter's shape,
+                           w[c,j] = sliced[c] where j = c mod k, 0 elsewhere */
 } fet_origin_rule;
 
-/* One axis of an origin. index == NULL: the identity. `scale` (or NULL: 1) multiplies; growth halves what it doubled. */
+/* One axis of an origin. index == NULL: the identity. An index of FET_NONE is an entry of zeros (a kernel grown at its border). `scale` (or NULL: 1) multiplies; growth halves what it doubled. */
 typedef struct fet_origin_axis {
     uint32_t count;
     const uint32_t *index; /* [count] positions in the base's axis */

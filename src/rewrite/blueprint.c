@@ -2,6 +2,7 @@
 #include "rewrite/blueprint.h"
 
 #include "op/conv.h"
+#include "rewrite/blueprint_make.h"
 #include "rewrite/importance.h"
 #include "rewrite/set_width.h"
 
@@ -93,15 +94,6 @@ fet_status fet_blueprint_init(const fet_graph *base, const fet_channel_groups *g
 
 /* --- make --- */
 
-typedef struct maker {
-    const fet_blueprint *blueprint;
-    const uint32_t *channels;
-    fet_arena *arena;
-    fet_graph *graph;
-    fet_id *values, *nodes, *params; /* base id -> id in the candidate; FET_NONE: dropped */
-    fet_origin_axis *kept;           /* [n_groups]: a group's channels; index NULL while it has the base's width */
-} maker;
-
 static fet_status choose_channels(maker *m)
 {
     const fet_channel_groups *groups = m->blueprint->groups;
@@ -156,13 +148,23 @@ static fet_status fill_axis(const maker *m, const fet_channel_dim *dim, int64_t 
     return FET_OK;
 }
 
-static fet_status fill_param(const maker *m, const fet_param_plan *plan, fet_param *param)
+static uint32_t largest_divisor(int64_t a, int64_t b, uint32_t most)
+{
+    for (int64_t d = most < a ? most : a; d > 1; d--)
+        if (a % d == 0 && b % d == 0) return (uint32_t)d;
+    return 1;
+}
+
+fet_status maker_fill_param(const maker *m, const fet_param_plan *plan, fet_param *param)
 {
     fet_shape *shape = &m->graph->values[param->value].shape;
     param->origin = plan->origin;
     *shape = plan->shape;
     for (uint32_t a = 0; a < shape->rank && a < FET_ORIGIN_AXES; a++)
         if (plan->dim[a].n_runs) FET_TRY(fill_axis(m, &plan->dim[a], &shape->dim[a], &param->origin.axis[a]));
+    if (plan->origin.rule == FET_ORIGIN_SPREAD) shape->dim[1] = largest_divisor(shape->dim[0], shape->dim[0], plan->grouped);
+    else if (plan->grouped)
+        shape->dim[1] /= largest_divisor(shape->dim[1], shape->dim[0], plan->grouped);
     if (param->origin.rule != FET_ORIGIN_SAME) return FET_OK;
     for (uint32_t a = 0; a < FET_ORIGIN_AXES; a++)
         if (param->origin.axis[a].index) param->origin.rule = FET_ORIGIN_SLICE;
@@ -176,7 +178,8 @@ static fet_status number(maker *m, const uint8_t *patch_on)
     m->values = fet_arena_zalloc(m->arena, base->n_values + 1, sizeof *m->values);
     m->nodes = fet_arena_zalloc(m->arena, base->n_nodes + 1, sizeof *m->nodes);
     m->params = fet_arena_zalloc(m->arena, base->n_params + 1, sizeof *m->params);
-    if (!m->values || !m->nodes || !m->params) return fet_arena_full();
+    m->scalars = fet_arena_zalloc(m->arena, m->blueprint->n_patches + 1, sizeof *m->scalars);
+    if (!m->values || !m->nodes || !m->params || !m->scalars) return fet_arena_full();
     for (uint32_t i = 0; patch_on && i < m->blueprint->n_patches; i++) {
         const fet_patch *patch = &m->blueprint->patches[i];
         if (!patch_on[i]) continue;
@@ -192,6 +195,14 @@ static fet_status number(maker *m, const uint8_t *patch_on)
     for (fet_id n = 0; n < base->n_nodes; n++)
         m->nodes[n] = m->nodes[n] == FET_NONE || base->nodes[n].op == FET_OP_NONE ? FET_NONE : graph->n_nodes++;
     for (fet_id p = 0; p < base->n_params; p++) m->params[p] = m->params[p] == FET_NONE ? FET_NONE : graph->n_params++;
+    for (uint32_t i = 0; patch_on && i < m->blueprint->n_patches; i++) {
+        const fet_patch *patch = &m->blueprint->patches[i];
+        if (!patch_on[i]) continue;
+        for (uint32_t a = 0; a < patch->n_aliases; a++) m->values[patch->aliases[a].from] = m->values[patch->aliases[a].to];
+        m->scalars[i] = graph->n_values;
+        graph->n_values += patch->n_scalars;
+        graph->n_params += patch->n_scalars;
+    }
     return FET_OK;
 }
 
@@ -207,7 +218,7 @@ static fet_status write_values(maker *m)
     fet_value *to = m->graph->values = fet_arena_alloc(m->arena, m->graph->n_values * sizeof *to);
     if (!to) return fet_arena_full();
     for (fet_id v = 0; v < base->n_values; v++) {
-        if (m->values[v] == FET_NONE) continue;
+        if (m->values[v] != (fet_id)(to - m->graph->values)) continue; /* dropped, or now another's name */
         *to = base->values[v];
         to->node = mapped(m->nodes, to->node);
         to->param = mapped(m->params, to->param);
@@ -228,7 +239,7 @@ static fet_status write_params(maker *m)
         if (m->params[p] == FET_NONE) continue;
         to->value = m->values[base->params[p].value];
         to->trainable = base->params[p].trainable;
-        FET_TRY(fill_param(m, &m->blueprint->plans[p], to));
+        FET_TRY(maker_fill_param(m, &m->blueprint->plans[p], to));
         to->tensor = m->blueprint->keeps_tensor[p] && to->origin.rule == FET_ORIGIN_SAME ? base->params[p].tensor : NULL;
         to++;
     }
@@ -269,27 +280,6 @@ static fet_status write_nodes(maker *m)
         /* A dropped input is replaced by the node's edit, which also says what its attributes are. */
         if (m->blueprint->follows_group[n] && to->inputs[0] != FET_NONE) FET_TRY(follow_group(m, n, to));
         to++;
-    }
-    return FET_OK;
-}
-
-static fet_status apply_edits(maker *m, const fet_patch *patch)
-{
-    fet_graph *graph = m->graph;
-    for (uint32_t i = 0; i < patch->n_node_edits; i++) {
-        const fet_node_edit *edit = &patch->node_edits[i];
-        fet_node *node = &graph->nodes[m->nodes[edit->node]];
-        node->name = edit->name;
-        node->attrs = edit->attrs;
-        node->n_attrs = edit->n_attrs;
-        node->inputs[edit->input] = m->values[edit->value];
-        graph->values[node->outputs[0]].name = edit->name;
-    }
-    for (uint32_t i = 0; i < patch->n_param_edits; i++) {
-        const fet_param_edit *edit = &patch->param_edits[i];
-        fet_param *param = &graph->params[m->params[edit->param]];
-        graph->values[param->value].name = edit->name;
-        FET_TRY(fill_param(m, &edit->plan, param));
     }
     return FET_OK;
 }
@@ -354,11 +344,13 @@ fet_status fet_blueprint_make(const fet_blueprint *blueprint, const uint32_t *ch
     FET_TRY(write_params(&m));
     FET_TRY(write_nodes(&m));
     for (uint32_t i = 0; patch_on && i < blueprint->n_patches; i++)
-        if (patch_on[i]) FET_TRY(apply_edits(&m, &blueprint->patches[i]));
+        if (patch_on[i]) FET_TRY(maker_apply(&m, i));
     FET_TRY(write_ends(&m));
     retain_tensors(&m);
     fet_auto(fet_graph) graph = m.graph;
     FET_TRY(write_sizes(&m));
+    for (uint32_t i = 0; patch_on && i < blueprint->n_patches; i++)
+        if (patch_on[i]) FET_TRY(maker_fill_scalars(&m, i));
     *out_graph = fet_take(graph);
     return FET_OK;
 }

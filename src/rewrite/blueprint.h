@@ -26,8 +26,11 @@ typedef struct fet_blueprint {
     uint32_t n_tensor_nodes;
 } fet_blueprint;
 
-/* `base` (inferred), `groups` and `patches` are borrowed and, like `arena`, outlive the blueprint. Patches of different blocks must not
- * touch the same nodes. */
+/*
+ * `base` (inferred), `groups` and `patches` are borrowed and, like `arena`, outlive the blueprint. Patches that are on together are applied
+ * in their order: two may drop the same things and edit what another drops (which then has no effect), but not edit the same node, save
+ * that kernel edits may come behind other edits of their convolution. Aliases follow the order of the network.
+ */
 FET_MUST_CHECK fet_status fet_blueprint_init(const fet_graph *base, const fet_channel_groups *groups, const fet_patch *patches,
                                              uint32_t n_patches, fet_arena *arena, fet_blueprint *out_blueprint);
 

@@ -2,18 +2,11 @@
 #include "rewrite/fuse_ibn.h"
 
 #include "op/conv.h"
+#include "rewrite/plan.h"
 
 #include <string.h>
 
 enum { PARTS = 4, MOST_DROPPED = PARTS * 8 }; /* nodes, and values of four nodes with at most five inputs and one output each */
-
-static uint32_t n_readers(const fet_graph *graph, fet_id value)
-{
-    uint32_t count = 0;
-    for (fet_id n = 0; n < graph->n_nodes; n++)
-        for (uint32_t i = 0; i < graph->nodes[n].n_inputs; i++) count += graph->nodes[n].inputs[i] == value;
-    return count;
-}
 
 static fet_id weight_of(const fet_graph *graph, fet_id conv)
 {
@@ -35,8 +28,8 @@ bool fet_fuse_ibn_applies(const fet_graph *graph, const fet_block *block)
     const fet_value *depthwise = &graph->values[weight_of(graph, block->depthwise.conv)];
     const fet_value *expand = &graph->values[weight_of(graph, block->expand.conv)];
     return depthwise->shape.dim[0] == expand->shape.dim[0] && depthwise->shape.dim[1] == 1 && depthwise->shape.rank == 4 &&
-           expand->shape.rank == 4 && n_readers(graph, weight_of(graph, block->depthwise.conv)) == 1 &&
-           n_readers(graph, weight_of(graph, block->expand.conv)) == 1;
+           expand->shape.rank == 4 && plan_readers(graph, weight_of(graph, block->depthwise.conv)) == 1 &&
+           plan_readers(graph, weight_of(graph, block->expand.conv)) == 1;
 }
 
 static fet_status plan_drops(const fet_graph *graph, const fet_block *block, fet_arena *arena, fet_patch *patch)
@@ -50,21 +43,12 @@ static fet_status plan_drops(const fet_graph *graph, const fet_block *block, fet
         nodes[patch->n_drop_nodes++] = parts[p];
         values[patch->n_drop_values++] = node->outputs[0];
         for (uint32_t i = 1; i < node->n_inputs; i++)
-            if (is_param(graph, node->inputs[i]) && n_readers(graph, node->inputs[i]) == 1)
+            if (is_param(graph, node->inputs[i]) && plan_readers(graph, node->inputs[i]) == 1)
                 values[patch->n_drop_values++] = node->inputs[i];
     }
     patch->drop_nodes = nodes;
     patch->drop_values = values;
     return FET_OK;
-}
-
-/* "stage1.block0.depthwise.conv" -> "stage1.block0.fused.conv"; "Conv_7" -> "Conv_7.fused". */
-static const char *fused_name(fet_arena *arena, const char *name)
-{
-    static const char word[] = "depthwise";
-    const char *at = strstr(name, word);
-    if (!at) return fet_arena_printf(arena, "%s.fused", name);
-    return fet_arena_printf(arena, "%.*sfused%s", (int)(at - name), name, at + sizeof word - 1);
 }
 
 /* Attributes of the dense convolution: the depthwise's in one group, with the padding of a Pad that stood before it as its own. */
@@ -96,21 +80,21 @@ static fet_status plan_attrs(const fet_graph *graph, const fet_block *block, fet
     return FET_OK;
 }
 
-static fet_status plan_node(const fet_graph *graph, const fet_block *block, fet_arena *arena, fet_patch *patch)
+static fet_status plan_node(const fet_graph *graph, const fet_block *block, bool grouped, fet_arena *arena, fet_patch *patch)
 {
     const fet_node *depthwise = &graph->nodes[block->depthwise.conv];
     fet_node_edit *edit = fet_arena_zalloc(arena, 1, sizeof *edit);
-    const char *name = fused_name(arena, depthwise->name);
+    const char *name = plan_name(arena, depthwise->name, grouped ? "grouped" : "fused");
     if (!edit || !name) return fet_arena_full();
-    *edit = (fet_node_edit){.node = block->depthwise.conv, .name = name, .input = 0, .value = block->input};
+    *edit = (fet_node_edit){.node = block->depthwise.conv, .name = name, .input = 0, .value = block->input, .regroup = grouped};
     FET_TRY(plan_attrs(graph, block, arena, edit));
     patch->node_edits = edit;
     patch->n_node_edits = 1;
     return FET_OK;
 }
 
-static fet_status plan_weight(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, fet_arena *arena,
-                              fet_patch *patch)
+static fet_status plan_weight(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, uint32_t n_groups,
+                              fet_arena *arena, fet_patch *patch)
 {
     fet_id expand = graph->values[weight_of(graph, block->expand.conv)].param;
     fet_id depthwise = graph->values[weight_of(graph, block->depthwise.conv)].param;
@@ -127,6 +111,7 @@ static fet_status plan_weight(const fet_graph *graph, const fet_channel_groups *
     }
     *edit = (fet_param_edit){.param = depthwise, .name = name};
     edit->plan = (fet_param_plan){.origin = origin, .shape = fet_shape_4d(e->dim[0], e->dim[1], d->dim[2], d->dim[3])};
+    edit->plan.grouped = n_groups;
     edit->plan.dim[0] = *fet_channel_param_dim(groups, expand, 0);
     edit->plan.dim[1] = *fet_channel_param_dim(groups, expand, 1);
     patch->param_edits = edit;
@@ -134,16 +119,30 @@ static fet_status plan_weight(const fet_graph *graph, const fet_channel_groups *
     return FET_OK;
 }
 
-fet_status fet_fuse_ibn_plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, fet_arena *arena,
-                             fet_patch *out_patch)
+/* n_groups 0: one dense kernel. */
+static fet_status plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, uint32_t n_groups, fet_arena *arena,
+                       fet_patch *out_patch)
 {
     if (!fet_fuse_ibn_applies(graph, block))
         return fet_fail(FET_ERROR_ARG, "the block at \"%s\" cannot be fused: it is no inverted bottleneck with weights of its own",
                         graph->nodes[block->depthwise.conv].name);
     fet_patch patch = {0};
     FET_TRY(plan_drops(graph, block, arena, &patch));
-    FET_TRY(plan_node(graph, block, arena, &patch));
-    FET_TRY(plan_weight(graph, groups, block, arena, &patch));
+    FET_TRY(plan_node(graph, block, n_groups > 0, arena, &patch));
+    FET_TRY(plan_weight(graph, groups, block, n_groups, arena, &patch));
     *out_patch = patch;
     return FET_OK;
+}
+
+fet_status fet_fuse_ibn_plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, fet_arena *arena,
+                             fet_patch *out_patch)
+{
+    return plan(graph, groups, block, 0, arena, out_patch);
+}
+
+fet_status fet_group_ibn_plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, uint32_t n_groups,
+                              fet_arena *arena, fet_patch *out_patch)
+{
+    if (n_groups < 2) return fet_fail(FET_ERROR_ARG, "an inverted bottleneck in %u groups: expected at least 2", n_groups);
+    return plan(graph, groups, block, n_groups, arena, out_patch);
 }

@@ -18,6 +18,15 @@
 /* An IBN whose expand and depthwise weights are their own (not shared with other nodes), depth multiplier 1. */
 bool fet_fuse_ibn_applies(const fet_graph *graph, const fet_block *block);
 
+/*
+ * IBN -> group-conv IBN, between the depthwise and the fused form: the dense kernel in `groups` groups (at most; the largest number that
+ * divides the candidate's widths), each with its own part of the input. What other inputs gave is dropped, so it is never exact. Published
+ * for mobile accelerators by Gupta & Akin 2020 and Xiong et al., MobileDets, 2021. Errors: ARG when it does not apply or for less than 2
+ * groups; NOMEM.
+ */
+FET_MUST_CHECK fet_status fet_group_ibn_plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, uint32_t n_groups,
+                                             fet_arena *arena, fet_patch *out_patch);
+
 /* Errors: ARG when it does not apply; NOMEM. */
 FET_MUST_CHECK fet_status fet_fuse_ibn_plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block,
                                             fet_arena *arena, fet_patch *out_patch);

@@ -53,7 +53,6 @@ static void fill_weights(fet_graph *graph)
             if (!old || old->dtype != FET_DTYPE_F32 || fet_tensor_elements(old) < 2) continue;
             bool norm = graph->nodes[n].op == FET_OP_BATCH_NORMALIZATION, product = old->shape.rank > 1 && graph->nodes[n].op != FET_OP_MUL;
             double scale = product ? sqrt(2.0 * (double)old->shape.dim[0] / (double)fet_tensor_elements(old)) : 0.1;
-            if (graph->nodes[n].op == FET_OP_GEMM) scale *= 0.02; /* logits near each other, which a softmax leaves visible */
             fet_tensor *tensor = NULL;
             fet_rng rng;
             fet_rng_init(&rng, n, i, FET_RNG_TEST);
@@ -63,6 +62,15 @@ static void fill_weights(fet_graph *graph)
             fet_graph_set_tensor(graph, graph->values[graph->nodes[n].inputs[i]].param, tensor);
             fet_tensor_release(tensor);
         }
+}
+
+/* Logits far apart make a softmax one-hot, in which no difference is seen: the outputs are then the logits. */
+static void leave_out_softmax(fet_graph *graph)
+{
+    for (uint32_t o = 0; o < graph->n_outputs; o++) {
+        fet_id maker = graph->values[graph->outputs[o]].node;
+        if (maker != FET_NONE && graph->nodes[maker].op == FET_OP_SOFTMAX) graph->outputs[o] = graph->nodes[maker].inputs[0];
+    }
 }
 
 static fet_graph *make(subject *s)
@@ -118,7 +126,8 @@ static void check(subject *s)
         if (set(s, g, step, true) > 0) {
             run_result grown = run(s);
             double difference = run_compare(&s->full, &grown);
-            if (!(difference < 1e-5)) fail_msg("%s: group %u grown: outputs %g apart", s->path, g, difference);
+            /* One group: the bar. All at once, rounding adds up over up to 120 layers. */
+            if (!(difference < (small ? 1e-5 : 1e-4))) fail_msg("%s: group %u grown: outputs %g apart", s->path, g, difference);
             worst = fmax(worst, difference);
             free(grown.data);
         }
@@ -144,7 +153,10 @@ static void real_networks(void **state)
         n_found++;
         subject s = {.path = models[i]};
         CHECK_OK(fet_onnx_read(path, NULL, &s.base));
-        if (strstr(path, "light")) fill_weights(s.base);
+        if (strstr(path, "light")) {
+            fill_weights(s.base);
+            leave_out_softmax(s.base);
+        }
         CHECK_OK(fet_arena_create(&s.arena));
         CHECK_OK(fet_arena_create(&s.scratch));
         CHECK_OK(fet_channel_groups_find(s.base, s.arena, &s.groups));
