@@ -144,7 +144,7 @@ static fet_status read_plain(const fet_trainer *trainer, const fet_train_param *
 {
     fet_auto(fet_tensor) tensor = NULL;
     FET_TRY(fet_tensor_create(FET_DTYPE_F32, &trainer->graph->values[trainer->graph->params[param->id].value].shape, &tensor));
-    FET_TRY(fet_train_reorder(trainer, &param->desc, from, &param->plain, tensor->data));
+    FET_TRY(fet_train_param_read(trainer, param, from, tensor->data));
     *out_tensor = fet_take(tensor);
     return FET_OK;
 }

@@ -28,26 +28,41 @@ static fet_status describe(const fet_train_step *step, fet_weighted_direction di
     return fet_engine_check(status, step->name);
 }
 
+/* The kernel as oneDNN sees it: with a group axis, and with zeros for the channels that pad feature maps. */
+static fet_status make_view(const fet_trainer *trainer, const fet_train_step *step, conv *c)
+{
+    const int64_t *dim = trainer->graph->values[step->inputs[1]].shape.dim;
+    int64_t g = c->window.group, in = fet_train_channels(trainer, step->inputs[0]), out = fet_train_channels(trainer, step->dst);
+    fet_train_view view = {.rank = 4, .dim = {dim[0], dim[1], dim[2], dim[3]}};
+    int64_t padded[] = {out, in, dim[2], dim[3], 0};
+    if (g > 1) {
+        view = (fet_train_view){.rank = 5, .dim = {g, dim[0] / g, dim[1], dim[2], dim[3]}};
+        if (in != g * dim[1] || out != dim[0])
+            return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": a Conv of %lld groups needs channels in multiples of %d to be trained in f32",
+                            step->name, (long long)g, trainer->block);
+        for (int a = 0; a < 5; a++) padded[a] = view.dim[a];
+    }
+    FET_TRY(fet_train_plain_desc(view.rank, padded, &view.desc));
+    c->w.view = view;
+    return FET_OK;
+}
+
 static fet_status plan(fet_trainer *trainer, fet_train_step *step)
 {
     conv *c = fet_train_state(trainer, sizeof *c);
     if (!c) return fet_arena_full();
     step->state = c;
-    const fet_graph *graph = trainer->graph;
     if (trainer->values[step->inputs[0]].shape.rank != 4)
         return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": Conv of %u dimensions cannot be trained", step->name,
                         trainer->values[step->inputs[0]].shape.rank);
-    FET_TRY(fet_op_window(graph, step->node, &c->window));
+    FET_TRY(fet_op_window(trainer->graph, step->node, &c->window));
     fet_weighted *w = &c->w;
     w->weights = fet_train_param_of(trainer, step->inputs[1]);
     w->bias = step->n_inputs > 2 ? fet_train_param_of(trainer, step->inputs[2]) : NULL;
     if (!w->weights || (step->n_inputs > 2 && step->inputs[2] != FET_NONE && !w->bias))
         return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": weights or bias of a Conv are computed, not parameters", step->name);
-    const int64_t *dim = graph->values[step->inputs[1]].shape.dim;
-    int64_t g = c->window.group;
-    int64_t grouped[] = {g, dim[0] / g, dim[1], dim[2], dim[3]};
-    FET_TRY(fet_train_plain_desc(g > 1 ? 5 : 4, g > 1 ? grouped : dim, &w->view));
-    w->depthwise = fet_op_is_depthwise(graph, step->node) && g > 1;
+    FET_TRY(make_view(trainer, step, c));
+    w->depthwise = fet_op_is_depthwise(trainer->graph, step->node) && c->window.group > 1;
     w->describe = describe;
     step->needs[0] = w->weights->trainable || (w->bias && w->bias->trainable);
     return FET_OK;

@@ -45,7 +45,8 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
     int64_t out = dim[transposed ? 0 : 1], in = dim[transposed ? 1 : 0];
     FET_TRY(check(trainer, step, w, out));
     dnnl_dims_t dims = {out, in}, strides = {transposed ? in : 1, transposed ? 1 : out};
-    FET_DNNL_TRY(dnnl_memory_desc_init_by_strides(&w->view, 2, dims, dnnl_f32, strides), "describe a matrix");
+    w->view = (fet_train_view){.rank = 2, .dim = {out, in}};
+    FET_DNNL_TRY(dnnl_memory_desc_init_by_strides(&w->view.desc, 2, dims, dnnl_f32, strides), "describe a matrix");
     w->describe = describe;
     step->needs[0] = w->weights->trainable || (w->bias && w->bias->trainable);
     return FET_OK;

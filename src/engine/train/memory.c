@@ -94,6 +94,7 @@ fet_status fet_train_desc(const fet_trainer *trainer, fet_id value, int64_t coun
     dnnl_dims_t dims = {0};
     for (uint32_t a = 0; a < v->shape.rank; a++) dims[a] = v->shape.dim[a];
     dims[0] = count;
+    if (v->shape.rank > 1) dims[1] = fet_train_channels(trainer, value);
     static const dnnl_format_tag_t plain[] = {dnnl_format_tag_undef, dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde, dnnl_abcdef};
     if (v->shape.rank >= sizeof plain / sizeof *plain)
         return fet_fail(FET_ERROR_UNSUPPORTED, "value \"%s\" has %u dimensions", trainer->graph->values[value].name, v->shape.rank);

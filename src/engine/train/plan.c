@@ -15,11 +15,12 @@ static bool is_float(const fet_value *value)
 
 enum { STEM_CHANNELS = 3 }; /* oneDNN's f32 convolutions read up to so many channels in plain order, and only so */
 
-/* An image: the graph's input, with few channels, read by dense convolutions alone. */
-static bool is_image(const fet_graph *graph, const fet_graph_uses *uses, fet_id id)
+/* An image: the graph's input, with few channels, read by dense convolutions alone, without a gradient of its own. */
+static bool is_image(const fet_trainer *trainer, const fet_graph_uses *uses, fet_id id)
 {
+    const fet_graph *graph = trainer->graph;
     const fet_value *value = &graph->values[id];
-    if (value->kind != FET_VALUE_INPUT || value->shape.rank != 4 || value->shape.dim[1] > STEM_CHANNELS) return false;
+    if (trainer->options.input_gradients || value->kind != FET_VALUE_INPUT || value->shape.rank != 4 || value->shape.dim[1] > STEM_CHANNELS) return false;
     for (uint32_t u = uses->first[id]; u < uses->first[id + 1]; u++) {
         const fet_node *node = &graph->nodes[uses->nodes[u]];
         if (node->op != FET_OP_CONV || fet_node_int(node, FET_ATTR_GROUP, 1) != 1) return false;
@@ -43,7 +44,7 @@ static fet_status plan_value(fet_trainer *trainer, const fet_graph_uses *uses, f
     v->shape = value->shape;
     v->shape.dim[0] = trainer->batch;
     v->dtype = trainer->options.dtype;
-    bool map = value->shape.rank == 4 && !(v->dtype == FET_DTYPE_F32 && is_image(trainer->graph, uses, id));
+    bool map = value->shape.rank == 4 && !(v->dtype == FET_DTYPE_F32 && is_image(trainer, uses, id));
     v->layout = !map ? FET_TRAIN_PLAIN : v->dtype == FET_DTYPE_BF16 ? FET_TRAIN_NHWC : FET_TRAIN_BLOCKED;
     v->items = fet_shape_elements(&v->shape) / trainer->batch;
     if (v->layout == FET_TRAIN_BLOCKED) {

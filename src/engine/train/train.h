@@ -38,11 +38,19 @@ typedef struct fet_train_value {
     size_t data_step[2], diff_step; /* bytes between samples: image_bytes, or 0 for scratch that holds one chunk */
 } fet_train_value;
 
+/* How an operator sees a parameter: the graph's numbers (perhaps with a group axis, or transposed), perhaps with zeros added at the ends of axes. */
+typedef struct fet_train_view {
+    uint32_t rank;
+    int64_t dim[DNNL_MAX_NDIMS];  /* of the graph's numbers */
+    dnnl_memory_desc_t desc;      /* f32, with the zeros; not dense row-major only when nothing is added */
+} fet_train_view;
+
 typedef struct fet_train_param {
     fet_id id;
     bool trainable, decay;
     uint32_t n_uses;          /* nodes that read it */
-    dnnl_memory_desc_t plain; /* the graph's tensor as its user sees it (with a group axis, transposed) */
+    int64_t dim[DNNL_MAX_NDIMS]; /* the view of its user */
+    dnnl_memory_desc_t plain;
     dnnl_memory_desc_t desc;  /* f32 layout of the arrays: plain, or that of the one operator that uses it */
     int64_t items;            /* numbers in that layout */
     float *master, *gradient; /* gradient: NULL when not trainable */
@@ -168,6 +176,12 @@ static inline dnnl_data_type_t fet_train_dnnl_type(fet_dtype dtype)
 {
     return dtype == FET_DTYPE_BF16 ? dnnl_bf16 : dnnl_f32;
 }
+/* Channels of a value in memory, with those that pad its last block. */
+static inline int64_t fet_train_channels(const fet_trainer *trainer, fet_id value)
+{
+    const fet_train_value *v = &trainer->values[value];
+    return v->layout == FET_TRAIN_BLOCKED ? (v->shape.dim[1] + trainer->block - 1) / trainer->block * trainer->block : v->shape.dim[1];
+}
 static inline void *fet_train_data(const fet_trainer *trainer, fet_id value, const fet_train_range *range)
 {
     const fet_train_value *v = &trainer->values[value];
@@ -178,7 +192,7 @@ static inline void *fet_train_diff(const fet_trainer *trainer, fet_id value, con
     const fet_train_value *v = &trainer->values[value];
     return v->diff + (size_t)range->first * v->diff_step;
 }
-/* The oneDNN form of `count` samples of a value. */
+/* The oneDNN form of `count` samples of a value. BLOCKED ones have all channels of their last block: oneDNN never sees padding. */
 FET_MUST_CHECK fet_status fet_train_desc(const fet_trainer *trainer, fet_id value, int64_t count, dnnl_memory_desc_t *out_desc);
 /*
  * Where a step writes its gradient of input i, and, once written, adds it if somebody wrote first. A step goes through its inputs from the last to
@@ -207,11 +221,13 @@ void fet_train_optimizer_step(fet_trainer *trainer, float learning_rate);
 
 /* --- params.c --- */
 /*
- * The arrays of a parameter, filled with the graph's numbers. The one user of a parameter may choose their layout `desc`, saying with `view` how it sees the
- * graph's plain tensor; with NULL for both, and for shared parameters, they are plain.
+ * The arrays of a parameter, filled with the graph's numbers, as seen by `view` (NULL: as it is). The one user of a parameter may choose their layout `desc`
+ * (NULL: that of the view); shared parameters keep the view's, which must be the same for all.
  */
-FET_MUST_CHECK fet_status fet_train_param_prepare(fet_trainer *trainer, fet_train_param *param, const dnnl_memory_desc_t *view,
+FET_MUST_CHECK fet_status fet_train_param_prepare(fet_trainer *trainer, fet_train_param *param, const fet_train_view *view,
                                                   const dnnl_memory_desc_t *desc);
+/* An array in the parameter's layout (its numbers, its gradient) back in the graph's order. */
+FET_MUST_CHECK fet_status fet_train_param_read(const fet_trainer *trainer, const fet_train_param *param, const float *from, float *plain);
 FET_MUST_CHECK fet_status fet_train_plain_desc(uint32_t rank, const int64_t *dims, dnnl_memory_desc_t *out_desc);
 /* Between two layouts and types, once; nothing is kept. */
 FET_MUST_CHECK fet_status fet_train_reorder(const fet_trainer *trainer, const dnnl_memory_desc_t *from, const void *src, const dnnl_memory_desc_t *to,

@@ -60,4 +60,4 @@ static fet_status backward(fet_trainer *trainer, fet_train_step *step, const fet
     return FET_OK;
 }
 
-const fet_train_op fet_train_view = {.plan = plan, .prepare = prepare, .forward = forward, .backward = backward};
+const fet_train_op fet_train_reshape = {.plan = plan, .prepare = prepare, .forward = forward, .backward = backward};

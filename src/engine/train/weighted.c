@@ -27,8 +27,8 @@ static fet_status make_descs(const fet_trainer *trainer, const fet_train_step *s
     FET_TRY(fet_train_desc(trainer, step->inputs[0], count, &d.src));
     FET_TRY(fet_train_desc(trainer, step->dst, count, &d.dst));
     dnnl_data_type_t type = fet_train_dnnl_type(trainer->options.dtype);
-    d.weights = any_layout(&w->view, direction == FET_WEIGHTED_WEIGHTS ? dnnl_f32 : type);
-    int64_t channels[] = {trainer->values[step->dst].shape.dim[1]};
+    d.weights = any_layout(&w->view.desc, direction == FET_WEIGHTED_WEIGHTS ? dnnl_f32 : type);
+    int64_t channels[] = {fet_train_channels(trainer, step->dst)};
     FET_TRY(fet_train_plain_desc(1, channels, &d.bias));
     *out_descs = d;
     return FET_OK;
@@ -48,7 +48,7 @@ static fet_status describe(fet_trainer *trainer, fet_train_step *step, fet_weigh
 static fet_status make_pack(fet_trainer *trainer, const fet_train_step *step, fet_weighted *w, const dnnl_memory_desc_t *wanted,
                             fet_weighted_pack *pack)
 {
-    const dnnl_memory_desc_t *have = w->own_layout ? &w->weights->desc : &w->view;
+    const dnnl_memory_desc_t *have = w->own_layout ? &w->weights->desc : &w->view.desc;
     if (!w->master) FET_TRY(fet_train_memory(trainer, have, w->weights->master, &w->master));
     if (dnnl_memory_desc_equal(have, wanted)) {
         pack->memory = w->master;
@@ -67,12 +67,17 @@ static fet_status make_pack(fet_trainer *trainer, const fet_train_step *step, fe
     return fet_train_primitive(trainer, descriptor, name, false, &pack->reorder);
 }
 
-static fet_status prepare_params(fet_trainer *trainer, fet_weighted *w, const dnnl_memory_desc_t *diff_weights)
+static fet_status prepare_params(fet_trainer *trainer, const fet_train_step *step, fet_weighted *w, const dnnl_memory_desc_t *diff_weights)
 {
     w->diff_weights_desc = *diff_weights;
     w->own_layout = w->weights->n_uses == 1;
     FET_TRY(fet_train_param_prepare(trainer, w->weights, &w->view, diff_weights));
-    return w->bias ? fet_train_param_prepare(trainer, w->bias, NULL, NULL) : FET_OK;
+    if (!w->bias) return FET_OK;
+    const fet_value *bias = &trainer->graph->values[trainer->graph->params[w->bias->id].value];
+    fet_train_view view = {.rank = 1, .dim = {fet_shape_elements(&bias->shape)}};
+    int64_t channels[] = {fet_train_channels(trainer, step->dst)};
+    FET_TRY(fet_train_plain_desc(1, channels, &view.desc));
+    return fet_train_param_prepare(trainer, w->bias, &view, NULL);
 }
 
 typedef struct descriptors {
@@ -93,9 +98,9 @@ static fet_status prepare_with(fet_trainer *trainer, fet_train_step *step, fet_w
         if (!wanted[i]) continue;
         FET_TRY(describe(trainer, step, w, (fet_weighted_direction)i, i ? all->d[0] : NULL, &descs[i], &all->d[i]));
     }
-    const dnnl_memory_desc_t *diff_weights = &w->view;
+    const dnnl_memory_desc_t *diff_weights = &w->view.desc;
     if (wanted[2]) diff_weights = dnnl_primitive_desc_query_md(all->d[2], dnnl_query_diff_weights_md, 0);
-    FET_TRY(prepare_params(trainer, w, diff_weights));
+    FET_TRY(prepare_params(trainer, step, w, diff_weights));
     for (int i = 0; i < 2; i++) {
         if (wanted[i]) FET_TRY(make_pack(trainer, step, w, dnnl_primitive_desc_query_md(all->d[i], dnnl_query_weights_md, 0), &w->pack[i]));
     }
@@ -110,7 +115,7 @@ static fet_status prepare_with(fet_trainer *trainer, fet_train_step *step, fet_w
         FET_TRY(fet_train_memory(trainer, &w->diff_weights_desc, NULL, &w->diff_weights));
         FET_TRY(fet_train_alloc(trainer, dnnl_memory_desc_get_size(&w->diff_weights_desc), "a gradient", &w->partial));
         FET_TRY(fet_train_alloc(trainer, dnnl_memory_desc_get_size(&descs[2].bias), "a gradient", &w->partial_bias));
-        if (!w->own_layout) FET_TRY(fet_train_alloc(trainer, dnnl_memory_desc_get_size(&w->view), "a gradient", &w->plain));
+        if (!w->own_layout) FET_TRY(fet_train_alloc(trainer, dnnl_memory_desc_get_size(&w->view.desc), "a gradient", &w->plain));
         if (w->bias) FET_TRY(fet_train_memory(trainer, &descs[2].bias, NULL, &w->diff_bias));
     }
     for (int i = 0; i < FET_WEIGHTED_DIRECTIONS; i++) {
@@ -171,7 +176,7 @@ static fet_status backward_weights(fet_trainer *trainer, fet_train_step *step, f
         return FET_OK;
     }
     /* A shared parameter is plain: bring the gradient into its order first. */
-    FET_TRY(fet_train_reorder(trainer, &w->diff_weights_desc, w->partial, &w->view, w->plain));
+    FET_TRY(fet_train_reorder(trainer, &w->diff_weights_desc, w->partial, &w->view.desc, w->plain));
     fet_train_simd_get()->accumulate(w->weights->items, w->plain, w->weights->gradient);
     return FET_OK;
 }

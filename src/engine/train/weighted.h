@@ -23,7 +23,7 @@ typedef struct fet_weighted_pack {
 
 typedef struct fet_weighted {
     fet_train_param *weights, *bias;
-    dnnl_memory_desc_t view; /* the graph's tensor as oneDNN's logical dimensions, f32 */
+    fet_train_view view; /* the kernel in oneDNN's logical dimensions */
     bool depthwise;
     /* Fills an op descriptor (of at most the given bytes) for one direction; memory descriptions come with weights of any layout. */
     fet_status (*describe)(const fet_train_step *step, fet_weighted_direction direction, const fet_weighted_descs *descs, void *out_desc);
