@@ -207,6 +207,25 @@ static void test_network_is_bounded(void **state)
     }
 }
 
+/* Maps that fit nowhere are an error that says so, not a time. */
+static void test_maps_that_do_not_fit(void **state)
+{
+    (void)state;
+    fet_auto(fet_device_file) file = load("ethos-u55-128");
+    fet_auto(fet_graph) graph = NULL;
+    fet_auto(fet_arena) arena = NULL;
+    fet_kernels kernels;
+    fet_sim_network network;
+    CHECK_OK(fet_arena_create(&arena));
+    CHECK_OK(sim_mobilenet_v2(&graph));
+    CHECK_OK(fet_kernels_split(graph, &file->fusion, FET_DTYPE_S8, arena, &kernels));
+    CHECK_OK(fet_device_machine_set(&file->machine, "sram", "1M", NULL));
+    CHECK_FAILS(FET_ERROR_LIMIT, fet_sim_network_run(&file->machine, graph, &kernels, arena, &network));
+    assert_non_null(strstr(fet_error_message(), "feature maps need 1"));
+    CHECK_OK(fet_device_machine_set(&file->machine, "memory.cascade", "1", NULL)); /* in stripes they do */
+    CHECK_OK(fet_sim_network_run(&file->machine, graph, &kernels, arena, &network));
+}
+
 static void test_errors_name_the_kernel(void **state)
 {
     (void)state;
@@ -262,6 +281,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scale_sim),        cmocka_unit_test(test_ethos_u_against_arm), cmocka_unit_test(test_ethos_u_layers),
         cmocka_unit_test(test_cliffs_and_ceilings), cmocka_unit_test(test_arrays),           cmocka_unit_test(test_depthwise_modes),
-        cmocka_unit_test(test_network_is_bounded), cmocka_unit_test(test_errors_name_the_kernel), cmocka_unit_test(test_trace)};
+        cmocka_unit_test(test_network_is_bounded), cmocka_unit_test(test_maps_that_do_not_fit), cmocka_unit_test(test_errors_name_the_kernel), cmocka_unit_test(test_trace)};
     return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);
 }

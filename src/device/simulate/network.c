@@ -6,6 +6,7 @@
  */
 #include "device/simulate/internal.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { LEAST_WEIGHT_SHARE = 8 }; /* of the SRAM that maps never take */
@@ -91,7 +92,13 @@ static double stripe_bytes(const map *m, const fet_sim_work *reader)
     return fet_sim_min(m->bytes, 2 * row * fet_sim_max(reader->reach_h, reader->sh));
 }
 
-static void evict(placing *p, const fet_sim_work *works, double capacity)
+static const char *kernel_name(const placing *p, uint32_t k)
+{
+    fet_id anchor = p->kernels->items[k].anchor;
+    return anchor != FET_NONE ? p->graph->nodes[anchor].name : "cast";
+}
+
+static fet_status evict(placing *p, const fet_sim_work *works, double capacity)
 {
     for (uint32_t k = 0; k < p->kernels->count; k++) {
         while (p->live[k] > capacity) {
@@ -105,11 +112,17 @@ static void evict(placing *p, const fet_sim_work *works, double capacity)
             bool pass_on = p->machine->cascade && largest->last == largest->first + 1 && largest->room >= largest->bytes;
             if (pass_on) room = stripe_bytes(largest, &works[largest->last]);
             if (room >= largest->room) room = 0;
+            if (room <= 0 && !p->machine->maps_external) {
+                if (p->live[k] <= (double)p->machine->sram_bytes) break; /* weights get less room */
+                return fet_fail(FET_ERROR_LIMIT, "device %s: node \"%s\": feature maps need %.0f KiB: its SRAM has %llu KiB, and they cannot lie outside",
+                                p->machine->name, kernel_name(p, k), ceil(p->live[k] / 1024), (unsigned long long)(p->machine->sram_bytes / 1024));
+            }
             add_live(p, largest, room - largest->room);
             largest->room = room;
             largest->external = room <= 0;
         }
     }
+    return FET_OK;
 }
 
 static bool is_external(const placing *p, fet_id value)
@@ -141,8 +154,7 @@ static fet_status place(placing *p, const fet_sim_work *works, fet_arena *arena,
     for (uint32_t i = 0; i < p->n_maps; i++) add_live(p, &p->maps[i], p->maps[i].bytes);
     for (uint32_t k = 0; k < n; k++) peak = fet_sim_max(peak, p->live[k]);
     *out_peak_bytes = (uint64_t)peak;
-    evict(p, works, (double)p->machine->sram_bytes * (LEAST_WEIGHT_SHARE - 1) / LEAST_WEIGHT_SHARE);
-    return FET_OK;
+    return evict(p, works, (double)p->machine->sram_bytes * (LEAST_WEIGHT_SHARE - 1) / LEAST_WEIGHT_SHARE);
 }
 
 /* Kernels come in repeats: the same key twice has the same plan. Looks back a block or two. */
@@ -201,7 +213,7 @@ fet_status fet_sim_kernel(const fet_sim_machine *machine, const fet_kernel_key *
     double src = (double)work.ih * work.iw * fet_sim_up((double)work.ic * work.repeats, machine->channel_rounding) * bytes * work.operands;
     double dst = (double)work.oh * work.ow * fet_sim_up((double)work.oc * work.repeats, machine->channel_rounding) * bytes;
     double room = (double)machine->sram_bytes * (LEAST_WEIGHT_SHARE - 1) / LEAST_WEIGHT_SHARE;
-    bool both = src + dst <= room;
+    bool both = src + dst <= room || !machine->maps_external;
     fet_sim_placement placement = {.src_external = !both && src > room / 2 && !machine->cascade, .dst_external = !both && dst > room / 2 && !machine->cascade};
     double on_chip = (placement.src_external ? 0 : src) + (placement.dst_external ? 0 : dst);
     placement.weight_room_bytes = fet_sim_max((double)machine->sram_bytes - on_chip, (double)machine->sram_bytes / LEAST_WEIGHT_SHARE);

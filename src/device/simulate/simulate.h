@@ -62,7 +62,7 @@ typedef struct fet_sim_machine {
     uint64_t sram_bytes;
     double sram_split[3];    /* input, weights, output; all 0: shared as each kernel likes */
     fet_sim_memory sram, external; /* external: DRAM or flash, where weights lie */
-    bool maps_external;      /* feature maps may live outside; otherwise one that does not fit is an error of the description, and costs as if it did */
+    bool maps_external;      /* feature maps may live outside; else a network whose maps do not fit the SRAM does not run */
     bool cascade;            /* a map too large for the SRAM can be passed on in stripes */
     double weight_compression; /* stored bytes a byte of weights */
     double command_cycles;   /* to start a kernel */
@@ -114,7 +114,7 @@ typedef struct fet_sim_network {
 
 /*
  * The kernels of a graph in their order. Casts of the network's inputs and outputs cost nothing: the application hands over the device's own types.
- * Cost: about 1 us a kernel. Errors as fet_sim_kernel; NOMEM.
+ * Cost: about 1 us a kernel. Errors as fet_sim_kernel; LIMIT naming the node where feature maps do not fit; NOMEM.
  */
 FET_MUST_CHECK fet_status fet_sim_network_run(const fet_sim_machine *machine, const fet_graph *graph, const fet_kernels *kernels, fet_arena *arena,
                                               fet_sim_network *out_network);

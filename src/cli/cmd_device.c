@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+/* fettle device list|show|check|compare: what devices there are, what a file says, whether it is right, and what a network costs on many. */
+#include "base/text.h"
+#include "cli/device_compare.h"
+#include "cli/table.h"
+#include "device/recorded/recorded.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+typedef struct values {
+    const char *devices, *precision, *sweep, *input, *stem, *plot, *trace;
+    bool json;
+} values;
+
+static const char *const PRECISIONS[] = {"int8", "fp16", "bf16", NULL};
+static const char *const ACTIONS[] = {"list", "show", "check", "compare"};
+
+static const fet_cli_option OPTIONS[] = {
+    {.name = "devices", .kind = FET_CLI_TEXT, .offset = offsetof(values, devices), .value = "NAMES", .help = "compare: npu-16,npu-64 (default: all described ones)"},
+    {.name = "precision", .kind = FET_CLI_CHOICE, .offset = offsetof(values, precision), .value = "TYPE", .choices = PRECISIONS, .help = "compare: int8, fp16 or bf16 (default int8)"},
+    {.name = "sweep", .kind = FET_CLI_TEXT, .offset = offsetof(values, sweep), .value = "FIELD=LOW..HIGH", .help = "compare: in doublings, sram=128K..2M or external.bytes_per_cycle=1..16"},
+    {.name = "plot", .kind = FET_CLI_TEXT, .offset = offsetof(values, plot), .value = "FILE", .help = "compare: draw latencies, .svg or .html"},
+    {.name = "trace", .kind = FET_CLI_TEXT, .offset = offsetof(values, trace), .value = "FILE", .help = "compare: the first row's timeline, for chrome://tracing"},
+    {.name = "input", .kind = FET_CLI_TEXT, .offset = offsetof(values, input), .value = "CxHxW", .help = "compare: input of a template (default 3x224x224)"},
+    {.name = "stem", .kind = FET_CLI_TEXT, .offset = offsetof(values, stem), .value = "STEM", .help = "compare: stem of a template (default 32s2)"},
+    FET_CLI_JSON(values, json),
+    {0},
+};
+
+static void defaults(void *v)
+{
+    *(values *)v = (values){.precision = "int8", .input = "3x224x224", .stem = "32s2"};
+}
+
+static const char *kind_name(fet_device_kind kind)
+{
+    static const char *const names[] = {"described", "recorded", "measured"};
+    return names[kind];
+}
+
+static fet_status print_table(const fet_cli *cli, const values *given, const fet_table *table)
+{
+    if (!given->json) return fet_table_print(table, cli);
+    json_t *list = NULL;
+    FET_TRY(fet_table_json(table, &list));
+    return fet_cli_print_json(cli, list);
+}
+
+static double peak_tops(const fet_device_file *file)
+{
+    for (uint32_t p = 0; p < FET_SIM_N_PRECISIONS; p++) {
+        double peak = fet_sim_peak(&file->machine, (fet_sim_precision)p);
+        if (peak > 0) return 2 * peak * file->machine.clock_hz * 1e-12;
+    }
+    return (double)NAN;
+}
+
+static fet_status list(fet_cli *cli, const values *given)
+{
+    static const fet_column columns[] = {{.key = "name", .title = "name"},
+                                         {.key = "kind", .title = "kind"},
+                                         {.key = "tops", .title = "TOPS", .right = true, .decimals = 3},
+                                         {.key = "sram_kib", .title = "SRAM, KiB", .right = true},
+                                         {.key = "help", .title = "what it is"}};
+    fet_auto(fet_arena) arena = NULL;
+    fet_auto(fet_table) table = NULL;
+    const char *const *names = NULL;
+    uint32_t n = 0;
+    FET_TRY(fet_arena_create(&arena));
+    FET_TRY(fet_device_file_list(arena, &names, &n));
+    FET_TRY(fet_table_create(columns, sizeof columns / sizeof *columns, &table));
+    for (uint32_t i = 0; i < n; i++) {
+        fet_auto(fet_device_file) file = NULL;
+        FET_TRY(fet_device_file_load(names[i], &file));
+        bool described = file->kind == FET_DEVICE_DESCRIBED;
+        fet_table_text(table, names[i]);
+        fet_table_text(table, kind_name(file->kind));
+        fet_table_number(table, described ? peak_tops(file) : (double)NAN);
+        fet_table_number(table, described ? (double)(file->machine.sram_bytes / 1024) : (double)NAN);
+        fet_table_text(table, file->help);
+    }
+    return print_table(cli, given, table);
+}
+
+static void add(fet_table *table, const char *field, const char *format, ...) FET_PRINTF(3, 4);
+static void add(fet_table *table, const char *field, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fet_table_text(table, field);
+    fet_table_text(table, text);
+}
+
+static void add_machine(fet_table *table, const fet_device_file *file)
+{
+    static const char *const dataflows[] = {"weight-stationary", "output-stationary", "input-stationary", "blocks"};
+    static const char *const depthwises[] = {"channels on output lanes", "a column of the array", "vector unit"};
+    const fet_sim_machine *m = &file->machine;
+    add(table, "clock", "%g MHz", m->clock_hz / 1e6);
+    add(table, "dataflow", "%s%s", dataflows[m->dataflow], m->systolic ? ", systolic" : "");
+    if (m->dataflow != FET_SIM_BLOCKS) add(table, "depthwise", "%s", depthwises[m->depthwise]);
+    for (uint32_t p = 0; p < FET_SIM_N_PRECISIONS; p++)
+        if (m->array[p].out)
+            add(table, fet_sim_precision_name((fet_sim_precision)p), "%u output x %u input x %u pixels = %.0f MACs a cycle", m->array[p].out, m->array[p].in,
+                m->array[p].pixels, fet_sim_peak(m, (fet_sim_precision)p));
+    add(table, "sram", "%llu KiB, %g bytes a cycle", (unsigned long long)(m->sram_bytes / 1024), m->sram.bytes_per_cycle);
+    add(table, "outside", "%g bytes a cycle (%.3g GB/s), bursts of %g bytes, latency %g cycles%s", m->external.bytes_per_cycle,
+        m->external.bytes_per_cycle * m->clock_hz * 1e-9, m->external.burst_bytes, m->external.read_latency, m->maps_external ? ", feature maps too" : "");
+    add(table, "channel rounding", "%u%s", m->channel_rounding, m->cascade ? ", maps passed on in stripes" : "");
+}
+
+static fet_status show(fet_cli *cli, const values *given, const char *name)
+{
+    static const fet_column columns[] = {{.key = "field", .title = "field"}, {.key = "value", .title = "value"}};
+    fet_auto(fet_device_file) file = NULL;
+    fet_auto(fet_table) table = NULL;
+    FET_TRY(fet_device_file_load(name, &file));
+    FET_TRY(fet_table_create(columns, 2, &table));
+    add(table, "name", "%s", file->name);
+    add(table, "kind", "%s", kind_name(file->kind));
+    add(table, "help", "%s", file->help);
+    add(table, "file", "%s", file->path);
+    add(table, "parallelism", "%u output, %u input channels", file->parallelism.out_channels, file->parallelism.in_channels);
+    if (file->table) add(table, "table", "%s", file->table);
+    if (file->kind == FET_DEVICE_DESCRIBED) add_machine(table, file);
+    char fused[256] = "";
+    for (uint32_t a = 1; a < FET_ACTIVATION_COUNT; a++)
+        if (file->fusion.activations & (1u << a)) {
+            size_t used = strlen(fused);
+            snprintf(fused + used, sizeof fused - used, "%s%s", used ? ", " : "", fet_activation_name((fet_activation_kind)a));
+        }
+    add(table, "fused", "%s%s%s", file->fusion.batch_norm ? "batch norm, " : "", file->fusion.add ? "add, " : "", fused);
+    return print_table(cli, given, table);
+}
+
+/* Reads the file and what it names; a recorded device's table too. */
+static fet_status check(fet_cli *cli, const values *given, const char *name)
+{
+    fet_auto(fet_device_file) file = NULL;
+    fet_recorded_kernel *kernels = NULL;
+    uint32_t n = 0;
+    FET_TRY(fet_device_file_load(name, &file));
+    if (file->kind == FET_DEVICE_RECORDED) FET_TRY(fet_recorded_read(file->table, &kernels, &n));
+    fet_free(kernels);
+    if (given->json) {
+        json_t *value = json_pack("{s:s, s:s, s:b, s:i}", "file", file->path, "kind", kind_name(file->kind), "ok", 1, "kernels", (int)n);
+        return value ? fet_cli_print_json(cli, value) : fet_fail(FET_ERROR_NOMEM, "no memory for JSON");
+    }
+    fprintf(cli->out, "%s: a %s device, in order", file->path, kind_name(file->kind));
+    if (file->kind == FET_DEVICE_RECORDED) fprintf(cli->out, ", %u kernels in %s", n, file->table);
+    fprintf(cli->out, "\n");
+    return FET_OK;
+}
+
+static fet_status run(fet_cli *cli, const void *v)
+{
+    const values *given = v;
+    const char *action = cli->arguments[0];
+    bool is_list = strcmp(action, "list") == 0;
+    if (is_list && cli->n_arguments == 1) return list(cli, given);
+    const char *nearest = fet_text_nearest(action, ACTIONS, sizeof ACTIONS / sizeof *ACTIONS);
+    bool known = nearest && strcmp(nearest, action) == 0;
+    if (!known) return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check or compare", action, nearest ? ", did you mean \"" : "",
+                                nearest ? nearest : "", nearest ? "\"?" : "");
+    if (is_list) return fet_fail(FET_ERROR_ARG, "device list: \"%.60s\": expected nothing more", cli->arguments[1]);
+    if (cli->n_arguments < 2) return fet_fail(FET_ERROR_ARG, "device %s: expected %s", action, strcmp(action, "compare") == 0 ? "a MODEL" : "a device");
+    if (strcmp(action, "show") == 0) return show(cli, given, cli->arguments[1]);
+    if (strcmp(action, "check") == 0) return check(cli, given, cli->arguments[1]);
+    fet_compare_options options = {.model = cli->arguments[1], .devices = given->devices, .precision = given->precision, .sweep = given->sweep,
+                                   .input = given->input, .stem = given->stem, .plot = given->plot, .trace = given->trace, .json = given->json};
+    return fet_device_compare(cli, &options);
+}
+
+const fet_command fet_cmd_device = {
+    .name = "device",
+    .summary = "what devices there are, and what a network costs on each of them",
+    .usage = "list | show DEVICE | check DEVICE | compare MODEL [OPTION]...",
+    .details = "DEVICE is a name of `fettle device list` or the path of a device file (YAML). compare simulates MODEL on described devices; with --sweep over the\n"
+               "values of one field. MODEL is an ONNX file, DIR@TRIAL or DIR@GENOME of a study, or template:STAGES such as template:2x24s2e6,3x32s2e6.\n"
+               "Simulated figures were checked against Arm's cycle model on Ethos-U (bench/simulate); they are no measurements.",
+    .options = OPTIONS,
+    .min_arguments = 1,
+    .max_arguments = 2,
+    .values_bytes = sizeof(values),
+    .defaults = defaults,
+    .run = run,
+};
