@@ -33,7 +33,8 @@ static double value_bytes(const placing *p, fet_id value, uint32_t bits)
     double elements = 1;
     for (uint32_t axis = 0; axis < shape->rank; axis++) {
         double d = (double)shape->dim[axis];
-        elements *= axis == 1 && shape->rank >= 3 ? fet_sim_up(d, p->machine->channel_rounding) : d;
+        bool packed = p->graph->values[value].kind == FET_VALUE_INPUT; /* as the application hands it over */
+        elements *= axis == 1 && shape->rank >= 3 && !packed ? fet_sim_up(d, p->machine->channel_rounding) : d;
     }
     return elements * bits / 8;
 }
