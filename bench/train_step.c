@@ -17,12 +17,12 @@
 
 enum { SIZE = 28, CLASSES = 10 };
 
-typedef struct net {
+typedef struct layered {
     fet_graph *graph;
     int count; /* of layers, for their names */
-} net;
+} layered;
 
-static fet_status conv_bn(net *net, fet_id src, int64_t channels, int64_t kernel, int64_t stride, int64_t group, bool relu, fet_id *out)
+static fet_status conv_bn(layered *net, fet_id src, int64_t channels, int64_t kernel, int64_t stride, int64_t group, bool relu, fet_id *out)
 {
     char name[32], part[48];
     fet_conv_options options = {.out_channels = channels, .kernel = kernel, .stride = stride, .group = group};
@@ -35,7 +35,7 @@ static fet_status conv_bn(net *net, fet_id src, int64_t channels, int64_t kernel
 }
 
 /* An inverted bottleneck of expansion 4, or its fused form; the residual where shapes allow it. */
-static fet_status block(net *net, fet_id src, int64_t in, int64_t out_channels, int64_t stride, bool fused, fet_id *out)
+static fet_status block(layered *net, fet_id src, int64_t in, int64_t out_channels, int64_t stride, bool fused, fet_id *out)
 {
     fet_id x = src;
     if (!fused) FET_TRY(conv_bn(net, x, in * 4, 1, 1, 1, true, &x));
@@ -73,7 +73,7 @@ static const struct {
 
 static fet_status build(int which, fet_graph **out_graph)
 {
-    net net = {0};
+    layered net = {0};
     fet_id x = FET_NONE;
     fet_shape shape = fet_shape_4d(1, networks[which].channels, SIZE, SIZE);
     FET_TRY(fet_graph_create(NULL, &net.graph));

@@ -10,19 +10,19 @@ static double latency_of(const fet_series_trial *trial)
 }
 
 /* What a trial must keep to be looked at: at most so much violation, and faster than the base. */
-typedef struct bounds {
+typedef struct trial_bounds {
     double violation, latency_ms;
-} bounds;
+} trial_bounds;
 
-static bool is_usable(const fet_series_trial *trial, const bounds *bounds)
+static bool is_usable(const fet_series_trial *trial, const trial_bounds *bounds)
 {
     return !isnan(trial->quality) && trial->result.violation <= bounds->violation && latency_of(trial) < bounds->latency_ms;
 }
 
 /* No violation where something is feasible, else the least there is; the limit on latency falls when nothing keeps it. */
-static bounds find_bounds(const fet_series_trial *trials, uint32_t n, double latency_limit_ms)
+static trial_bounds find_bounds(const fet_series_trial *trials, uint32_t n, double latency_limit_ms)
 {
-    bounds found = {INFINITY, latency_limit_ms};
+    trial_bounds found = {INFINITY, latency_limit_ms};
     for (int round = 0; round < 2 && isinf(found.violation); round++) {
         if (round) found.latency_ms = INFINITY;
         for (uint32_t i = 0; i < n; i++) {
@@ -34,7 +34,7 @@ static bounds find_bounds(const fet_series_trial *trials, uint32_t n, double lat
 }
 
 /* The front: no usable trial is at least as good in both figures and better in one; of equal ones the first. */
-static bool is_on_front(const fet_series_trial *trials, uint32_t n, uint32_t i, const bounds *bounds)
+static bool is_on_front(const fet_series_trial *trials, uint32_t n, uint32_t i, const trial_bounds *bounds)
 {
     for (uint32_t j = 0; j < n; j++) {
         if (j == i || !is_usable(&trials[j], bounds)) continue;
@@ -59,7 +59,7 @@ static void sort_by_latency(const fet_series_trial *trials, uint32_t *index, uin
 fet_status fet_finalists_choose(const fet_series_trial *trials, uint32_t n, uint32_t k, double latency_limit_ms, double tolerance,
                                 uint32_t *out_index, uint32_t *out_n)
 {
-    bounds kept = find_bounds(trials, n, latency_limit_ms);
+    trial_bounds kept = find_bounds(trials, n, latency_limit_ms);
     if (isinf(kept.violation)) return fet_fail(FET_ERROR_NOT_FOUND, "every one of %u trials failed, so there is nothing to train further", n);
     double best = -INFINITY;
     for (uint32_t i = 0; i < n; i++)

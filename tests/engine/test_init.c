@@ -8,10 +8,10 @@
 #include <string.h>
 
 /* Conv(2 -> 6, 3x3, group 1) -> BatchNormalization; parameter ids are value ids' .param. */
-typedef struct net {
+typedef struct test_net {
     fet_graph *graph;
     fet_id weight, bias, gamma, beta, mean, variance;
-} net;
+} test_net;
 
 static fet_id add_param(fet_graph *graph, const char *name, fet_shape shape)
 {
@@ -20,9 +20,9 @@ static fet_id add_param(fet_graph *graph, const char *name, fet_shape shape)
     return value;
 }
 
-static net make_net(int64_t oc, int64_t ic)
+static test_net make_net(int64_t oc, int64_t ic)
 {
-    net n = {0};
+    test_net n = {0};
     fet_id x = FET_NONE, node = FET_NONE;
     CHECK_OK(fet_graph_create(NULL, &n.graph));
     fet_shape in = fet_shape_4d(1, ic, 8, 8);
@@ -49,7 +49,7 @@ static const float *numbers(const fet_graph *graph, fet_id value)
 static void test_fresh_by_role(void **state)
 {
     (void)state;
-    net n = make_net(64, 32);
+    test_net n = make_net(64, 32);
     CHECK_OK(fet_graph_init_params(n.graph, NULL, 5));
     const int64_t count = 64 * 32 * 9;
     double sum = 0, squares = 0;
@@ -68,7 +68,7 @@ static void test_fresh_by_role(void **state)
 static void test_streams(void **state)
 {
     (void)state;
-    net a = make_net(8, 4), b = make_net(8, 4), c = make_net(8, 4);
+    test_net a = make_net(8, 4), b = make_net(8, 4), c = make_net(8, 4);
     fet_auto(fet_tensor) kept = NULL;
     fet_shape shape = fet_shape_1d(8);
     CHECK_OK(fet_tensor_create(FET_DTYPE_F32, &shape, &kept));
@@ -99,7 +99,7 @@ static void test_no_role(void **state)
 static void test_same_is_shared(void **state)
 {
     (void)state;
-    net base = make_net(6, 2), child = make_net(6, 2);
+    test_net base = make_net(6, 2), child = make_net(6, 2);
     CHECK_OK(fet_graph_init_params(base.graph, NULL, 3));
     for (fet_id p = 0; p < child.graph->n_params; p++) child.graph->params[p].origin = (fet_origin){.rule = FET_ORIGIN_SAME, .base = {p}};
     CHECK_OK(fet_graph_init_params(child.graph, base.graph, 9));
@@ -111,7 +111,7 @@ static void test_same_is_shared(void **state)
 static void test_slice(void **state)
 {
     (void)state;
-    net base = make_net(6, 2);
+    test_net base = make_net(6, 2);
     CHECK_OK(fet_graph_init_params(base.graph, NULL, 3));
     static const uint32_t oc[] = {5, 0, 0, 3}, ic[] = {1, 0, 1};
     static const float half[] = {0.5f, 1.0f, 0.5f};
@@ -180,7 +180,7 @@ static void test_no_memory(void **state)
 {
     (void)state;
     for (uint64_t n = 0;; n++) {
-        net net = make_net(6, 2);
+        test_net net = make_net(6, 2);
         fet_alloc_fail_after(n);
         fet_status status = fet_graph_init_params(net.graph, NULL, 1);
         uint64_t calls = fet_alloc_fail_after(UINT64_MAX);
