@@ -22,7 +22,7 @@ void channel_unite(channel_trace *trace, uint32_t a, uint32_t b)
     uint32_t root = a < b ? a : b;
     trace->parent[a] = trace->parent[b] = root;
     trace->fixed[root] = trace->fixed[a] | trace->fixed[b];
-    trace->mixed[root] = trace->mixed[a] | trace->mixed[b];
+    trace->mixed[root] = (uint8_t)(trace->mixed[a] | trace->mixed[b]);
 }
 
 void channel_fix(channel_trace *trace, const channel_labels *labels)
@@ -30,9 +30,9 @@ void channel_fix(channel_trace *trace, const channel_labels *labels)
     for (uint32_t i = 0; labels->label && i < labels->count; i++) trace->fixed[channel_find(trace, labels->label[i])] = 1;
 }
 
-void channel_mix(channel_trace *trace, const channel_labels *labels)
+void channel_mark(channel_trace *trace, const channel_labels *labels, uint8_t bits)
 {
-    for (uint32_t i = 0; labels->label && i < labels->count; i++) trace->mixed[channel_find(trace, labels->label[i])] = 1;
+    for (uint32_t i = 0; labels->label && i < labels->count; i++) trace->mixed[channel_find(trace, labels->label[i])] |= bits;
 }
 
 static fet_status grow(channel_trace *trace, uint32_t needed)
@@ -193,9 +193,12 @@ static fet_status number_groups(channel_trace *trace, order *by, fet_channel_gro
             by->group[at] = groups->n_groups;
             by->place[at] = group->channels++;
             group->fixed |= trace->fixed[at] != 0;
-            group->mixed |= trace->mixed[at] != 0;
+            group->mixed |= (trace->mixed[at] & CHANNEL_MIXED) != 0;
             if (!linked(by, at, by->next[at])) break;
         }
+        /* The parts of a dimension that is all one channel cannot be told apart, so a copy would land in different places before and behind
+         * a shuffle. */
+        if (group->channels == 1 && (trace->mixed[c] & CHANNEL_TIED)) group->fixed = true;
         groups->n_groups++;
     }
     assert(groups->n_groups == n);

@@ -47,6 +47,7 @@ static void tie_two(channel_trace *trace, const channel_labels *labels, uint32_t
     bool first_varies = labels->axis == labels->first;
     for (uint32_t i = 0; i < labels->count; i++)
         channel_unite(trace, labels->label[i], labels->label[first_varies ? i / columns * columns : i % columns]);
+    channel_mark(trace, labels, CHANNEL_TIED);
 }
 
 /* Says what of a Reshape's target follows; false when it cannot. */
@@ -220,6 +221,7 @@ fet_status channel_depth_to_space(channel_trace *trace, const fet_node *node)
     FET_TRY(channel_labels_alloc(trace, count, 1, &labels));
     for (uint32_t i = 0; i < src->count; i++)
         channel_unite(trace, src->label[i], src->label[channel_first ? i / pixels * pixels : i % count]);
+    channel_mark(trace, src, CHANNEL_TIED);
     for (uint32_t c = 0; c < count; c++) labels.label[c] = src->label[channel_first ? c * pixels : c];
     trace->values[node->outputs[0]] = labels;
     return FET_OK;

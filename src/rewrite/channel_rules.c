@@ -69,7 +69,7 @@ static fet_status pass_elements(channel_trace *trace, const fet_node *node)
 static fet_status pass_mixed(channel_trace *trace, const fet_node *node)
 {
     FET_TRY(pass(trace, node));
-    channel_mix(trace, &trace->values[node->outputs[0]]);
+    channel_mark(trace, &trace->values[node->outputs[0]], CHANNEL_MIXED);
     return FET_OK;
 }
 
@@ -177,6 +177,7 @@ static fet_status fresh_tied(channel_trace *trace, uint32_t count, uint32_t grou
 {
     FET_TRY(channel_fresh(trace, count, out_labels));
     for (uint32_t i = count / groups; i < count; i++) channel_unite(trace, out_labels->label[i], out_labels->label[i % (count / groups)]);
+    if (groups > 1) channel_mark(trace, out_labels, CHANNEL_TIED);
     return FET_OK;
 }
 
@@ -212,6 +213,7 @@ static fet_status conv(channel_trace *trace, const fet_node *node)
     } else {
         uint32_t groups = (uint32_t)group, per_group = src.count / groups;
         for (uint32_t i = per_group; i < src.count; i++) channel_unite(trace, src.label[i], src.label[i % per_group]);
+        if (groups > 1) channel_mark(trace, &src, CHANNEL_TIED);
         channel_labels part = {.label = src.label, .count = per_group};
         FET_TRY(channel_state_param(trace, weight, 1 - out_axis, &part, true));
         FET_TRY(fresh_tied(trace, dst_count, groups, &dst));

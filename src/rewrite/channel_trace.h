@@ -28,12 +28,17 @@ typedef struct channel_size {
     channel_labels labels;
 } channel_size;
 
+enum {
+    CHANNEL_MIXED = 1, /* an operator between neighbours */
+    CHANNEL_TIED = 2,  /* equal parts of a dimension were tied: a group of one channel then has no one place for a copy */
+};
+
 typedef struct channel_trace {
     const fet_graph *graph;
     fet_arena *arena;
     uint32_t *parent; /* union-find over classes */
     uint8_t *fixed;   /* by class; counts at the root */
-    uint8_t *mixed;
+    uint8_t *mixed; /* CHANNEL_* bits */
     uint32_t n_classes, capacity;
     channel_labels *values; /* [n_values] */
     channel_labels *params; /* [n_params * FET_ORIGIN_AXES] */
@@ -44,7 +49,7 @@ typedef struct channel_trace {
 uint32_t channel_find(channel_trace *trace, uint32_t class);
 void channel_unite(channel_trace *trace, uint32_t a, uint32_t b);
 void channel_fix(channel_trace *trace, const channel_labels *labels);
-void channel_mix(channel_trace *trace, const channel_labels *labels);
+void channel_mark(channel_trace *trace, const channel_labels *labels, uint8_t bits);
 /* `count` new classes, as dimension 1. */
 fet_status channel_fresh(channel_trace *trace, uint32_t count, channel_labels *out_labels);
 /* Labels without classes yet, as one dimension. */

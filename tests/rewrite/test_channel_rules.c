@@ -240,6 +240,14 @@ static fet_id shuffle(fet_graph *graph, fet_id src)
     return zoo_conv(graph, "g2", reshape_to(graph, "together", src, (int64_t[]){1, 12, 6, 6}, 4), 12, 3, 12);
 }
 
+/* 3 channels a group, shuffled between grouped convolutions: all become one channel, for which a copy has no one place. */
+static fet_id shuffle_to_one(fet_graph *graph, fet_id src)
+{
+    src = reshape_to(graph, "apart", zoo_conv(graph, "g1", src, 6, 1, 2), (int64_t[]){1, 2, 3, 6, 6}, 5);
+    src = permute(graph, "swapped", src, (int64_t[]){0, 2, 1, 3, 4}, 5);
+    return zoo_conv(graph, "g2", reshape_to(graph, "together", src, (int64_t[]){1, 6, 6, 6}, 4), 8, 1, 2);
+}
+
 /* Two halves meet, are shuffled and parted again: ShuffleNetV2. */
 static fet_id shuffle_open(fet_graph *graph, fet_id src)
 {
@@ -381,6 +389,7 @@ static const struct {
     {"softmax_channels", softmax_channels, 0},
     {"tied_weights", tied_weights, 0},
     {"shuffle", shuffle, 2},
+    {"shuffle_to_one", shuffle_to_one, 2}, /* before and behind */
     {"shuffle_open", shuffle_open, 1},
     {"channels_last", channels_last, 1},
     {"pixel_matrix", pixel_matrix, 2},
