@@ -99,7 +99,7 @@ static const char *kernel_name(const placing *p, uint32_t k)
     return anchor != FET_NONE ? p->graph->nodes[anchor].name : "cast";
 }
 
-static fet_status evict(placing *p, const fet_sim_work *works, double capacity)
+static fet_status evict(placing *p, const fet_sim_work *works, const fet_sim_plan *plans, double capacity)
 {
     for (uint32_t k = 0; k < p->kernels->count; k++) {
         while (p->live[k] > capacity) {
@@ -112,6 +112,8 @@ static fet_status evict(placing *p, const fet_sim_work *works, double capacity)
             double room = 0;
             bool pass_on = p->machine->cascade && largest->last == largest->first + 1 && largest->room >= largest->bytes;
             if (pass_on) room = stripe_bytes(largest, &works[largest->last]);
+            /* Every stripe needs the weights of both kernels again: they stay. */
+            if (pass_on && plans[largest->first].stored_weight_bytes + plans[largest->last].stored_weight_bytes > capacity / 2) room = 0;
             if (room >= largest->room) room = 0;
             if (room <= 0 && !p->machine->maps_external) {
                 if (p->live[k] <= (double)p->machine->sram_bytes) break; /* weights get less room */
@@ -143,7 +145,7 @@ static bool is_border(const placing *p, const fet_kernel *kernel)
     return false;
 }
 
-static fet_status place(placing *p, const fet_sim_work *works, fet_arena *arena, uint64_t *out_peak_bytes)
+static fet_status place(placing *p, const fet_sim_work *works, const fet_sim_plan *plans, fet_arena *arena, uint64_t *out_peak_bytes)
 {
     uint32_t n = p->kernels->count;
     p->map_of = fet_arena_zalloc(arena, p->graph->n_values + 1, sizeof *p->map_of);
@@ -155,7 +157,7 @@ static fet_status place(placing *p, const fet_sim_work *works, fet_arena *arena,
     for (uint32_t i = 0; i < p->n_maps; i++) add_live(p, &p->maps[i], p->maps[i].bytes);
     for (uint32_t k = 0; k < n; k++) peak = fet_sim_max(peak, p->live[k]);
     *out_peak_bytes = (uint64_t)peak;
-    return evict(p, works, (double)p->machine->sram_bytes * (LEAST_WEIGHT_SHARE - 1) / LEAST_WEIGHT_SHARE);
+    return evict(p, works, plans, (double)p->machine->sram_bytes * (LEAST_WEIGHT_SHARE - 1) / LEAST_WEIGHT_SHARE);
 }
 
 /* Kernels come in repeats: the same key twice has the same plan. Looks back a block or two. */
@@ -179,7 +181,7 @@ fet_status fet_sim_network_run(const fet_sim_machine *machine, const fet_graph *
     if (!works || !plans || !network.kernels) return fet_arena_full();
     for (uint32_t k = 0; k < kernels->count; k++) FET_TRY(plan_kernel(machine, kernels, k, works, plans));
     placing p = {.machine = machine, .graph = graph, .kernels = kernels};
-    FET_TRY(place(&p, works, arena, &network.peak_map_bytes));
+    FET_TRY(place(&p, works, plans, arena, &network.peak_map_bytes));
     fet_sim_clocks clocks;
     memset(&clocks, 0, sizeof clocks);
     for (uint32_t k = 0; k < kernels->count; k++) {
