@@ -70,9 +70,15 @@ static fet_status read_auto_pad(const fet_node *node, const fet_attr *attr, auto
                        attr->type == FET_ATTR_TYPE_STRING ? attr->string : "?");
 }
 
-static void split_pad(fet_window *window, int i, int64_t total, bool upper)
+/* A ConvTranspose may be asked for more than its windows reach; the rest stands behind the end, as output_padding does: a negative pad_end.
+ */
+static void split_pad(fet_window *window, int i, int64_t total, bool upper, bool transposed)
 {
-    if (total < 0) total = 0;
+    if (total < 0) {
+        window->pad_begin[i] = 0;
+        window->pad_end[i] = transposed ? total : 0;
+        return;
+    }
     window->pad_begin[i] = upper ? total / 2 : total - total / 2;
     window->pad_end[i] = total - window->pad_begin[i];
 }
@@ -96,7 +102,7 @@ static fet_status resolve_auto_pad(const fet_node *node, const window_attrs *att
         else if (node->op == FET_OP_CONV_TRANSPOSE) /* the output is input * stride */
             total = window->stride[i] * (in - 1) + out_padding[i] + reach - in * window->stride[i];
         else total = ((in + window->stride[i] - 1) / window->stride[i] - 1) * window->stride[i] + reach - in;
-        split_pad(window, i, total, mode == PAD_SAME_UPPER);
+        split_pad(window, i, total, mode == PAD_SAME_UPPER, node->op == FET_OP_CONV_TRANSPOSE);
     }
     return FET_OK;
 }
@@ -115,11 +121,11 @@ static fet_status resolve_output_shape(const fet_node *node, const window_attrs 
     for (int i = 0; i < 2; i++) {
         int64_t reach = window->dilation[i] * (window->kernel[i] - 1) + 1;
         int64_t total = window->stride[i] * (size_in(src, i) - 1) + out_padding[i] + reach - wanted[i];
-        if (total < 0)
+        if (total <= -window->stride[i])
             return fet_op_fail(node, FET_ERROR_SHAPE, "output_shape %" PRId64 " is larger than the %" PRId64 " it can reach", wanted[i],
                                total + wanted[i]);
         /* ONNX: the larger half stands at the beginning, except for SAME_UPPER. */
-        split_pad(window, i, total, mode == PAD_SAME_UPPER);
+        split_pad(window, i, total, mode == PAD_SAME_UPPER, true);
     }
     return FET_OK;
 }

@@ -7,7 +7,7 @@
 
 typedef struct fet_window {
     int64_t kernel[2], stride[2], dilation[2]; /* height, width (1-D windows: height 1) */
-    int64_t pad_begin[2], pad_end[2];          /* after auto_pad is resolved */
+    int64_t pad_begin[2], pad_end[2];          /* after auto_pad is resolved; only a ConvTranspose may have a negative pad_end */
     int64_t group;
     bool ceil_mode, count_include_pad;
 } fet_window;

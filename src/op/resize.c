@@ -3,6 +3,7 @@
 #include "op/infer.h"
 
 #include <math.h>
+#include <string.h>
 
 static bool has_numbers(const fet_graph *graph, const fet_node *node, uint32_t input)
 {
@@ -16,6 +17,8 @@ static fet_status infer_resize(fet_graph *graph, fet_id id)
     const fet_value *src = fet_op_src(graph, node, 0);
     bool scales = has_numbers(graph, node, 2), sizes = has_numbers(graph, node, 3);
     fet_shape dst = src->shape;
+    if (strcmp(fet_node_string(node, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, ""), "tf_crop_and_resize") == 0)
+        return fet_op_fail(node, FET_ERROR_UNSUPPORTED, "tf_crop_and_resize; nearest that works: Slice, then Resize with half_pixel");
     if (scales == sizes) return fet_op_fail(node, FET_ERROR_ARG, "needs either scales (input 2) or sizes (input 3)");
     if (sizes) {
         uint32_t n = 0;

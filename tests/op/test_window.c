@@ -163,6 +163,16 @@ static void conv_transpose_with_output_shape(void **state)
     CHECK_OK(fet_graph_set_ints(one.graph, one.node, FET_ATTR_STRIDES, (int64_t[]){2, 2}, 2));
     CHECK_OK(fet_graph_set_ints(one.graph, one.node, FET_ATTR_OUTPUT_SHAPE, (int64_t[]){10, 9}, 2));
     one_expect(&one, fet_shape_4d(1, 3, 10, 9));
+    for (int64_t size = 11; size <= 13; size++) { /* windows reach 11; up to a stride more is zeros at the end */
+        one = one_begin();
+        one_f32(&one, fet_shape_4d(1, 4, 5, 5));
+        one_f32(&one, fet_shape_4d(4, 3, 3, 3));
+        one_op(&one, FET_OP_CONV_TRANSPOSE, 1);
+        CHECK_OK(fet_graph_set_ints(one.graph, one.node, FET_ATTR_STRIDES, (int64_t[]){2, 2}, 2));
+        CHECK_OK(fet_graph_set_ints(one.graph, one.node, FET_ATTR_OUTPUT_SHAPE, (int64_t[]){size, 9}, 2));
+        if (size < 13) one_expect(&one, fet_shape_4d(1, 3, size, 9));
+        else one_refused(&one, FET_ERROR_SHAPE);
+    }
 }
 
 static void refusals(void **state)
