@@ -6,6 +6,7 @@
 #ifndef FET_ENGINE_TRAIN_KERNELS_H
 #define FET_ENGINE_TRAIN_KERNELS_H
 
+#include "engine/train/depthwise.h"
 #include "graph/graph.h"
 
 #include <stdbool.h>
@@ -52,6 +53,9 @@ typedef struct fet_train_simd {
     void (*sgd)(int64_t n, float rate, float momentum, float decay, const float *gradient, float *velocity, float *weights);
     void (*adamw)(int64_t n, float rate, float beta1, float beta2, float decay, float correction1, float correction2, const float *gradient,
                   float *mean, float *square, float *weights);
+    void (*dw_forward)(const fet_dw_pass *pass);
+    void (*dw_backward)(const fet_dw_pass *pass);
+    int64_t (*dw_room)(const fet_dw_pass *pass); /* numbers of working space, for both directions */
     /* Functions of unary.inc with their attributes; src and dst do not overlap. */
     void (*unary)(fet_op_kind op, float a, float b, int64_t n, const float *src, float *dst);
     void (*unary_backward)(fet_op_kind op, float a, float b, int64_t n, const float *src, const float *diff_dst, float *diff_src);

