@@ -87,6 +87,7 @@ fet_status fet_table_print(const fet_table *table, const fet_cli *cli)
 {
     FET_TRY(table->status);
     uint32_t n = table->n_columns;
+    if (n == 0) return FET_OK;
     size_t *widths = NULL;
     char buffer[CELL_BYTES];
     FET_TRY(fet_alloc_zeroed(n, sizeof *widths, "a table", &widths));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/gunzip.h"
 
+#define ZLIB_CONST
 #include <zlib.h>
 
 enum { FIRST_BYTES = 1 << 16, GZIP_WINDOW = 15 + 16 /* largest window, gzip framing only */ };
@@ -38,7 +39,7 @@ static fet_status inflate_all(z_stream *stream, const uint8_t *data, size_t byte
             if (made >= limit_bytes) return fet_fail(FET_ERROR_LIMIT, "%s: inflates to more than %zu bytes, the limit", name, limit_bytes);
             FET_TRY(fet_grow(buffer, &capacity, made + FIRST_BYTES, 1));
         }
-        stream->next_in = (z_const Bytef *)(uintptr_t)(data + eaten);
+        stream->next_in = data + eaten;
         stream->avail_in = piece(bytes - eaten);
         stream->next_out = *buffer + made;
         stream->avail_out = piece(capacity - made);

@@ -21,11 +21,12 @@ static fet_status add_entry(json_t *header, const fet_graph *graph, const fet_pa
         return fet_fail(FET_ERROR_STATE, "parameter \"%s\" is twice in the graph, expected unique names", name);
     json_t *shape = json_array();
     for (uint32_t d = 0; shape && d < tensor->shape.rank; d++) json_array_append_new(shape, json_integer(tensor->shape.dim[d]));
+    size_t end = *offset + tensor->bytes;
     json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", fet_safetensors_dtype_name(tensor->dtype), "shape", shape, "data_offsets",
-                              (json_int_t)*offset, (json_int_t)(*offset + tensor->bytes));
+                              (json_int_t)*offset, (json_int_t)end);
     if (!entry || json_object_set_new(header, name, entry) != 0)
         return fet_fail(FET_ERROR_NOMEM, "cannot put parameter \"%s\" into a header (no memory, or a name that is no UTF-8)", name);
-    *offset += tensor->bytes;
+    *offset = end;
     return FET_OK;
 }
 
@@ -45,7 +46,7 @@ static fet_status check_params(const fet_graph *graph)
 /* 8-byte numbers first, so that everything is aligned in the file. */
 static const fet_dtype ORDER[] = {FET_DTYPE_S64, FET_DTYPE_F32};
 
-static fet_status make_header(const fet_graph *graph, char **out_text, size_t *out_data_bytes)
+static fet_status make_header(const fet_graph *graph, char **out_text, size_t *out_text_bytes, size_t *out_data_bytes)
 {
     json_t *header = json_object();
     if (!header) return fet_fail(FET_ERROR_NOMEM, "no memory for a header");
@@ -59,13 +60,15 @@ static fet_status make_header(const fet_graph *graph, char **out_text, size_t *o
     FET_TRY(status);
     if (!text) return fet_fail(FET_ERROR_NOMEM, "no memory for a header");
     *out_text = text;
+    *out_text_bytes = strlen(text);
     *out_data_bytes = offset;
     return FET_OK;
 }
 
-static fet_status assemble(const fet_graph *graph, const char *header, size_t data_bytes, uint8_t **out_file, size_t *out_bytes)
+static fet_status assemble(const fet_graph *graph, const char *header, size_t header_bytes, size_t data_bytes, uint8_t **out_file,
+                           size_t *out_bytes)
 {
-    size_t header_bytes = strlen(header), padded = (header_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t padded = (header_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     size_t bytes = LENGTH_BYTES + padded + data_bytes;
     if (bytes > FET_SAFETENSORS_LIMIT_BYTES)
         return fet_fail(FET_ERROR_LIMIT, "parameters of %zu bytes, expected at most %zu", bytes, FET_SAFETENSORS_LIMIT_BYTES);
@@ -91,10 +94,10 @@ fet_status fet_safetensors_write(const fet_graph *graph, const char *path)
 {
     char *header = NULL;
     uint8_t *file = NULL;
-    size_t data_bytes = 0, bytes = 0;
+    size_t header_bytes = 0, data_bytes = 0, bytes = 0;
     fet_status status = check_params(graph);
-    if (status == FET_OK) status = make_header(graph, &header, &data_bytes);
-    if (status == FET_OK) status = assemble(graph, header, data_bytes, &file, &bytes);
+    if (status == FET_OK) status = make_header(graph, &header, &header_bytes, &data_bytes);
+    if (status == FET_OK) status = assemble(graph, header, header_bytes, data_bytes, &file, &bytes);
     if (status != FET_OK) status = fet_note(status, "%s", path);
     else status = fet_file_replace(path, file, bytes);
     free(header); /* jansson's */
