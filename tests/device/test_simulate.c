@@ -226,6 +226,26 @@ static void test_maps_that_do_not_fit(void **state)
     CHECK_OK(fet_sim_network_run(&file->machine, graph, &kernels, arena, &network));
 }
 
+static void test_allocations(void **state)
+{
+    (void)state;
+    fet_auto(fet_device_file) file = load("npu-16");
+    fet_auto(fet_graph) graph = NULL;
+    CHECK_OK(sim_mobilenet_v2(&graph));
+    for (uint64_t fail = 0;; fail++) {
+        fet_auto(fet_arena) arena = NULL;
+        fet_kernels kernels;
+        fet_sim_network network;
+        fet_alloc_fail_after(fail);
+        fet_status status = fet_arena_create(&arena);
+        if (status == FET_OK) status = fet_kernels_split(graph, &file->fusion, FET_DTYPE_S8, arena, &kernels);
+        if (status == FET_OK) status = fet_sim_network_run(&file->machine, graph, &kernels, arena, &network);
+        fet_alloc_fail_after(SIZE_MAX);
+        if (status == FET_OK) break;
+        assert_int_equal(status, FET_ERROR_NOMEM);
+    }
+}
+
 static void test_errors_name_the_kernel(void **state)
 {
     (void)state;
@@ -281,6 +301,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scale_sim),        cmocka_unit_test(test_ethos_u_against_arm), cmocka_unit_test(test_ethos_u_layers),
         cmocka_unit_test(test_cliffs_and_ceilings), cmocka_unit_test(test_arrays),           cmocka_unit_test(test_depthwise_modes),
-        cmocka_unit_test(test_network_is_bounded), cmocka_unit_test(test_maps_that_do_not_fit), cmocka_unit_test(test_errors_name_the_kernel), cmocka_unit_test(test_trace)};
+        cmocka_unit_test(test_network_is_bounded), cmocka_unit_test(test_maps_that_do_not_fit), cmocka_unit_test(test_allocations), cmocka_unit_test(test_errors_name_the_kernel), cmocka_unit_test(test_trace)};
     return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);
 }
