@@ -6,12 +6,27 @@
 #include "device/ops.h"
 #include "space/template/template.h"
 
+#include <dirent.h>
 #include <string.h>
+#include <unistd.h>
 
 static fet_graph *network(void);
 
 /* A device of each kind: the host, a shipped description, and a table of the network's kernels, a microsecond each. */
-static const char *example(const fet_device_ops *kind, const char *folder)
+static char folder[] = "/tmp/fet-devices-XXXXXX";
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (entry->d_name[0] != '.') unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir) closedir(dir);
+    rmdir(folder);
+    return 0;
+}
+
+static const char *example(const fet_device_ops *kind)
 {
     static char yaml[64], csv[64];
     if (kind == &fet_device_described) return "npu-16";
@@ -43,11 +58,10 @@ static const char *example(const fet_device_ops *kind, const char *folder)
 
 static fet_status open_kind(const fet_device_ops *kind, fet_device **out_device)
 {
-    static char folder[] = "/tmp/fet-devices-XXXXXX";
     static bool made = false;
     if (!made) assert_non_null(mkdtemp(folder));
     made = true;
-    fet_device_options options = {.name = example(kind, folder), .precision = FET_DTYPE_S8, .isa = "auto", .cache = folder};
+    fet_device_options options = {.name = example(kind), .precision = FET_DTYPE_S8, .isa = "auto", .cache = folder};
     return fet_device_open(&options, out_device);
 }
 
@@ -133,5 +147,5 @@ int main(int argc, char **argv)
     if (fet_host_is_measure_command(argc, argv)) return fet_host_measure_main();
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_says_what_it_is), cmocka_unit_test(test_kernels_become_known),
                                        cmocka_unit_test(test_lookup_does_not_measure)};
-    return cmocka_run_group_tests_name("devices", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("devices", tests, NULL, remove_folder);
 }

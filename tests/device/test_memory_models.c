@@ -55,7 +55,7 @@ static void check_model(const char *path, const char *name)
     double us = 1e6 * (fet_clock_monotonic_s() - start);
     options.search_order = false;
     CHECK_OK(fet_memory_plan_make(graph, &kernels, &options, arena, &kept));
-    print_message("%-40s %4u steps  arena %9.1f KB  bound %9.1f KB  ratio %.4f  as given %.4f  weights %9.1f KB  %7.1f us\n", name,
+    print_message("# %-40s %4u steps  arena %9.1f KB  bound %9.1f KB  ratio %.4f  as given %.4f  weights %9.1f KB  %7.1f us\n", name,
                   plan.n_steps, 1e-3 * (double)plan.arena_bytes, 1e-3 * (double)plan.lower_bound_bytes,
                   (double)plan.arena_bytes / (double)plan.lower_bound_bytes,
                   (double)kept.lower_bound_bytes / (double)plan.lower_bound_bytes, 1e-3 * (double)plan.param_bytes, us);
