@@ -228,7 +228,8 @@ static void concat_tile_expand_where(void **state)
         out = folded(&one);
         for (int64_t i = 0; i < fet_tensor_elements(out); i++) {
             coordinates(&out->shape, i, at);
-            assert_true(number(out, i) == (number(c, i) != 0 ? number(p, stretched(&a, wide.rank, at)) : number(q, 0)));
+            double wanted = number(c, i) != 0 ? number(p, stretched(&a, wide.rank, at)) : number(q, 0);
+            assert_true(number(out, i) == wanted);
         }
         one_end(&one);
 
