@@ -16,7 +16,7 @@ typedef struct trial_bounds {
 
 static bool is_usable(const fet_series_trial *trial, const trial_bounds *bounds)
 {
-    return !isnan(trial->quality) && trial->result.violation <= kept->violation && latency_of(trial) < kept->latency_ms;
+    return !isnan(trial->quality) && trial->result.violation <= bounds->violation && latency_of(trial) < bounds->latency_ms;
 }
 
 /* No violation where something is feasible, else the least there is; the limit on latency falls when nothing keeps it. */
@@ -37,7 +37,7 @@ static trial_bounds find_bounds(const fet_series_trial *trials, uint32_t n, doub
 static bool is_on_front(const fet_series_trial *trials, uint32_t n, uint32_t i, const trial_bounds *bounds)
 {
     for (uint32_t j = 0; j < n; j++) {
-        if (j == i || !is_usable(&trials[j], kept)) continue;
+        if (j == i || !is_usable(&trials[j], bounds)) continue;
         double quality = trials[j].quality - trials[i].quality, latency = latency_of(&trials[i]) - latency_of(&trials[j]);
         bool equal = quality == 0 && latency == 0;
         if (equal ? j < i : quality >= 0 && latency >= 0) return false;
