@@ -123,7 +123,7 @@ static void test_models(void **state)
         run_executor(names[m], graph, image, FET_DTYPE_S8, is);
         /* Noise is no image: sinet-portrait answers it with numbers of 1e7 and loses half of them in int8. */
         double s8 = compare(names[m], graph, want, is, 1.0, "int8");
-        print_message("%s: f32 %.2g, bf16 %.2g, int8 %.2g\n", names[m], f32, bf16, s8);
+        print_message("# %s: f32 %.2g, bf16 %.2g, int8 %.2g\n", names[m], f32, bf16, s8);
         for (uint32_t o = 0; o < graph->n_outputs; o++) free(want[o]), free(is[o]);
         free(image);
     }

@@ -54,7 +54,7 @@ static void test_networks(void **state)
         CHECK_OK(fet_executor_run(executor, src, dst));
         for (uint32_t o = 0; o < graph->n_outputs; o++) {
             double error = slow_error(expected[graph->outputs[o]], dst[o], fet_shape_elements(&graph->values[graph->outputs[o]].shape));
-            print_message("%s output %u: %.3g\n", kind->name, o, error);
+            print_message("# %s output %u: %.3g\n", kind->name, o, error);
             double limit = fet_engine_has_vnni() ? 0.08 : 0.16;
             if (!(error <= limit)) fail_msg("%s, output %u: error %.3g of the largest, at most %.3g", kind->name, o, error, limit);
         }

@@ -248,7 +248,7 @@ static void test_hot_path(void **state)
         double took = fet_clock_monotonic_s() - start;
         best = took < best ? took : best;
     }
-    print_message("%u nodes into %u kernels in %.2f us\n", g->n_nodes, kernels.count, best * 1e6);
+    print_message("# %u nodes into %u kernels in %.2f us\n", g->n_nodes, kernels.count, best * 1e6);
 #ifndef FET_ARENA_DEBUG
     assert_int_equal(fet_alloc_fail_after(UINT64_MAX), 0); /* the arena is warm: no heap */
     assert_true(best < 100e-6);                            /* measured 6 us; a wide margin for a busy machine */
