@@ -43,14 +43,14 @@ typedef struct fet_job {
     const char *task_kind; /* "classify" */
     fet_dataset_options data;
     /* base */
-    const char *base_template;        /* "ibn_classifier" */
+    const char *base_template; /* "ibn_classifier" */
     fet_template_options base_options;
-    double base_epochs;               /* default 6 */
-    float base_learning_rate;         /* default 0.1 */
+    double base_epochs;       /* default 6 */
+    float base_learning_rate; /* default 0.1 */
     /* device */
-    fet_device_options device;        /* default host, S8, auto */
+    fet_device_options device; /* default host, S8, auto */
     /* space; block form and width decisions are switched by the variant */
-    bool curate;                      /* "device" (default) or "off" */
+    bool curate; /* "device" (default) or "off" */
     double width_low, width_high;
     double multipliers[8];
     uint32_t n_multipliers;
@@ -61,25 +61,25 @@ typedef struct fet_job {
     uint32_t n_objectives;
     fet_limit limits[8];
     uint32_t n_limits;
-    double quality_margin;            /* what "same quality" allows, share; default 0.003 */
+    double quality_margin; /* what "same quality" allows, share; default 0.003 */
     /* search */
-    const char *strategy;             /* default "local" */
-    uint32_t trials;                  /* for each variant; default 48 */
-    double budget_s;                  /* wall clock of all searches together; 0: none. A budget makes results depend on the machine's speed */
-    uint32_t workers;                 /* 0: auto, one a core */
-    uint32_t lookahead;               /* default 4: trial n depends on results up to n - lookahead, whatever the number of workers */
-    uint64_t seed;                    /* default 1 */
+    const char *strategy; /* default "local" */
+    uint32_t trials;      /* for each variant; default 48 */
+    double budget_s;      /* wall clock of all searches together; 0: none. A budget makes results depend on the machine's speed */
+    uint32_t workers;     /* 0: auto, one a core */
+    uint32_t lookahead;   /* default 4: trial n depends on results up to n - lookahead, whatever the number of workers */
+    uint64_t seed;        /* default 1 */
     fet_variant variants[FET_JOB_MAX_VARIANTS]; /* default V1 (widths), V2 (block forms), V3 (both), as far as the decisions allow */
     uint32_t n_variants;
     /* training of candidates */
-    double short_epochs, full_epochs; /* defaults 0.2 and 3 */
+    double short_epochs, full_epochs;              /* defaults 0.2 and 3 */
     float short_learning_rate, full_learning_rate; /* defaults 0.05, 0.1 */
-    uint32_t batch;                   /* default 64 */
+    uint32_t batch;                                /* default 64 */
     float label_smoothing;
-    fet_augment_options augment;      /* default flip, shift 2 */
-    uint32_t finalists;               /* trained longer, for each variant; default 3 */
-    double watts_per_core;            /* for the energy of the report; default 10 */
-    const char *output;               /* folder, relative to the working directory; default "out/<name of the job file's folder>" */
+    fet_augment_options augment; /* default flip, shift 2 */
+    uint32_t finalists;          /* trained longer, for each variant; default 3 */
+    double watts_per_core;       /* for the energy of the report; default 10 */
+    const char *output;          /* folder, relative to the working directory; default "out/<name of the job file's folder>" */
 } fet_job;
 
 /* Errors: one line naming file, line, field, value and what was expected. */

@@ -16,8 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* So many crashes in a row without a finished trial between them mean that it is not the trials' fault. */
-enum { MAX_CRASHES = 6, LINE_BYTES = 2048, MAX_WORKERS = 256 };
+/*
+ * So many crashes in a row without a finished trial between them mean that it is not the trials' fault. A worker that ends with an error of its own (a full
+ * disk, no memory) has found out already: it counts as several.
+ */
+enum { MAX_CRASHES = 6, OWN_ERROR_COUNTS = 3, LINE_BYTES = 2048, MAX_WORKERS = 256 };
 
 typedef struct child {
     pid_t pid; /* 0: none */
@@ -135,7 +138,7 @@ static fet_status bury(fet_pool *pool, child *c, int wait_status)
     if (c->owner[0]) FET_TRY(fet_study_release(pool->study, c->owner, crashed, reason));
     /* 3: it was asked to stop, by somebody else than us */
     bool clean = WIFEXITED(wait_status) && (WEXITSTATUS(wait_status) == 0 || WEXITSTATUS(wait_status) == 3);
-    if (!clean && !is_from_outside(wait_status)) pool->crashes++;
+    if (!clean && !is_from_outside(wait_status)) pool->crashes += WIFEXITED(wait_status) ? OWN_ERROR_COUNTS : 1;
     if (pool->crashes >= MAX_CRASHES)
         return fet_fail(FET_ERROR_STATE, "workers end before they finish anything; the last one said: %s", c->last_words[0] ? c->last_words : reason);
     return FET_OK;

@@ -161,13 +161,20 @@ static fet_status lock_folder(const char *dir, int *out_lock)
     return status;
 }
 
-/* A new study, or with resume the one that is there: it must hold this very job. */
-static fet_status prepare_folder(const fet_job *job, bool resume)
+static fet_status study_exists(const fet_job *job, bool *out_exists)
 {
     char *path = NULL;
     FET_TRY(fet_path_join(job->output, "study.sqlite", &path));
-    bool exists = fet_file_exists(path);
+    *out_exists = fet_file_exists(path);
     fet_free(path);
+    return FET_OK;
+}
+
+/* A new study, or with resume the one that is there: it must hold this very job. */
+static fet_status prepare_folder(const fet_job *job, bool resume)
+{
+    bool exists = false;
+    FET_TRY(study_exists(job, &exists));
     if (!exists) return fet_workspace_create(job->output, job);
     if (!resume)
         return fet_fail(FET_ERROR_EXISTS, "%s: holds a study already: add --resume to go on with it, or choose another output folder", job->output);
@@ -192,7 +199,7 @@ static fet_status open_search(fet_search *search, const fet_job *job)
     FET_TRY(fet_workspace_open(job->output, &search->workspace));
     search->job = search->workspace->job;
     plan_units(search);
-    FET_TRY(fet_workspace_data(search->workspace)); /* wrong data are told now, not by a worker minutes later */
+    FET_TRY(fet_workspace_data(search->workspace));
     FET_TRY(fet_workspace_base(search->workspace));
     if (!search->workspace->whole_space) FET_TRY(fet_workspace_spaces(search->workspace));
     FET_TRY(fet_device_open(&search->job->device, &search->device));
@@ -229,6 +236,9 @@ static fet_status run_phases(fet_search *search)
 fet_status fet_search_run(const fet_job *job, const fet_search_options *options, fet_search_end *out_end)
 {
     int lock = -1;
+    bool exists = false;
+    FET_TRY(study_exists(job, &exists));
+    if (!exists) FET_TRY(fet_workspace_check(job)); /* wrong data leave nothing behind */
     FET_TRY(fet_dir_make(job->output));
     FET_TRY(lock_folder(job->output, &lock));
     fet_search *search = NULL;
@@ -239,7 +249,10 @@ fet_status fet_search_run(const fet_job *job, const fet_search_options *options,
         status = open_search(search, job);
         if (status == FET_OK) status = run_phases(search);
         if (status == FET_OK) *out_end = search->stopped ? FET_SEARCH_INTERRUPTED : FET_SEARCH_FINISHED;
+        char message[1024]; /* stopping the workers may record errors of its own */
+        snprintf(message, sizeof message, "%s", fet_error_message());
         close_search(search);
+        if (status != FET_OK) status = fet_fail(status, "%s", message);
         fet_free(search);
     }
     close(lock);

@@ -81,24 +81,33 @@ void fet_workspace_destroy(fet_workspace *workspace)
     fet_free(workspace);
 }
 
-fet_status fet_workspace_data(fet_workspace *workspace)
+static fet_status open_data(const fet_job *job, fet_dataset **out_dataset)
 {
-    if (workspace->dataset) return FET_OK;
     fet_auto(fet_dataset) dataset = NULL;
-    FET_TRY(fet_dataset_open(&workspace->job->data, &dataset));
-    const fet_template_options *base = &workspace->job->base_options;
+    FET_TRY(fet_dataset_open(&job->data, &dataset));
+    const fet_template_options *base = &job->base_options;
     fet_shape sample = fet_dataset_sample_shape(dataset);
     if (sample.dim[0] != base->channels || sample.dim[1] != base->height || sample.dim[2] != base->width) {
         char text[FET_SHAPE_TEXT_BYTES];
-        return fet_fail(FET_ERROR_SHAPE, "%s: field \"base.input\" is %dx%dx%d but the samples of %s are %s", workspace->job->path,
-                        (int)base->channels, (int)base->height, (int)base->width, workspace->job->data.path,
-                        fet_shape_print(&sample, text, sizeof text));
+        return fet_fail(FET_ERROR_SHAPE, "%s: field \"base.input\" is %dx%dx%d but the samples of %s are %s", job->path, (int)base->channels,
+                        (int)base->height, (int)base->width, job->data.path, fet_shape_print(&sample, text, sizeof text));
     }
     if (fet_dataset_n_classes(dataset) != base->n_classes)
-        return fet_fail(FET_ERROR_ARG, "%s: field \"base.classes\" is %u but %s has %u classes", workspace->job->path, base->n_classes,
-                        workspace->job->data.path, fet_dataset_n_classes(dataset));
-    workspace->dataset = fet_take(dataset);
+        return fet_fail(FET_ERROR_ARG, "%s: field \"base.classes\" is %u but %s has %u classes", job->path, base->n_classes, job->data.path,
+                        fet_dataset_n_classes(dataset));
+    *out_dataset = fet_take(dataset);
     return FET_OK;
+}
+
+fet_status fet_workspace_data(fet_workspace *workspace)
+{
+    return workspace->dataset ? FET_OK : open_data(workspace->job, &workspace->dataset);
+}
+
+fet_status fet_workspace_check(const fet_job *job)
+{
+    fet_auto(fet_dataset) dataset = NULL;
+    return open_data(job, &dataset);
 }
 
 fet_status fet_workspace_base(fet_workspace *workspace)

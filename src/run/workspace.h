@@ -37,6 +37,8 @@ void fet_workspace_destroy(fet_workspace *workspace);
 FET_DEFINE_AUTO(fet_workspace);
 
 FET_MUST_CHECK fet_status fet_workspace_data(fet_workspace *workspace);
+/* Whether the job's data can be read and fit its base network, before anything is made. */
+FET_MUST_CHECK fet_status fet_workspace_check(const fet_job *job);
 /* Reads the trained base's numbers if its trial is done and they are not read yet; makes the spaces anew from it. */
 FET_MUST_CHECK fet_status fet_workspace_base(fet_workspace *workspace);
 /* Makes the spaces from the base as it stands, for the parallelism of the job's device (curation). */
