@@ -22,7 +22,7 @@ fet_status fet_space_derive(const fet_space *space, const fet_genome *genome, fe
         channels[g] = space->channels[g] ? space->channels[g][m * n_w + w] : space->groups.groups[g].channels;
     }
     for (uint32_t d = 0; d < genome->n; d++)
-        if (space->decisions[d].kind == FET_DECISION_BLOCK_FORM && genome->option[d] == 1) patch_on[space->patch_of[d]] = 1;
+        if (space->patch_of[d] && space->patch_of[d][genome->option[d]] != FET_NONE) patch_on[space->patch_of[d][genome->option[d]]] = 1;
     return fet_blueprint_make(&space->blueprint, channels, patch_on, arena, out_graph);
 }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Decisions out of a graph. Stages: blocks whose outputs are one channel group, in order of their first block. Decisions stand stage by
- * stage: the forms of its blocks, then its width; the multiplier is last. Names count from stage 1 and block 0 and have nothing to do with
+ * stage: what there is to decide at its blocks, then its width; what concerns the whole network is last, the multiplier behind all. Names count from stage 1 and block 0 and have nothing to do with
  * the graph's names.
  */
-#include "rewrite/fuse_ibn.h"
 #include "space/internal.h"
 
 #include <stdio.h>
@@ -73,27 +72,12 @@ static fet_status share_groups(fet_space *space)
     return FET_OK;
 }
 
-static fet_status add_form(fet_space *space, uint32_t block, uint32_t number_in_stage)
-{
-    static const char *const labels[2] = {"ibn", "fused"};
-    fet_decision decision = {.kind = FET_DECISION_BLOCK_FORM, .n_options = 2};
-    decision.name = fet_arena_printf(space->arena, "stage%u.block%u.form", space->block_stage[block] + 1, number_in_stage);
-    decision.options = fet_arena_zalloc(space->arena, 2, sizeof *decision.options);
-    if (!decision.name || !decision.options) return fet_arena_full();
-    for (int o = 0; o < 2; o++) decision.options[o] = (fet_option){.label = labels[o], .value = o};
-    uint32_t index = 0;
-    FET_TRY(space_add_decision(space, &decision, &index));
-    space->patch_of[index] = space->n_patches;
-    return fet_fuse_ibn_plan(space->base, &space->groups, &space->blocks.items[block], space->arena, &space->patches[space->n_patches++]);
-}
-
 static fet_status add_stage(fet_space *space, uint32_t s, const fet_space_options *options)
 {
     uint32_t number = 0;
     for (uint32_t b = 0; b < space->blocks.count; b++) {
         if (space->block_stage[b] != s) continue;
-        if (fet_fuse_ibn_applies(space->base, &space->blocks.items[b])) FET_TRY(add_form(space, b, number));
-        number++;
+        FET_TRY(space_add_block(space, b, number++, options));
     }
     if (space->stages[s].n_groups == 0) return FET_OK;
     fet_decision decision = {.kind = FET_DECISION_WIDTH};
@@ -108,11 +92,13 @@ fet_status space_discover(fet_space *space, const fet_space_options *options)
 {
     FET_TRY(fet_channel_groups_find(space->base, space->arena, &space->groups));
     FET_TRY(fet_blocks_find(space->base, space->arena, &space->blocks));
-    space->patches = fet_arena_zalloc(space->arena, space->blocks.count + 1, sizeof *space->patches);
-    if (!space->patches) return fet_arena_full();
+    space->patches = fet_arena_zalloc(space->arena, space_most_patches(space->blocks.count) + 1, sizeof *space->patches);
+    space->sites = fet_arena_alloc(space->arena, (space->blocks.count + 1) * sizeof *space->sites);
+    if (!space->patches || !space->sites) return fet_arena_full();
     FET_TRY(find_stages(space));
     FET_TRY(share_groups(space));
     for (uint32_t s = 0; s < space->n_stages; s++) FET_TRY(add_stage(space, s, options));
+    FET_TRY(space_add_network(space, options));
     bool any_free = false;
     for (uint32_t g = 0; g < space->groups.n_groups; g++) any_free |= !space->groups.groups[g].fixed;
     if (!any_free) return FET_OK;

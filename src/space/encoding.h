@@ -20,15 +20,18 @@
 enum { FET_SPACE_MAX_DECISIONS = 96, FET_DECISION_MAX_OPTIONS = 64 };
 
 typedef enum fet_decision_kind {
-    FET_DECISION_BLOCK_FORM = 1, /* options: IBN (as it is), fused IBN */
+    FET_DECISION_BLOCK_FORM = 1, /* options: the block as it is, fused, its depthwise dense or in groups, ... (space/sites.c) */
     FET_DECISION_WIDTH,          /* options: channels of a stage's groups, as a share of the base's */
     FET_DECISION_MULTIPLIER,     /* options: one factor on every width decision's groups (and the rest of the trunk) */
+    FET_DECISION_KERNEL,         /* options: sizes of the kernel in the middle of a block */
+    FET_DECISION_SKIP,           /* options: a residual block kept or left out */
+    FET_DECISION_ACTIVATION,     /* options: the network's smooth activations as they are or ReLUs */
     FET_DECISION_TABLE,          /* options: a column of a table; no graph behind it */
 } fet_decision_kind;
 
 typedef struct fet_option {
     const char *label; /* "ibn", "fused", "32", "x0.75" */
-    double value;      /* width: channels of the stage's trunk; multiplier: the factor; block form: 0 IBN, 1 fused */
+    double value;      /* width: channels of the stage's trunk; multiplier: the factor; kernel: its size; block form: 0 as it is, 1 fused, ... */
     bool removed;      /* by a lock or by curation: never sampled, never parsed */
 } fet_option;
 

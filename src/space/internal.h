@@ -16,6 +16,11 @@ typedef struct space_stage {
     uint32_t decision; /* of its width, or FET_NONE */
 } space_stage;
 
+/* Decisions at a block; FET_NONE for what it has not. */
+typedef struct space_sites {
+    uint32_t form, kernel, skip;
+} space_sites;
+
 struct fet_space {
     fet_arena *arena;
     const fet_graph *base;
@@ -32,8 +37,9 @@ struct fet_space {
 
     fet_encoding encoding;
     fet_decision decisions[FET_SPACE_MAX_DECISIONS];
-    uint32_t patch_of[FET_SPACE_MAX_DECISIONS]; /* BLOCK_FORM: the patch that its option 1 switches on */
-    uint32_t multiplier;                        /* decision, or FET_NONE: there is one multiplier, 1 */
+    const uint32_t *patch_of[FET_SPACE_MAX_DECISIONS]; /* by option: the patch that it switches on, or FET_NONE; NULL: no patches */
+    space_sites *sites;                                /* [blocks] */
+    uint32_t multiplier;                               /* decision, or FET_NONE: there is one multiplier, 1 */
 
     /* [groups]: channels for each pair (multiplier, width option of the group's stage); NULL for a fixed group. */
     uint32_t **channels;
@@ -56,6 +62,12 @@ static inline uint32_t space_n_widths(const fet_space *space, uint32_t stage)
 
 /* Appends a decision; LIMIT when there are too many. Its name and options are the caller's, in the arena. */
 fet_status space_add_decision(fet_space *space, const fet_decision *decision, uint32_t *out_index);
+
+/* How many patches may be planned for so many blocks. */
+uint32_t space_most_patches(uint32_t n_blocks);
+/* The decisions at one block, and those of the whole network. */
+fet_status space_add_block(fet_space *space, uint32_t block, uint32_t number_in_stage, const fet_space_options *options);
+fet_status space_add_network(fet_space *space, const fet_space_options *options);
 
 fet_status space_discover(fet_space *space, const fet_space_options *options);
 

@@ -100,7 +100,8 @@ fet_status space_lock(fet_space *space, const fet_space_options *options)
     }
     for (uint32_t d = 0; d < space->encoding.n_decisions; d++) {
         fet_decision *decision = &space->decisions[d];
-        bool searched = decision->kind == FET_DECISION_BLOCK_FORM ? options->search_block_form : options->search_width;
+        bool width = decision->kind == FET_DECISION_WIDTH || decision->kind == FET_DECISION_MULTIPLIER;
+        bool searched = width ? options->search_width : options->search_block_form;
         for (uint32_t o = 0; o < decision->n_options && !searched && !named[d]; o++)
             if (o != decision->base_option) decision->options[o].removed = true;
     }

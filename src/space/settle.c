@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
+ * What is decided about a block that is left out has no effect: its other decisions get their base options.
+ *
  * Genomes that give the same widths become one. A pair of multiplier and stage widths may round to the channels of another pair; the first
  * such pair in a fixed order stands for all: the base's multiplier before the others in order, and for each stage the base's width before
  * the others. What it compares was put into classes by width.c, so the result depends on the widths alone: settling is idempotent and equal
@@ -34,9 +36,20 @@ static bool try_multiplier(const fet_space *space, uint32_t from, uint32_t m, co
     return true;
 }
 
+static void settle_skipped(const fet_space *space, fet_genome *genome)
+{
+    for (uint32_t b = 0; b < space->blocks.count; b++) {
+        const space_sites *sites = &space->sites[b];
+        if (sites->skip == FET_NONE || genome->option[sites->skip] == space->decisions[sites->skip].base_option) continue;
+        if (sites->form != FET_NONE) genome->option[sites->form] = space->decisions[sites->form].base_option;
+        if (sites->kernel != FET_NONE) genome->option[sites->kernel] = space->decisions[sites->kernel].base_option;
+    }
+}
+
 void space_settle(const void *context, fet_genome *genome)
 {
     const fet_space *space = context;
+    settle_skipped(space, genome);
     const fet_decision *multiplier = space->multiplier == FET_NONE ? NULL : &space->decisions[space->multiplier];
     uint32_t from = multiplier ? genome->option[space->multiplier] : 0, base = multiplier ? multiplier->base_option : 0;
     fet_genome settled;

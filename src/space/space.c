@@ -8,6 +8,7 @@ static const double default_multipliers[] = {0.5, 0.75, 1, 1.25};
 fet_space_options fet_space_default_options(void)
 {
     return (fet_space_options){
+        .kinds = FET_SPACE_FUSE,
         .search_block_form = true,
         .search_width = true,
         .width_low = 0.5,

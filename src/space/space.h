@@ -17,9 +17,21 @@ typedef struct fet_parallelism {
     uint32_t out_channels, in_channels;
 } fet_parallelism;
 
+/* Kinds of decisions and options beside the widths; see space/sites.c for what each is. */
+typedef enum fet_space_kind {
+    FET_SPACE_FUSE = 1 << 0,       /* "fused" as a block's form */
+    FET_SPACE_DENSE = 1 << 1,      /* "dense": the depthwise as a standard convolution */
+    FET_SPACE_GROUP = 1 << 2,      /* "grouped8", "fused4": groups of 8 channels; a fused block in 4 groups */
+    FET_SPACE_KERNEL = 1 << 3,     /* "stage1.block0.kernel" */
+    FET_SPACE_SKIP = 1 << 4,       /* "stage1.block1.skip" */
+    FET_SPACE_ACTIVATION = 1 << 5, /* "activation" */
+    FET_SPACE_ALL = (1 << 6) - 1,
+} fet_space_kind;
+
 typedef struct fet_space_options {
+    uint32_t kinds; /* set of fet_space_kind that is looked for; default FET_SPACE_FUSE */
     /* What is not searched stays a decision with its base option alone, so that a genome means the same in every variant of a job. */
-    bool search_block_form;       /* V1, V3 */
+    bool search_block_form;       /* V1, V3: all but widths */
     bool search_width;            /* V2, V3: stage widths and the multiplier */
     double width_low, width_high; /* shares of the base's stage width; default 0.5, 1.5 */
     const double *multipliers;    /* default {0.5, 0.75, 1, 1.25}; 1 is added where it is missing */

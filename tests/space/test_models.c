@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Spaces and channel groups of real networks. Each free group at half its width and one channel wider must give a graph that a fresh
- * inference accepts; random candidates of the space too; the base genome is the base. Networks that are not on this machine are skipped.
+ * inference accepts; random candidates of the space too, with every kind of decision, and of small networks they run; the base genome is the base. Networks that are not on this machine are skipped.
  */
 #include "spaces.h"
 
+#include "engine/init.h"
 #include "format/onnx/onnx.h"
+#include "rewrite/run.h"
 #include "rewrite/set_width.h"
 
 #include <unistd.h>
@@ -64,14 +66,16 @@ static void check_groups(const char *path, const fet_graph *base, uint32_t least
     fet_arena_destroy(arena);
 }
 
-static void check_space(const char *path, const fet_graph *base, uint32_t widths, uint32_t forms)
+static bool is_small(const fet_graph *base)
 {
-    fet_space *space = space_of(base, NULL);
-    uint32_t n[FET_DECISION_TABLE + 1] = {0};
-    for (uint32_t d = 0; d < fet_space_n_decisions(space); d++) n[fet_space_decision(space, d)->kind]++;
-    if (n[FET_DECISION_WIDTH] < widths || n[FET_DECISION_BLOCK_FORM] < forms)
-        fail_msg("%s: %u widths and %u forms, expected at least %u and %u", path, n[FET_DECISION_WIDTH], n[FET_DECISION_BLOCK_FORM], widths,
-                 forms);
+    enum { LIMIT_MACS = 40 * 1000 * 1000 };
+    fet_op_work work;
+    fet_graph_work(base, &work);
+    return work.macs <= LIMIT_MACS;
+}
+
+static void check_genomes(const fet_space *space, const fet_graph *base)
+{
     fet_arena *arena = NULL;
     CHECK_OK(fet_arena_create(&arena));
     fet_rng rng;
@@ -82,12 +86,40 @@ static void check_space(const char *path, const fet_graph *base, uint32_t widths
         if (i == 0) fet_space_base_genome(space, &genome);
         else fet_space_sample(space, &rng, &genome);
         CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
-        CHECK_OK(fet_graph_verify(graph));
+        if (fet_graph_verify(graph) != FET_OK) {
+            char text[FET_GENOME_TEXT_BYTES];
+            fail_msg("genome %s: %s", fet_genome_print(&genome, text, sizeof text), fet_error_message());
+        }
         if (i == 0) assert_true(fet_graph_hash(graph) == fet_graph_hash(base));
+        if (i % 5 == 1 && is_small(base)) {
+            CHECK_OK(fet_graph_init_params(graph, base, 1));
+            run_result result = run_graph(graph, 1);
+            if (isnan(result.largest)) fail_msg("a candidate gives outputs that are not finite");
+            free(result.data);
+        }
         fet_graph_destroy(graph);
         fet_arena_reset(arena);
     }
     fet_arena_destroy(arena);
+}
+
+static void check_space(const char *path, const fet_graph *base, uint32_t widths, uint32_t forms)
+{
+    fet_space *space = space_of(base, NULL);
+    uint32_t n[FET_DECISION_TABLE + 1] = {0};
+    for (uint32_t d = 0; d < fet_space_n_decisions(space); d++) n[fet_space_decision(space, d)->kind]++;
+    if (n[FET_DECISION_WIDTH] < widths || n[FET_DECISION_BLOCK_FORM] < forms)
+        fail_msg("%s: %u widths and %u forms, expected at least %u and %u", path, n[FET_DECISION_WIDTH], n[FET_DECISION_BLOCK_FORM], widths,
+                 forms);
+    check_genomes(space, base);
+    fet_space_destroy(space);
+    /* Every kind of decision, on the same network. */
+    fet_space_options options = fet_space_default_options();
+    options.kinds = FET_SPACE_ALL;
+    space = space_of(base, &options);
+    print_message("# %s: %u decisions, %u of them widths and forms by default\n", path, fet_space_n_decisions(space),
+                  n[FET_DECISION_WIDTH] + n[FET_DECISION_BLOCK_FORM]);
+    check_genomes(space, base);
     fet_space_destroy(space);
 }
 

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Every kind of decision: what is offered where, what canonical genomes leave out, and that options that keep the function do so. */
+#include "spaces.h"
+
+#include "engine/init.h"
+#include "rewrite/run.h"
+
+static void options_of_the_template(void **state)
+{
+    (void)state;
+    fet_graph *base = small_network();
+    fet_space_options options = fet_space_default_options();
+    options.parallelism = (fet_parallelism){4, 1};
+    options.kinds = FET_SPACE_ALL;
+    fet_space *space = space_of(base, &options);
+    assert_string_equal(options_text(space, "stage1.block0.form"), "separable*,dense,grouped8");
+    assert_string_equal(options_text(space, "stage1.block0.kernel"), "3*,5,7");
+    assert_string_equal(options_text(space, "stage1.block0.skip"), "absent");
+    assert_string_equal(options_text(space, "stage2.block1.form"), "ibn*,fused,dense,grouped8,fused4");
+    assert_string_equal(options_text(space, "stage2.block1.skip"), "keep*,skip");
+    assert_string_equal(options_text(space, "stage3.block0.kernel"), "3,5*,7");
+    assert_string_equal(options_text(space, "stage3.block0.skip"), "absent");
+    assert_string_equal(options_text(space, "activation"), "absent"); /* ReLU6 is none that a ReLU could stand for */
+    assert_string_equal(options_text(space, "multiplier"), "x0.5,x0.75,x1*,x1.25");
+    fet_space_destroy(space);
+    /* One kind alone, locked and not searched. */
+    options.kinds = FET_SPACE_SKIP | FET_SPACE_FUSE;
+    options.search_block_form = false;
+    options.locks = (const char *const[]){"stage2.block1.skip=skip"};
+    options.n_locks = 1;
+    space = space_of(base, &options);
+    assert_string_equal(options_text(space, "stage2.block1.kernel"), "absent");
+    assert_string_equal(options_text(space, "stage2.block1.form"), "ibn*,(fused)");
+    assert_string_equal(options_text(space, "stage2.block1.skip"), "(keep)*,skip");
+    assert_string_equal(options_text(space, "stage3.block1.skip"), "keep*,(skip)");
+    fet_space_destroy(space);
+    fet_graph_destroy(base);
+}
+
+static void canonical_genomes(void **state)
+{
+    (void)state;
+    fet_graph *base = small_network();
+    fet_space_options options = fet_space_default_options();
+    options.kinds = FET_SPACE_ALL;
+    fet_space *space = space_of(base, &options);
+    fet_arena *arena = NULL;
+    CHECK_OK(fet_arena_create(&arena));
+    fet_rng rng;
+    fet_rng_init(&rng, 3, 0, FET_RNG_TEST);
+    for (int i = 0; i < 200; i++) {
+        fet_genome raw = {.n = (uint8_t)fet_space_n_decisions(space)};
+        for (uint32_t d = 0; d < raw.n; d++) raw.option[d] = (uint8_t)fet_rng_below(&rng, fet_space_decision(space, d)->n_options);
+        fet_genome canonical = raw, again;
+        fet_graph *a = NULL, *b = NULL;
+        fet_space_canonicalise(space, &canonical);
+        again = canonical;
+        fet_space_canonicalise(space, &again);
+        assert_true(fet_genome_equal(&canonical, &again));
+        CHECK_OK(fet_space_derive(space, &raw, arena, &a));
+        CHECK_OK(fet_space_derive(space, &canonical, arena, &b));
+        CHECK_OK(fet_graph_verify(a));
+        assert_true(fet_graph_hash(a) == fet_graph_hash(b));
+        fet_graph_destroy(a);
+        fet_graph_destroy(b);
+        fet_arena_reset(arena);
+    }
+    fet_genome genome;
+    char *text = NULL;
+    CHECK_OK(fet_genome_parse(space, "", &genome) == FET_ERROR_ARG ? FET_OK : FET_ERROR_STATE);
+    fet_space_base_genome(space, &genome);
+    for (uint32_t d = 0; d < genome.n; d++) {
+        const fet_decision *decision = fet_space_decision(space, d);
+        if (strncmp(decision->name, "stage2.block1.", 14) == 0) genome.option[d] = 1;
+    }
+    fet_space_canonicalise(space, &genome);
+    CHECK_OK(fet_genome_describe(space, &genome, &text));
+    assert_string_equal(text, "stage2.block1.skip=skip");
+    fet_free(text);
+    fet_arena_destroy(arena);
+    fet_space_destroy(space);
+    fet_graph_destroy(base);
+}
+
+/* Dense and grouped depthwise, larger kernels, wider stages: in any mixture the function stays. */
+static void exact_options(void **state)
+{
+    (void)state;
+    fet_graph *base = small_network();
+    give_numbers(base, 5);
+    fet_space_options options = fet_space_default_options();
+    options.kinds = FET_SPACE_ALL;
+    options.width_low = 1;
+    fet_space *space = space_of(base, &options);
+    fet_arena *arena = NULL;
+    CHECK_OK(fet_arena_create(&arena));
+    fet_rng rng;
+    fet_rng_init(&rng, 4, 0, FET_RNG_TEST);
+    for (int i = 0; i < 12; i++) {
+        fet_genome genome;
+        fet_graph *graph = NULL;
+        fet_space_base_genome(space, &genome);
+        for (uint32_t d = 0; d < genome.n; d++) {
+            const fet_decision *decision = fet_space_decision(space, d);
+            uint8_t option = (uint8_t)fet_rng_below(&rng, decision->n_options);
+            const char *label = decision->options[option].label;
+            bool exact = decision->options[option].value >= decision->options[decision->base_option].value;
+            if (decision->kind == FET_DECISION_BLOCK_FORM) exact = strcmp(label, "dense") == 0 || strcmp(label, "grouped8") == 0;
+            if (decision->kind == FET_DECISION_SKIP) exact = false;
+            if (exact) genome.option[d] = option;
+        }
+        CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
+        CHECK_OK(fet_graph_init_params(graph, base, 1));
+        double difference = run_difference(base, graph, 2);
+        char text[FET_GENOME_TEXT_BYTES];
+        if (!(difference < 1e-5)) fail_msg("genome %s: outputs %g apart", fet_genome_print(&genome, text, sizeof text), difference);
+        fet_graph_destroy(graph);
+        fet_arena_reset(arena);
+    }
+    fet_arena_destroy(arena);
+    fet_space_destroy(space);
+    fet_graph_destroy(base);
+}
+
+static void fails_cleanly_without_memory(void **state)
+{
+    (void)state;
+    fet_graph *base = small_network();
+    fet_space_options options = fet_space_default_options();
+    options.kinds = FET_SPACE_ALL;
+    for (uint64_t n = 0;; n++) {
+        fet_space *space = NULL;
+        fet_alloc_fail_after(n);
+        fet_status status = fet_space_create(base, &options, &space);
+        fet_alloc_fail_after(SIZE_MAX);
+        fet_space_destroy(space);
+        if (status == FET_OK) break;
+        assert_int_equal(status, FET_ERROR_NOMEM);
+    }
+    fet_graph_destroy(base);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(options_of_the_template),
+        cmocka_unit_test(canonical_genomes),
+        cmocka_unit_test(exact_options),
+        cmocka_unit_test(fails_cleanly_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
