@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The simulator's fidelity and speed: MobileNetV2-1.0-224 int8 on Ethos-U against Arm's cycle model, single layers against the estimates of Arm's compiler
- * Vela (median ratio by kind and device), and microseconds a network of CPU time, splitting included. Argument: vela_u55_layers.csv (skipped without).
+ * The simulator's fidelity and speed: MobileNetV2-1.0-224 int8 on Ethos-U against Arm's cycle model, single layers against the estimates of
+ * Arm's compiler Vela (median ratio by kind and device), and microseconds a network of CPU time, splitting included. Argument:
+ * vela_u55_layers.csv (skipped without).
  */
 #include "../tests/device/sim_machines.h"
 
@@ -26,8 +27,16 @@ static fet_status networks(void)
     static const struct {
         const char *name;
         double cycles;
-    } rows[] = {{"ethos-u55-32", 22781050}, {"ethos-u55-64", 12100050}, {"ethos-u55-128", 7365050}, {"ethos-u55-256", 5474050}, {"ethos-u65-256", 3730068},
-                {"ethos-u65-512", 2424068}, {"npu-16", 0}, {"npu-64", 0}, {"systolic-32x32", 0}, {"edge-tpu-like", 0}};
+    } rows[] = {{"ethos-u55-32", 22781050},
+                {"ethos-u55-64", 12100050},
+                {"ethos-u55-128", 7365050},
+                {"ethos-u55-256", 5474050},
+                {"ethos-u65-256", 3730068},
+                {"ethos-u65-512", 2424068},
+                {"npu-16", 0},
+                {"npu-64", 0},
+                {"systolic-32x32", 0},
+                {"edge-tpu-like", 0}};
     fet_auto(fet_graph) graph = NULL;
     fet_auto(fet_arena) arena = NULL;
     FET_TRY(fet_arena_create(&arena));
@@ -63,7 +72,8 @@ static void print_ratios(const char *what, ratios *r)
 {
     if (r->n == 0) return;
     qsort(r->values, r->n, sizeof *r->values, by_value);
-    printf("%-24s %5zu layers, ratio median %.3f, quarter %.3f, three quarters %.3f\n", what, r->n, r->values[r->n / 2], r->values[r->n / 4], r->values[3 * r->n / 4]);
+    printf("%-24s %5zu layers, ratio median %.3f, quarter %.3f, three quarters %.3f\n", what, r->n, r->values[r->n / 2],
+           r->values[r->n / 4], r->values[3 * r->n / 4]);
 }
 
 /* accel,kind,h,w,cin,cout,k,s,total,... with padding "same". */
@@ -72,7 +82,8 @@ static fet_status layer(const fet_device_file *file, const char *line, double *o
     unsigned h, w, cin, cout, k, s;
     char kind[8];
     double total;
-    if (sscanf(line, "%*[^,],%7[^,],%u,%u,%u,%u,%u,%u,%lf", kind, &h, &w, &cin, &cout, &k, &s, &total) != 8) return fet_fail(FET_ERROR_CORRUPT, "not a row: %.60s", line);
+    if (sscanf(line, "%*[^,],%7[^,],%u,%u,%u,%u,%u,%u,%lf", kind, &h, &w, &cin, &cout, &k, &s, &total) != 8)
+        return fet_fail(FET_ERROR_CORRUPT, "not a row: %.60s", line);
     fet_kernel_key key;
     memset(&key, 0, sizeof key);
     key.op = FET_OP_CONV, key.precision = FET_DTYPE_S8, key.flags = FET_KERNEL_BIAS, key.n = 1;

@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -210,12 +209,14 @@ static fet_status parse_document(fet_yaml *yaml, const char *text, size_t bytes)
         memset(&yaml->document, 0, sizeof yaml->document);
         status = syntax_error(yaml, &parser);
     } else if (!root_of(yaml)) {
-        status = fet_fail(FET_ERROR_ARG, "%s:1: the file is empty: expected a %s, such as %s", yaml->name, yaml->kind->noun, yaml->kind->example);
+        status = fet_fail(FET_ERROR_ARG, "%s:1: the file is empty: expected a %s, such as %s", yaml->name, yaml->kind->noun,
+                          yaml->kind->example);
     } else if (!yaml_parser_load(&parser, &second)) {
         status = syntax_error(yaml, &parser);
     } else {
         const yaml_node_t *root = yaml_document_get_root_node(&second);
-        if (root) status = fet_fail(FET_ERROR_ARG, "%s:%zu: a second document: expected one %s", yaml->name, root->start_mark.line + 1,
+        if (root)
+            status = fet_fail(FET_ERROR_ARG, "%s:%zu: a second document: expected one %s", yaml->name, root->start_mark.line + 1,
                               yaml->kind->noun);
         yaml_document_delete(&second);
     }

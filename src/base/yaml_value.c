@@ -19,22 +19,20 @@ const char *fet_yaml_number(const char *text, double *out)
     return end == text || hexadecimal || !isfinite(*out) ? NULL : end;
 }
 
-fet_status fet_yaml_real(fet_yaml *yaml, const char *text, const char *path, double otherwise, double low, double high,
-                        double *out_value)
+fet_status fet_yaml_real(fet_yaml *yaml, const char *text, const char *path, double otherwise, double low, double high, double *out_value)
 {
     double value = otherwise;
     if (text) {
         const char *end = fet_yaml_number(text, &value);
         if (!end || *end) return fet_yaml_fail(yaml, path, "\"%.60s\" is no number: expected %g to %g", text, low, high);
-        if (!(value >= low && value <= high))
-            return fet_yaml_fail(yaml, path, "%s is out of range: expected %g to %g", text, low, high);
+        if (!(value >= low && value <= high)) return fet_yaml_fail(yaml, path, "%s is out of range: expected %g to %g", text, low, high);
     }
     *out_value = value;
     return FET_OK;
 }
 
 fet_status fet_yaml_whole(fet_yaml *yaml, const char *text, const char *path, uint64_t otherwise, uint64_t low, uint64_t high,
-                         uint64_t *out_value)
+                          uint64_t *out_value)
 {
     uint64_t value = otherwise;
     if (text) {
@@ -43,10 +41,10 @@ fet_status fet_yaml_whole(fet_yaml *yaml, const char *text, const char *path, ui
         unsigned long long read = strtoull(text, NULL, 10);
         if (digits == 0 || text[digits])
             return fet_yaml_fail(yaml, path, "\"%.60s\" is no whole number: expected %llu to %llu", text, (unsigned long long)low,
-                                     (unsigned long long)high);
+                                 (unsigned long long)high);
         if (errno == ERANGE || read < low || read > high)
             return fet_yaml_fail(yaml, path, "%.60s is out of range: expected %llu to %llu", text, (unsigned long long)low,
-                                     (unsigned long long)high);
+                                 (unsigned long long)high);
         value = read;
     }
     *out_value = value;
@@ -54,7 +52,7 @@ fet_status fet_yaml_whole(fet_yaml *yaml, const char *text, const char *path, ui
 }
 
 fet_status fet_yaml_whole32(fet_yaml *yaml, const char *text, const char *path, uint32_t otherwise, uint32_t low, uint32_t high,
-                           uint32_t *out_value)
+                            uint32_t *out_value)
 {
     uint64_t value = 0;
     FET_TRY(fet_yaml_whole(yaml, text, path, otherwise, low, high, &value));
@@ -74,7 +72,7 @@ fet_status fet_yaml_bool(fet_yaml *yaml, const char *text, const char *path, boo
 }
 
 fet_status fet_yaml_choice(fet_yaml *yaml, const char *text, const char *path, const char *noun, const char *const *names, size_t n,
-                          size_t otherwise, size_t *out_index)
+                           size_t otherwise, size_t *out_index)
 {
     char list[256] = "";
     size_t used = 0;
@@ -93,6 +91,5 @@ fet_status fet_yaml_choice(fet_yaml *yaml, const char *text, const char *path, c
     }
     const char *nearest = n > 3 ? fet_text_nearest(text, names, n) : NULL;
     return fet_yaml_fail(yaml, path, "\"%.60s\" is no %s%s%s%s: expected %s", text, noun, nearest ? ", did you mean \"" : "",
-                             nearest ? nearest : "", nearest ? "\"?" : "", list);
+                         nearest ? nearest : "", nearest ? "\"?" : "", list);
 }
-

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fettle device list|show|check|compare: what devices there are, what a file says, whether it is right, and what a network costs on many. */
+/* fettle device list|show|check|compare: what devices there are, what a file says, whether it is right, and what a network costs on many.
+ */
 #include "base/text.h"
 #include "cli/device_compare.h"
 #include "cli/table.h"
@@ -18,13 +19,42 @@ static const char *const PRECISIONS[] = {"int8", "fp16", "bf16", NULL};
 static const char *const ACTIONS[] = {"list", "show", "check", "compare"};
 
 static const fet_cli_option OPTIONS[] = {
-    {.name = "devices", .kind = FET_CLI_TEXT, .offset = offsetof(values, devices), .value = "NAMES", .help = "compare: npu-16,npu-64 (default: all described ones)"},
-    {.name = "precision", .kind = FET_CLI_CHOICE, .offset = offsetof(values, precision), .value = "TYPE", .choices = PRECISIONS, .help = "compare: int8, fp16 or bf16 (default int8)"},
-    {.name = "sweep", .kind = FET_CLI_TEXT, .offset = offsetof(values, sweep), .value = "FIELD=LOW..HIGH", .help = "compare: in doublings, sram=128K..2M or external.bytes_per_cycle=1..16"},
-    {.name = "plot", .kind = FET_CLI_TEXT, .offset = offsetof(values, plot), .value = "FILE", .help = "compare: draw latencies, .svg or .html"},
-    {.name = "trace", .kind = FET_CLI_TEXT, .offset = offsetof(values, trace), .value = "FILE", .help = "compare: the first row's timeline, for chrome://tracing"},
-    {.name = "input", .kind = FET_CLI_TEXT, .offset = offsetof(values, input), .value = "CxHxW", .help = "compare: input of a template (default 3x224x224)"},
-    {.name = "stem", .kind = FET_CLI_TEXT, .offset = offsetof(values, stem), .value = "STEM", .help = "compare: stem of a template (default 32s2)"},
+    {.name = "devices",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, devices),
+     .value = "NAMES",
+     .help = "compare: npu-16,npu-64 (default: all described ones)"},
+    {.name = "precision",
+     .kind = FET_CLI_CHOICE,
+     .offset = offsetof(values, precision),
+     .value = "TYPE",
+     .choices = PRECISIONS,
+     .help = "compare: int8, fp16 or bf16 (default int8)"},
+    {.name = "sweep",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, sweep),
+     .value = "FIELD=LOW..HIGH",
+     .help = "compare: in doublings, sram=128K..2M or external.bytes_per_cycle=1..16"},
+    {.name = "plot",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, plot),
+     .value = "FILE",
+     .help = "compare: draw latencies, .svg or .html"},
+    {.name = "trace",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, trace),
+     .value = "FILE",
+     .help = "compare: the first row's timeline, for chrome://tracing"},
+    {.name = "input",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, input),
+     .value = "CxHxW",
+     .help = "compare: input of a template (default 3x224x224)"},
+    {.name = "stem",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, stem),
+     .value = "STEM",
+     .help = "compare: stem of a template (default 32s2)"},
     FET_CLI_JSON(values, json),
     {0},
 };
@@ -106,11 +136,12 @@ static void add_machine(fet_table *table, const fet_device_file *file)
     if (m->dataflow != FET_SIM_BLOCKS) add(table, "depthwise", "%s", depthwises[m->depthwise]);
     for (uint32_t p = 0; p < FET_SIM_N_PRECISIONS; p++)
         if (m->array[p].out)
-            add(table, fet_sim_precision_name((fet_sim_precision)p), "%u output x %u input x %u pixels = %.0f MACs a cycle", m->array[p].out, m->array[p].in,
-                m->array[p].pixels, fet_sim_peak(m, (fet_sim_precision)p));
+            add(table, fet_sim_precision_name((fet_sim_precision)p), "%u output x %u input x %u pixels = %.0f MACs a cycle",
+                m->array[p].out, m->array[p].in, m->array[p].pixels, fet_sim_peak(m, (fet_sim_precision)p));
     add(table, "sram", "%llu KiB, %g bytes a cycle", (unsigned long long)(m->sram_bytes / 1024), m->sram.bytes_per_cycle);
     add(table, "outside", "%g bytes a cycle (%.3g GB/s), bursts of %g bytes, latency %g cycles%s", m->external.bytes_per_cycle,
-        m->external.bytes_per_cycle * m->clock_hz * 1e-9, m->external.burst_bytes, m->external.read_latency, m->maps_external ? ", feature maps too" : "");
+        m->external.bytes_per_cycle * m->clock_hz * 1e-9, m->external.burst_bytes, m->external.read_latency,
+        m->maps_external ? ", feature maps too" : "");
     add(table, "channel rounding", "%u%s", m->channel_rounding, m->cascade ? ", maps passed on in stripes" : "");
 }
 
@@ -165,14 +196,23 @@ static fet_status run(fet_cli *cli, const void *v)
     if (is_list && cli->n_arguments == 1) return list(cli, given);
     const char *nearest = fet_text_nearest(action, ACTIONS, sizeof ACTIONS / sizeof *ACTIONS);
     bool known = nearest && strcmp(nearest, action) == 0;
-    if (!known) return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check or compare", action, nearest ? ", did you mean \"" : "",
-                                nearest ? nearest : "", nearest ? "\"?" : "");
+    if (!known)
+        return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check or compare", action,
+                        nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     if (is_list) return fet_fail(FET_ERROR_ARG, "device list: \"%.60s\": expected nothing more", cli->arguments[1]);
-    if (cli->n_arguments < 2) return fet_fail(FET_ERROR_ARG, "device %s: expected %s", action, strcmp(action, "compare") == 0 ? "a MODEL" : "a device");
+    if (cli->n_arguments < 2)
+        return fet_fail(FET_ERROR_ARG, "device %s: expected %s", action, strcmp(action, "compare") == 0 ? "a MODEL" : "a device");
     if (strcmp(action, "show") == 0) return show(cli, given, cli->arguments[1]);
     if (strcmp(action, "check") == 0) return check(cli, given, cli->arguments[1]);
-    fet_compare_options options = {.model = cli->arguments[1], .devices = given->devices, .precision = given->precision, .sweep = given->sweep,
-                                   .input = given->input, .stem = given->stem, .plot = given->plot, .trace = given->trace, .json = given->json};
+    fet_compare_options options = {.model = cli->arguments[1],
+                                   .devices = given->devices,
+                                   .precision = given->precision,
+                                   .sweep = given->sweep,
+                                   .input = given->input,
+                                   .stem = given->stem,
+                                   .plot = given->plot,
+                                   .trace = given->trace,
+                                   .json = given->json};
     return fet_device_compare(cli, &options);
 }
 
@@ -180,8 +220,10 @@ const fet_command fet_cmd_device = {
     .name = "device",
     .summary = "what devices there are, and what a network costs on each of them",
     .usage = "list | show DEVICE | check DEVICE | compare MODEL [OPTION]...",
-    .details = "DEVICE is a name of `fettle device list` or the path of a device file (YAML). compare simulates MODEL on described devices; with --sweep over the\n"
-               "values of one field. MODEL is an ONNX file, DIR@TRIAL or DIR@GENOME of a study, or template:STAGES such as template:2x24s2e6,3x32s2e6.\n"
+    .details = "DEVICE is a name of `fettle device list` or the path of a device file (YAML). compare simulates MODEL on described "
+               "devices; with --sweep over the\n"
+               "values of one field. MODEL is an ONNX file, DIR@TRIAL or DIR@GENOME of a study, or template:STAGES such as "
+               "template:2x24s2e6,3x32s2e6.\n"
                "Simulated figures were checked against Arm's cycle model on Ethos-U (bench/simulate); they are no measurements.",
     .options = OPTIONS,
     .min_arguments = 1,

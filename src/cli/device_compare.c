@@ -80,7 +80,8 @@ static fet_status read_sweep(comparison *c, fet_sim_machine *any)
     if (!c->options->sweep) return FET_OK;
     const char *equals = strchr(c->options->sweep, '='), *dots = equals ? strstr(equals, "..") : NULL;
     char low_text[64], *high_text = dots ? fet_arena_strdup(c->names, dots + 2) : NULL;
-    if (!dots || equals == c->options->sweep || (size_t)(equals - c->options->sweep) >= sizeof c->field || (size_t)(dots - equals) > sizeof low_text)
+    if (!dots || equals == c->options->sweep || (size_t)(equals - c->options->sweep) >= sizeof c->field ||
+        (size_t)(dots - equals) > sizeof low_text)
         return fet_fail(FET_ERROR_ARG, "--sweep is \"%s\": expected FIELD=LOW..HIGH, such as sram=128K..2M", c->options->sweep);
     if (!high_text) return fet_arena_full();
     snprintf(c->field, sizeof c->field, "%.*s", (int)(equals - c->options->sweep), c->options->sweep);

@@ -10,7 +10,7 @@ typedef struct fet_compare_options {
     const char *model;   /* a network of source.h, or "template:STAGES" */
     const char *devices; /* "a,b,c"; NULL: all described ones */
     const char *precision;
-    const char *sweep;   /* "sram=128K..2M"; NULL: none */
+    const char *sweep;        /* "sram=128K..2M"; NULL: none */
     const char *input, *stem; /* of a template */
     const char *plot, *trace; /* files, NULL: none */
     bool json;

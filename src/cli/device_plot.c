@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The picture of a comparison: a line a device over the swept field (logarithmic both ways), or a bar a device. Written by hand: a few hundred bytes of SVG. */
+/* The picture of a comparison: a line a device over the swept field (logarithmic both ways), or a bar a device. Written by hand: a few
+ * hundred bytes of SVG. */
 #include "base/file.h"
 #include "cli/device_compare.h"
 
@@ -10,7 +11,8 @@
 
 enum { WIDTH = 860, HEIGHT = 480, LEFT = 80, RIGHT = 190, TOP = 50, BOTTOM = 60, BAR = 28 };
 
-static const char *const colours[] = {"#1b6ca8", "#d1495b", "#3a7d44", "#8e5ea2", "#c77d11", "#2a9d8f", "#6b705c", "#e07a5f", "#3d405b", "#b5179e", "#577590", "#ad2e24"};
+static const char *const colours[] = {"#1b6ca8", "#d1495b", "#3a7d44", "#8e5ea2", "#c77d11", "#2a9d8f",
+                                      "#6b705c", "#e07a5f", "#3d405b", "#b5179e", "#577590", "#ad2e24"};
 enum { N_COLOURS = sizeof colours / sizeof *colours };
 
 static void put_text(FILE *out, const char *text)
@@ -58,15 +60,16 @@ static void put_axes(FILE *out, const axes *a, const char *field, const fet_comp
     double power = pow(10, floor(log10(a->low_y)));
     for (double tick = power; tick <= a->high_y * 1.0001; tick = next_tick(tick)) {
         if (tick < a->low_y * 0.9999) continue;
-        fprintf(out, "<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#ddd'/><text x='%d' y='%.1f' text-anchor='end'>%g</text>\n", LEFT, WIDTH - RIGHT,
-                at_y(a, tick), at_y(a, tick), LEFT - 8, at_y(a, tick) + 4, tick);
+        fprintf(out, "<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#ddd'/><text x='%d' y='%.1f' text-anchor='end'>%g</text>\n", LEFT,
+                WIDTH - RIGHT, at_y(a, tick), at_y(a, tick), LEFT - 8, at_y(a, tick) + 4, tick);
     }
     for (uint32_t i = 0; i < n && strcmp(rows[i].device, rows[0].device) == 0; i++) {
         char text[32];
-        fprintf(out, "<text x='%.1f' y='%d' text-anchor='middle'>%s</text>\n", at_x(a, rows[i].value), HEIGHT - BOTTOM + 20, value_text(rows[i].value, text));
+        fprintf(out, "<text x='%.1f' y='%d' text-anchor='middle'>%s</text>\n", at_x(a, rows[i].value), HEIGHT - BOTTOM + 20,
+                value_text(rows[i].value, text));
     }
-    fprintf(out, "<text x='%d' y='%d' text-anchor='middle'>%s</text><text x='%d' y='%d'>latency, ms</text>\n", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, field,
-            LEFT - 60, TOP - 12);
+    fprintf(out, "<text x='%d' y='%d' text-anchor='middle'>%s</text><text x='%d' y='%d'>latency, ms</text>\n", (LEFT + WIDTH - RIGHT) / 2,
+            HEIGHT - 14, field, LEFT - 60, TOP - 12);
 }
 
 static void put_lines(FILE *out, const char *field, const fet_compare_row *rows, uint32_t n)
@@ -104,8 +107,8 @@ static void put_bars(FILE *out, const fet_compare_row *rows, uint32_t n)
         fprintf(out, "<text x='150' y='%d' text-anchor='end'>", y + 16);
         put_text(out, rows[i].device);
         double width = rows[i].note[0] || most <= 0 ? 0 : (WIDTH - 300) * rows[i].latency_ms / most;
-        fprintf(out, "</text><rect x='160' y='%d' width='%.1f' height='%d' fill='%s'/><text x='%.1f' y='%d'>", y + 2, width, BAR - 8, colours[i % N_COLOURS],
-                168 + width, y + 16);
+        fprintf(out, "</text><rect x='160' y='%d' width='%.1f' height='%d' fill='%s'/><text x='%.1f' y='%d'>", y + 2, width, BAR - 8,
+                colours[i % N_COLOURS], 168 + width, y + 16);
         if (rows[i].note[0]) fprintf(out, "no result</text>\n");
         else fprintf(out, "%.4g ms, %s</text>\n", rows[i].latency_ms, fet_sim_bound_name(rows[i].bound));
     }
@@ -121,7 +124,9 @@ fet_status fet_device_plot(const char *path, const char *title, const char *fiel
     bool svg = end > 4 && strcmp(path + end - 4, ".svg") == 0;
     int height = field ? HEIGHT : TOP + (int)n * BAR + 20;
     if (!svg) fprintf(out, "<!doctype html>\n<meta charset='utf-8'>\n<title>fettle device compare</title>\n");
-    fprintf(out, "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' font-size='13'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
+    fprintf(out,
+            "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' font-size='13'>\n<rect width='100%%' "
+            "height='100%%' fill='white'/>\n",
             WIDTH, height);
     fprintf(out, "<text x='20' y='22' font-size='16'>");
     put_text(out, title);

@@ -12,7 +12,8 @@ typedef struct sim_stage {
     int64_t expansion, channels, blocks, stride;
 } sim_stage;
 
-static inline fet_status sim_unit(fet_graph *graph, const char *name, int64_t channels, int64_t kernel, int64_t stride, int64_t group, bool activate, fet_id *value)
+static inline fet_status sim_unit(fet_graph *graph, const char *name, int64_t channels, int64_t kernel, int64_t stride, int64_t group,
+                                  bool activate, fet_id *value)
 {
     char text[96];
     fet_conv_options conv = {.out_channels = channels, .kernel = kernel, .stride = stride, .group = group, .bias = true};
@@ -21,10 +22,12 @@ static inline fet_status sim_unit(fet_graph *graph, const char *name, int64_t ch
     return activate ? fet_build_unary(graph, FET_OP_RELU, text, *value, value) : FET_OK;
 }
 
-/* MobileNetV2-1.0-224 as published (Sandler et al., table 2): the first block without expansion, residuals where stride 1 keeps the channels. 300.8 MMACs. */
+/* MobileNetV2-1.0-224 as published (Sandler et al., table 2): the first block without expansion, residuals where stride 1 keeps the
+ * channels. 300.8 MMACs. */
 static inline fet_status sim_mobilenet_v2(fet_graph **out_graph)
 {
-    static const sim_stage stages[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+    static const sim_stage stages[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                                       {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
     fet_auto(fet_graph) graph = NULL;
     char name[64];
     fet_id value = FET_NONE;

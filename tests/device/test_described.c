@@ -14,8 +14,9 @@
 static void test_shipped(void **state)
 {
     (void)state;
-    static const char *const expected[] = {"edge-tpu-like", "ethos-u55-128", "ethos-u55-256", "ethos-u55-32", "ethos-u55-64", "ethos-u65-256",
-                                           "ethos-u65-512", "host", "npu-16", "npu-64", "systolic-32x32"};
+    static const char *const expected[] = {"edge-tpu-like", "ethos-u55-128", "ethos-u55-256", "ethos-u55-32",
+                                           "ethos-u55-64",  "ethos-u65-256", "ethos-u65-512", "host",
+                                           "npu-16",        "npu-64",        "systolic-32x32"};
     fet_auto(fet_arena) arena = NULL;
     const char *const *names = NULL;
     uint32_t n = 0, found = 0;
@@ -71,7 +72,8 @@ static void test_mistakes(void **state)
         {LEAST "vector:\n  lanes: -4\n", "d.yaml:6: field \"vector.lanes\": \"-4\": expected"},
         {LEAST "memory: {channel_rounding: 1.5}\n", "d.yaml:5: field \"memory.channel_rounding\": \"1.5\": expected a whole number"},
         {LEAST "fusion: {add: perhaps}\n", "d.yaml:5: field \"fusion.add\": \"perhaps\" is neither yes nor no"},
-        {LEAST "fusion: {activations: [relu, sigmoit]}\n", "d.yaml:5: field \"fusion.activations[1]\": \"sigmoit\" is no activation, did you mean \"sigmoid\"?"},
+        {LEAST "fusion: {activations: [relu, sigmoit]}\n",
+         "d.yaml:5: field \"fusion.activations[1]\": \"sigmoit\" is no activation, did you mean \"sigmoid\"?"},
         {LEAST "kind: imagined\n", "d.yaml:5: field \"kind\": \"imagined\" is no kind of device: expected described, recorded or measured"},
         {"kind: recorded\n", "field \"table\": it is missing"},
         {"clock: 1 GHz\narray: {dataflow: blocks}\nsram: {size: 1 MiB, bytes_per_cycle: 8}\nexternal: {bytes_per_cycle: 1}\n",
@@ -117,7 +119,8 @@ static void test_allocations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_defaults_and_units), cmocka_unit_test(test_mistakes),
-                                       cmocka_unit_test(test_missing_device), cmocka_unit_test(test_allocations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_defaults_and_units),
+                                       cmocka_unit_test(test_mistakes), cmocka_unit_test(test_missing_device),
+                                       cmocka_unit_test(test_allocations)};
     return cmocka_run_group_tests_name("described", tests, NULL, NULL);
 }

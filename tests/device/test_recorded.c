@@ -31,9 +31,11 @@ static void test_columns(void **state)
     char text[FET_KERNEL_KEY_TEXT_BYTES];
     CHECK_OK(parse(table, &kernels, &n));
     assert_int_equal(n, 3);
-    assert_string_equal(fet_kernel_key_print(&kernels[0].key, text, sizeof text), "conv s8 1x16x28x28>32x28x28 k3x3 s1x1 p1,1,1,1 g1 relu+bias");
+    assert_string_equal(fet_kernel_key_print(&kernels[0].key, text, sizeof text),
+                        "conv s8 1x16x28x28>32x28x28 k3x3 s1x1 p1,1,1,1 g1 relu+bias");
     CHECK_NEAR(kernels[0].latency_ms, 0.0125, 1e-12);
-    assert_string_equal(fet_kernel_key_print(&kernels[1].key, text, sizeof text), "conv s8 1x32x28x28>32x14x14 k3x3 s2x2 p1,1,1,1 g32 bias");
+    assert_string_equal(fet_kernel_key_print(&kernels[1].key, text, sizeof text),
+                        "conv s8 1x32x28x28>32x14x14 k3x3 s2x2 p1,1,1,1 g32 bias");
     assert_int_equal(kernels[1].row, 4);
     assert_int_equal(kernels[2].key.oc, 10);
     fet_free(kernels);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The simulator against what is known: SCALE-Sim's published closed forms to the cycle; Arm's cycle model (Corstone FVP, timing adapters on) on
- * MobileNetV2-1.0-224 int8; and the shapes of costs that any such machine must show.
+ * The simulator against what is known: SCALE-Sim's published closed forms to the cycle; Arm's cycle model (Corstone FVP, timing adapters
+ * on) on MobileNetV2-1.0-224 int8; and the shapes of costs that any such machine must show.
  */
 #include "check.h"
 
@@ -33,7 +33,11 @@ static void test_scale_sim(void **state)
         uint32_t channels;
         uint16_t k;
         uint64_t cycles[3];
-    } rows[] = {{32, 3, {7901, 8749, 28349}}, {33, 3, {17559, 17949, 31749}}, {40, 3, {21071, 21099, 40199}}, {64, 1, {3511, 6299, 7899}}, {72, 1, {7901, 10049, 12449}}};
+    } rows[] = {{32, 3, {7901, 8749, 28349}},
+                {33, 3, {17559, 17949, 31749}},
+                {40, 3, {21071, 21099, 40199}},
+                {64, 1, {3511, 6299, 7899}},
+                {72, 1, {7901, 10049, 12449}}};
     fet_scale_sim_array array = {32, 32};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (uint32_t d = 0; d < 3; d++) {
@@ -70,9 +74,12 @@ static void test_ethos_u_against_arm(void **state)
     static const struct {
         const char *name;
         double cycles, bar, sram_bytes, external_bytes;
-    } rows[] = {{"ethos-u55-32", 22781050, 0.03, 35.3e6, 3.46e6},  {"ethos-u55-64", 12100050, 0.03, 34.8e6, 3.47e6},
-                {"ethos-u55-128", 7365050, 0.065, 31.6e6, 3.47e6}, {"ethos-u55-256", 5474050, 0.125, 27.7e6, 3.48e6},
-                {"ethos-u65-256", 3730068, 0.24, 0, 0},            {"ethos-u65-512", 2424068, 0.24, 0, 0}};
+    } rows[] = {{"ethos-u55-32", 22781050, 0.03, 35.3e6, 3.46e6},
+                {"ethos-u55-64", 12100050, 0.03, 34.8e6, 3.47e6},
+                {"ethos-u55-128", 7365050, 0.065, 31.6e6, 3.47e6},
+                {"ethos-u55-256", 5474050, 0.125, 27.7e6, 3.48e6},
+                {"ethos-u65-256", 3730068, 0.24, 0, 0},
+                {"ethos-u65-512", 2424068, 0.24, 0, 0}};
     fet_auto(fet_graph) graph = NULL;
     fet_auto(fet_arena) arena = NULL;
     CHECK_OK(fet_arena_create(&arena));
@@ -135,7 +142,8 @@ static void test_cliffs_and_ceilings(void **state)
     assert_true(at_28 > 0.7 && at_2 < at_28 / 3);
     /* Depthwise 3x3: 12 slots for 9 taps on an eighth of the array, 9.4% at most, and near it for large maps. */
     for (uint32_t channels = 8; channels <= 512; channels *= 2)
-        for (uint32_t size = 4; size <= 112; size *= 2) assert_true(run(u55, conv(channels, channels, size, 3, 1, 1, channels)).utilisation <= 0.09375);
+        for (uint32_t size = 4; size <= 112; size *= 2)
+            assert_true(run(u55, conv(channels, channels, size, 3, 1, 1, channels)).utilisation <= 0.09375);
     assert_true(run(u55, conv(64, 64, 112, 3, 1, 1, 64)).utilisation > 0.085);
 }
 
@@ -156,7 +164,8 @@ static void test_arrays(void **state)
                 assert_true(r.external_bytes >= 9.0 * channels * channels);
             }
         /* One channel beyond the quantum costs another pass. */
-        fet_sim_result full = run(file, conv(quantum, quantum, 28, 3, 1, 1, 1)), over = run(file, conv(quantum + 1, quantum + 1, 28, 3, 1, 1, 1));
+        fet_sim_result full = run(file, conv(quantum, quantum, 28, 3, 1, 1, 1)),
+                       over = run(file, conv(quantum + 1, quantum + 1, 28, 3, 1, 1, 1));
         assert_true(over.compute_cycles > 1.9 * full.compute_cycles);
         assert_true(run(file, conv(quantum * 4, quantum * 4, 28, 3, 1, 1, 1)).bound == FET_SIM_BOUND_COMPUTE || i == 3);
         /* A matrix has no reuse: the outside binds. */
@@ -253,7 +262,8 @@ static void test_errors_name_the_kernel(void **state)
     fet_sim_result result;
     fet_kernel_key softmax;
     memset(&softmax, 0, sizeof softmax);
-    softmax.op = FET_OP_SOFTMAX, softmax.precision = FET_DTYPE_F32, softmax.flags = FET_KERNEL_PLAIN_SRC, softmax.n = 1, softmax.ic = softmax.oc = 10;
+    softmax.op = FET_OP_SOFTMAX, softmax.precision = FET_DTYPE_F32, softmax.flags = FET_KERNEL_PLAIN_SRC, softmax.n = 1,
+    softmax.ic = softmax.oc = 10;
     CHECK_FAILS(FET_ERROR_UNSUPPORTED, fet_sim_kernel(&file->machine, &softmax, &result));
     assert_non_null(strstr(fet_error_message(), "softmax"));
     file->machine.fallback_cycles_per_byte = 2;
@@ -288,8 +298,10 @@ static void test_trace(void **state)
     double busy = 0;
     size_t i;
     json_t *event;
-    json_array_foreach(json_object_get(json, "traceEvents"), i, event) {
-        if (json_integer_value(json_object_get(event, "tid")) == 1 && json_object_get(event, "dur")) busy += json_number_value(json_object_get(event, "dur"));
+    json_array_foreach(json_object_get(json, "traceEvents"), i, event)
+    {
+        if (json_integer_value(json_object_get(event, "tid")) == 1 && json_object_get(event, "dur"))
+            busy += json_number_value(json_object_get(event, "dur"));
     }
     CHECK_NEAR(busy, network.latency_ms * 1e3, 1e-3 * busy);
     json_decref(json);
@@ -298,9 +310,16 @@ static void test_trace(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scale_sim),        cmocka_unit_test(test_ethos_u_against_arm), cmocka_unit_test(test_ethos_u_layers),
-        cmocka_unit_test(test_cliffs_and_ceilings), cmocka_unit_test(test_arrays),           cmocka_unit_test(test_depthwise_modes),
-        cmocka_unit_test(test_network_is_bounded), cmocka_unit_test(test_maps_that_do_not_fit), cmocka_unit_test(test_allocations), cmocka_unit_test(test_errors_name_the_kernel), cmocka_unit_test(test_trace)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scale_sim),
+                                       cmocka_unit_test(test_ethos_u_against_arm),
+                                       cmocka_unit_test(test_ethos_u_layers),
+                                       cmocka_unit_test(test_cliffs_and_ceilings),
+                                       cmocka_unit_test(test_arrays),
+                                       cmocka_unit_test(test_depthwise_modes),
+                                       cmocka_unit_test(test_network_is_bounded),
+                                       cmocka_unit_test(test_maps_that_do_not_fit),
+                                       cmocka_unit_test(test_allocations),
+                                       cmocka_unit_test(test_errors_name_the_kernel),
+                                       cmocka_unit_test(test_trace)};
     return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);
 }

@@ -39,10 +39,11 @@ static fet_status fill(described *d, const fet_device_options *options)
     if (d->file->kind != FET_DEVICE_DESCRIBED) return fet_fail(FET_ERROR_ARG, "%s: it is no described device", d->file->path);
     fet_sim_precision precision = fet_sim_precision_of(m, options->precision);
     if (precision == FET_SIM_N_PRECISIONS)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "device %s does not have precision %s: see \"array\" in %s", m->name, fet_dtype_name(options->precision), d->file->path);
+        return fet_fail(FET_ERROR_UNSUPPORTED, "device %s does not have precision %s: see \"array\" in %s", m->name,
+                        fet_dtype_name(options->precision), d->file->path);
     d->precision = options->precision;
-    snprintf(d->text, sizeof d->text, "%s %s (simulated, %.0f MACs a cycle at %.0f MHz, %llu KiB SRAM)", m->name, fet_sim_precision_name(precision),
-             fet_sim_peak(m, precision), m->clock_hz / 1e6, (unsigned long long)(m->sram_bytes / 1024));
+    snprintf(d->text, sizeof d->text, "%s %s (simulated, %.0f MACs a cycle at %.0f MHz, %llu KiB SRAM)", m->name,
+             fet_sim_precision_name(precision), fet_sim_peak(m, precision), m->clock_hz / 1e6, (unsigned long long)(m->sram_bytes / 1024));
     return fet_alloc_zeroed((size_t)1 << CACHE_BITS, sizeof *d->cache, "a cache of kernels", &d->cache);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A device file: YAML checked against a schema (fields.h), errors with file, line and field. It says which kind a device is ("described": simulated from the
- * numbers in it; "recorded": a table beside it; "measured": this machine) and which kernels it fuses. Files lie in devices/: of the working directory, then
- * of fettle itself.
+ * A device file: YAML checked against a schema (fields.h), errors with file, line and field. It says which kind a device is ("described":
+ * simulated from the numbers in it; "recorded": a table beside it; "measured": this machine) and which kernels it fuses. Files lie in
+ * devices/: of the working directory, then of fettle itself.
  */
 #ifndef FET_DEVICE_DESCRIBED_DESCRIBED_H
 #define FET_DEVICE_DESCRIBED_DESCRIBED_H
@@ -14,10 +14,10 @@ typedef enum fet_device_kind { FET_DEVICE_DESCRIBED = 0, FET_DEVICE_RECORDED, FE
 
 typedef struct fet_device_file {
     fet_device_kind kind;
-    const char *name, *help;     /* help: "" when there is none */
-    const char *path;            /* of the file */
-    const char *table;           /* RECORDED: path of the CSV */
-    const char *isa;             /* MEASURED; NULL: auto */
+    const char *name, *help; /* help: "" when there is none */
+    const char *path;        /* of the file */
+    const char *table;       /* RECORDED: path of the CSV */
+    const char *isa;         /* MEASURED; NULL: auto */
     fet_fusion_rules fusion;
     fet_parallelism parallelism; /* stated, or what the array has */
     fet_sim_machine machine;     /* DESCRIBED; its name is `name` */
@@ -36,8 +36,8 @@ FET_MUST_CHECK fet_status fet_device_file_load(const char *name, fet_device_file
 FET_MUST_CHECK fet_status fet_device_file_list(fet_arena *arena, const char *const **out_names, uint32_t *out_n);
 
 /*
- * Sets one number of a machine as a file would: field "sram.size" ("sram" and "clock" mean sram.size and the clock), text "512 KiB" or "512K" (1024s). ARG names field
- * and range. *out_value, which may be NULL, is the number.
+ * Sets one number of a machine as a file would: field "sram.size" ("sram" and "clock" mean sram.size and the clock), text "512 KiB" or
+ * "512K" (1024s). ARG names field and range. *out_value, which may be NULL, is the number.
  */
 FET_MUST_CHECK fet_status fet_device_machine_set(fet_sim_machine *machine, const char *field, const char *text, double *out_value);
 FET_MUST_CHECK fet_status fet_device_machine_set_number(fet_sim_machine *machine, const char *field, double value);

@@ -27,8 +27,9 @@ static fet_status not_found(const char *name)
     FET_TRY(fet_arena_create(&arena));
     FET_TRY(fet_device_file_list(arena, &names, &n));
     const char *nearest = fet_text_nearest(name, names, n);
-    return fet_fail(FET_ERROR_NOT_FOUND, "there is no device \"%s\"%s%s%s: expected a file NAME.yaml in devices/ or %s, or a path to one (`fettle device list`)", name,
-                    nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", FET_DEVICE_DIR);
+    return fet_fail(FET_ERROR_NOT_FOUND,
+                    "there is no device \"%s\"%s%s%s: expected a file NAME.yaml in devices/ or %s, or a path to one (`fettle device list`)",
+                    name, nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", FET_DEVICE_DIR);
 }
 
 fet_status fet_device_file_find(const char *name, char **out_path)

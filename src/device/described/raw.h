@@ -19,9 +19,9 @@ typedef struct fet_device_raw_array {
     fet_device_raw_unit int8, int16, fp16, bf16;
 } fet_device_raw_array;
 
-#define FET_RAW_SECTION(name, FIELDS)       \
-    typedef struct fet_device_raw_##name {  \
-        FIELDS(FET_RAW_MEMBER)              \
+#define FET_RAW_SECTION(name, FIELDS)                                                                                                      \
+    typedef struct fet_device_raw_##name {                                                                                                 \
+        FIELDS(FET_RAW_MEMBER)                                                                                                             \
     } fet_device_raw_##name
 FET_RAW_SECTION(blocks, FET_DEVICE_BLOCKS);
 FET_RAW_SECTION(vector, FET_DEVICE_VECTOR);

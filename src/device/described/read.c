@@ -17,16 +17,18 @@ typedef struct field {
     double otherwise, low, high;
 } field;
 
-#define LINE_IN(raw_, path_, kind_, member_, otherwise_, low_, high_) \
+#define LINE_IN(raw_, path_, kind_, member_, otherwise_, low_, high_)                                                                      \
     {path_, offsetof(fet_device_raw, raw_), offsetof(fet_sim_machine, member_), kind_, otherwise_, low_, high_},
 #define LINE_TOP(section, key, kind, member, otherwise, low, high) LINE_IN(key, #key, kind, member, otherwise, low, high)
 #define LINE(section, key, kind, member, otherwise, low, high) LINE_IN(section.key, #section "." #key, kind, member, otherwise, low, high)
-#define LINE_UNIT(section, key, kind, member, otherwise, low, high) LINE_IN(array.section.key, "array." #section "." #key, kind, member, otherwise, low, high)
+#define LINE_UNIT(section, key, kind, member, otherwise, low, high)                                                                        \
+    LINE_IN(array.section.key, "array." #section "." #key, kind, member, otherwise, low, high)
 
-static const field fields[] = {
-    FET_DEVICE_TOP(LINE_TOP) FET_DEVICE_ARRAY(LINE) FET_DEVICE_UNIT(LINE_UNIT, int8, FET_SIM_INT8) FET_DEVICE_UNIT(LINE_UNIT, int16, FET_SIM_INT16)
-        FET_DEVICE_UNIT(LINE_UNIT, fp16, FET_SIM_FP16) FET_DEVICE_UNIT(LINE_UNIT, bf16, FET_SIM_BF16) FET_DEVICE_BLOCKS(LINE) FET_DEVICE_VECTOR(LINE)
-            FET_DEVICE_SRAM(LINE) FET_DEVICE_EXTERNAL(LINE) FET_DEVICE_MEMORY(LINE) FET_DEVICE_ENERGY(LINE) FET_DEVICE_FUSION(LINE)};
+static const field fields[] = {FET_DEVICE_TOP(LINE_TOP) FET_DEVICE_ARRAY(LINE) FET_DEVICE_UNIT(LINE_UNIT, int8, FET_SIM_INT8)
+                                   FET_DEVICE_UNIT(LINE_UNIT, int16, FET_SIM_INT16) FET_DEVICE_UNIT(LINE_UNIT, fp16, FET_SIM_FP16)
+                                       FET_DEVICE_UNIT(LINE_UNIT, bf16, FET_SIM_BF16) FET_DEVICE_BLOCKS(LINE) FET_DEVICE_VECTOR(LINE)
+                                           FET_DEVICE_SRAM(LINE) FET_DEVICE_EXTERNAL(LINE) FET_DEVICE_MEMORY(LINE) FET_DEVICE_ENERGY(LINE)
+                                               FET_DEVICE_FUSION(LINE)};
 enum { N_FIELDS = sizeof fields / sizeof *fields, LIMIT_FILE_BYTES = 1 << 18 };
 
 static const char *const dataflows[] = {"weight-stationary", "output-stationary", "input-stationary", "blocks"};
@@ -43,7 +45,8 @@ typedef struct unit {
 /* A number and, where the field has units, one of them behind it; false when it is neither. */
 static bool read_number(const char *text, number_kind kind, double *out)
 {
-    static const unit bytes[] = {{"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"K", 1024}, {"M", 1048576}, {"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}};
+    static const unit bytes[] = {{"", 1},        {"B", 1},    {"KiB", 1024}, {"MiB", 1048576}, {"K", 1024},
+                                 {"M", 1048576}, {"KB", 1e3}, {"kB", 1e3},   {"MB", 1e6},      {"GB", 1e9}};
     static const unit hertz[] = {{"", 1}, {"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}, {"M", 1e6}, {"G", 1e9}};
     const char *end = fet_yaml_number(text, out);
     if (!end) return false;
@@ -98,7 +101,8 @@ static fet_status read_field(fet_yaml *yaml, const field *f, bool required, fet_
     } else if (text) {
         const char *units = f->kind == BYTES ? " bytes, such as 512 KiB" : f->kind == HZ ? " Hz, such as 500 MHz" : "";
         if (!read_number(text, f->kind, &value) || !in_range(f, value))
-            return fet_yaml_fail(yaml, f->path, "\"%.60s\": expected %s%g to %g%s", text, f->kind == WHOLE ? "a whole number, " : "", f->low, f->high, units);
+            return fet_yaml_fail(yaml, f->path, "\"%.60s\": expected %s%g to %g%s", text, f->kind == WHOLE ? "a whole number, " : "",
+                                 f->low, f->high, units);
     }
     set(machine, f, isnan(value) ? 0 : value);
     return FET_OK;
@@ -130,14 +134,16 @@ static fet_status read_parallelism(fet_yaml *yaml, const fet_device_raw *raw, fe
         out = a->out, in = a->in;
         break;
     }
-    if (file->kind == FET_DEVICE_DESCRIBED && file->machine.dataflow == FET_SIM_BLOCKS) out = 16, in = 32; /* bricks of 16; 32 channels a depth-first step */
+    if (file->kind == FET_DEVICE_DESCRIBED && file->machine.dataflow == FET_SIM_BLOCKS)
+        out = 16, in = 32; /* bricks of 16; 32 channels a depth-first step */
     FET_TRY(fet_yaml_whole32(yaml, raw->parallelism.out, "parallelism.out", out, 1, 65536, &file->parallelism.out_channels));
     return fet_yaml_whole32(yaml, raw->parallelism.in, "parallelism.in", in, 1, 65536, &file->parallelism.in_channels);
 }
 
 static fet_status read_blocks(fet_yaml *yaml, fet_sim_machine *machine)
 {
-    static const char *const needed[] = {"ublock_w", "ublock_h", "ublock_d", "shram_banks", "out_mul", "out_add", "out_max", "out_other", "act_clamp", "act_table"};
+    static const char *const needed[] = {"ublock_w", "ublock_h", "ublock_d",  "shram_banks", "out_mul",
+                                         "out_add",  "out_max",  "out_other", "act_clamp",   "act_table"};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         char path[64];
         snprintf(path, sizeof path, "blocks.%s", needed[i]);
@@ -178,7 +184,7 @@ static fet_status keep_beside(fet_device_file *file, const char *text, const cha
 {
     const char *slash = strrchr(file->path, '/');
     *out_path = text[0] == '/' || !slash ? fet_arena_strdup(file->arena, text)
-                                        : fet_arena_printf(file->arena, "%.*s/%s", (int)(slash - file->path), file->path, text);
+                                         : fet_arena_printf(file->arena, "%.*s/%s", (int)(slash - file->path), file->path, text);
     return *out_path ? FET_OK : fet_arena_full();
 }
 
@@ -251,15 +257,18 @@ static fet_status find_field(const char *name, const field **out_field)
         return FET_OK;
     }
     const char *nearest = fet_text_nearest(full, names, N_FIELDS);
-    return fet_fail(FET_ERROR_ARG, "there is no field \"%.60s\" of a device%s%s%s: expected such as sram.size, external.bytes_per_cycle or array.int8.out", name,
-                    nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return fet_fail(FET_ERROR_ARG,
+                    "there is no field \"%.60s\" of a device%s%s%s: expected such as sram.size, external.bytes_per_cycle or array.int8.out",
+                    name, nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 fet_status fet_device_machine_set_number(fet_sim_machine *machine, const char *name, double value)
 {
     const field *f = NULL;
     FET_TRY(find_field(name, &f));
-    if (!in_range(f, value)) return fet_fail(FET_ERROR_ARG, "%s = %g: expected %s%g to %g", f->path, value, f->kind == WHOLE ? "a whole number, " : "", f->low, f->high);
+    if (!in_range(f, value))
+        return fet_fail(FET_ERROR_ARG, "%s = %g: expected %s%g to %g", f->path, value, f->kind == WHOLE ? "a whole number, " : "", f->low,
+                        f->high);
     double before = get(machine, f);
     set(machine, f, value);
     fet_status status = fet_sim_machine_check(machine);
@@ -272,7 +281,8 @@ fet_status fet_device_machine_set(fet_sim_machine *machine, const char *name, co
     const field *f = NULL;
     double value = 0;
     FET_TRY(find_field(name, &f));
-    if (!read_number(text, f->kind, &value)) return fet_fail(FET_ERROR_ARG, "%s = \"%.60s\": expected a number, %g to %g", f->path, text, f->low, f->high);
+    if (!read_number(text, f->kind, &value))
+        return fet_fail(FET_ERROR_ARG, "%s = \"%.60s\": expected a number, %g to %g", f->path, text, f->low, f->high);
     FET_TRY(fet_device_machine_set_number(machine, name, value));
     if (out_value) *out_value = value;
     return FET_OK;

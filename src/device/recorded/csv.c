@@ -12,8 +12,29 @@
 
 enum { LIMIT_BYTES = 1 << 28, MAX_COLUMNS = 64 };
 
-typedef enum column { KERNEL, OP, PRECISION, BATCH, CIN, COUT, HEIGHT, WIDTH, KSIZE, STRIDE, PAD, GROUP, ACTIVATION, BIAS, ADD, MS, US, SPREAD, N_COLUMNS } column;
-static const char *const names[N_COLUMNS] = {"kernel", "op", "precision", "batch", "cin", "cout", "h", "w", "k", "s", "p", "group", "activation", "bias", "add", "latency_ms", "latency_us", "spread"};
+typedef enum column {
+    KERNEL,
+    OP,
+    PRECISION,
+    BATCH,
+    CIN,
+    COUT,
+    HEIGHT,
+    WIDTH,
+    KSIZE,
+    STRIDE,
+    PAD,
+    GROUP,
+    ACTIVATION,
+    BIAS,
+    ADD,
+    MS,
+    US,
+    SPREAD,
+    N_COLUMNS
+} column;
+static const char *const names[N_COLUMNS] = {"kernel", "op",    "precision",  "batch", "cin", "cout",       "h",          "w",     "k", "s",
+                                             "p",      "group", "activation", "bias",  "add", "latency_ms", "latency_us", "spread"};
 
 typedef struct reader {
     const char *name;
@@ -123,7 +144,8 @@ static fet_status read_conv(const reader *r, fet_kernel_key *key)
         key->pad_top = key->pad_left = (uint16_t)p;
         /* At the end only what the last window reaches, as keys have it. */
         uint32_t reach_h = (key->oh - 1) * s + k, reach_w = (key->ow - 1) * s + k;
-        key->pad_bottom = (uint16_t)(p > 0 || reach_h > key->ih + p ? p : 0), key->pad_right = (uint16_t)(p > 0 || reach_w > key->iw + p ? p : 0);
+        key->pad_bottom = (uint16_t)(p > 0 || reach_h > key->ih + p ? p : 0),
+        key->pad_right = (uint16_t)(p > 0 || reach_w > key->iw + p ? p : 0);
     } else {
         key->ih = key->iw = key->oh = key->ow = 1;
     }
@@ -138,7 +160,8 @@ static fet_status read_row(const reader *r, fet_recorded_kernel *kernel)
     memset(kernel, 0, sizeof *kernel);
     kernel->row = r->row;
     if (r->at[KERNEL] >= 0 && cell(r, KERNEL)[0]) {
-        if (fet_kernel_key_parse(cell(r, KERNEL), &kernel->key) != FET_OK) return wrong(r, KERNEL, "a kernel such as \"conv s8 1x64x28x28>128x28x28 k3x3 s1x1 p1,1,1,1 g1 relu+bias\"");
+        if (fet_kernel_key_parse(cell(r, KERNEL), &kernel->key) != FET_OK)
+            return wrong(r, KERNEL, "a kernel such as \"conv s8 1x64x28x28>128x28x28 k3x3 s1x1 p1,1,1,1 g1 relu+bias\"");
     } else {
         FET_TRY(read_conv(r, &kernel->key));
     }
@@ -156,8 +179,10 @@ static fet_status read_header(reader *r, char *line)
     for (uint32_t i = 0; i < r->n_columns; i++)
         for (uint32_t c = 0; c < N_COLUMNS; c++)
             if (strcmp(names[c], r->cells[i]) == 0) r->at[c] = (int32_t)i;
-    if (r->at[MS] < 0 && r->at[US] < 0) return fet_fail(FET_ERROR_CORRUPT, "%s:%u: the first line names no column \"latency_ms\" or \"latency_us\"", r->name, r->row);
-    if (r->at[KERNEL] < 0 && r->at[CIN] < 0) return fet_fail(FET_ERROR_CORRUPT, "%s:%u: the first line names neither a column \"kernel\" nor \"cin\"", r->name, r->row);
+    if (r->at[MS] < 0 && r->at[US] < 0)
+        return fet_fail(FET_ERROR_CORRUPT, "%s:%u: the first line names no column \"latency_ms\" or \"latency_us\"", r->name, r->row);
+    if (r->at[KERNEL] < 0 && r->at[CIN] < 0)
+        return fet_fail(FET_ERROR_CORRUPT, "%s:%u: the first line names neither a column \"kernel\" nor \"cin\"", r->name, r->row);
     return FET_OK;
 }
 
@@ -177,12 +202,14 @@ static fet_status read_rows(reader *r, char *text, fet_recorded_kernel **kernels
         }
         if (!split(r, line)) return fet_fail(FET_ERROR_CORRUPT, "%s:%u: a quote that does not end", r->name, r->row);
         if (r->n_columns != header_columns)
-            return fet_fail(FET_ERROR_CORRUPT, "%s:%u: %u columns: expected %u, as the first line has (a kernel's text stands in quotes)", r->name, r->row, r->n_columns, header_columns);
+            return fet_fail(FET_ERROR_CORRUPT, "%s:%u: %u columns: expected %u, as the first line has (a kernel's text stands in quotes)",
+                            r->name, r->row, r->n_columns, header_columns);
         FET_TRY(fet_grow(kernels, &capacity, (size_t)*n + 1, sizeof **kernels));
         FET_TRY(read_row(r, &(*kernels)[*n]));
         (*n)++;
     }
-    return header_columns ? FET_OK : fet_fail(FET_ERROR_CORRUPT, "%s:1: the file is empty: expected a line that names its columns", r->name);
+    return header_columns ? FET_OK
+                          : fet_fail(FET_ERROR_CORRUPT, "%s:1: the file is empty: expected a line that names its columns", r->name);
 }
 
 fet_status fet_recorded_parse(const char *name, char *text, fet_recorded_kernel **out_kernels, uint32_t *out_n)
@@ -206,7 +233,7 @@ fet_status fet_recorded_read(const char *path, fet_recorded_kernel **out_kernels
     size_t bytes = 0;
     FET_TRY(fet_file_read(path, LIMIT_BYTES, &text, &bytes));
     fet_status status = strlen(text) == bytes ? fet_recorded_parse(path, text, out_kernels, out_n)
-                                             : fet_fail(FET_ERROR_CORRUPT, "%s: a zero byte in a text", path);
+                                              : fet_fail(FET_ERROR_CORRUPT, "%s: a zero byte in a text", path);
     fet_free(text);
     return status;
 }

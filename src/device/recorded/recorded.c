@@ -38,7 +38,8 @@ static fet_status fill(recorded *d, const fet_device_options *options)
     FET_TRY(fet_device_file_load(options->name, &d->file));
     if (d->file->kind != FET_DEVICE_RECORDED) return fet_fail(FET_ERROR_ARG, "%s: it is no recorded device", d->file->path);
     FET_TRY(fet_recorded_read(d->file->table, &d->kernels, &d->n));
-    for (d->n_slots = 64; d->n_slots < 2 * d->n; d->n_slots *= 2) {}
+    for (d->n_slots = 64; d->n_slots < 2 * d->n; d->n_slots *= 2) {
+    }
     FET_TRY(fet_alloc_zeroed(d->n_slots, sizeof *d->slots, "a table of kernels", &d->slots));
     for (uint32_t i = 0; i < d->n; i++) {
         uint32_t *slot = slot_of(d, &d->kernels[i].key);
@@ -90,15 +91,17 @@ static fet_status measure(void *state, const fet_kernel_key *keys, size_t n_keys
     (void)progress, (void)context;
     for (size_t k = 0; k < n_keys; k++)
         if (!lookup(state, &keys[k], &cost))
-            return fet_fail(FET_ERROR_NOT_FOUND, "%s: kernel \"%s\" is not in the table, and a recorded device cannot measure it", d->file->table,
-                            fet_kernel_key_print(&keys[k], text, sizeof text));
+            return fet_fail(FET_ERROR_NOT_FOUND, "%s: kernel \"%s\" is not in the table, and a recorded device cannot measure it",
+                            d->file->table, fet_kernel_key_print(&keys[k], text, sizeof text));
     return FET_OK;
 }
 
 static fet_status measure_networks(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread)
 {
     (void)onnx_paths, (void)out_ms, (void)out_spread;
-    return n == 0 ? FET_OK : fet_fail(FET_ERROR_UNSUPPORTED, "%s: a recorded device cannot measure whole networks", ((const recorded *)state)->file->table);
+    return n == 0 ? FET_OK
+                  : fet_fail(FET_ERROR_UNSUPPORTED, "%s: a recorded device cannot measure whole networks",
+                             ((const recorded *)state)->file->table);
 }
 
 static fet_status parallelism(const fet_device_options *options, fet_parallelism *out_parallelism)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The compute model of any MAC array: how many steps a work takes on out x in x pixels multipliers in the given dataflow (1), what that reads from the SRAM
- * (2), how it is cut into tiles that fit the SRAM twice (3), and what the vector unit does (4).
+ * The compute model of any MAC array: how many steps a work takes on out x in x pixels multipliers in the given dataflow (1), what that
+ * reads from the SRAM (2), how it is cut into tiles that fit the SRAM twice (3), and what the vector unit does (4).
  */
 #include "device/simulate/internal.h"
 
@@ -21,7 +21,8 @@ typedef struct steps {
 } steps;
 
 /* (1) A matrix product: px results of `filters` channels, each a sum of `depth` times `taps`. */
-static steps product_steps(const fet_sim_machine *machine, const fet_sim_parallelism *a, double px, double depth, double taps, double filters)
+static steps product_steps(const fet_sim_machine *machine, const fet_sim_parallelism *a, double px, double depth, double taps,
+                           double filters)
 {
     steps s;
     double pixels = folds(px, a->pixels);
@@ -59,8 +60,8 @@ static steps depthwise_steps(const fet_sim_machine *machine, const fet_sim_paral
 }
 
 /* (2) What is stationary is read once, what runs through it once a fold; a window's overlap stays in line buffers. */
-static void set_sram_traffic(const fet_sim_machine *machine, const fet_sim_parallelism *a, const fet_sim_work *work, const steps *s, double bytes,
-                             fet_sim_plan *plan)
+static void set_sram_traffic(const fet_sim_machine *machine, const fet_sim_parallelism *a, const fet_sim_work *work, const steps *s,
+                             double bytes, fet_sim_plan *plan)
 {
     double src = (double)work->ih * work->iw * fet_sim_up(work->ic, machine->channel_rounding) * bytes * work->repeats;
     double dst = (double)work->oh * work->ow * fet_sim_up(work->oc, machine->channel_rounding) * bytes * work->repeats;
@@ -75,7 +76,8 @@ static void set_sram_traffic(const fet_sim_machine *machine, const fet_sim_paral
     plan->src_bytes = src * src_times + dst * work->residuals;
     plan->dst_bytes = dst;
     plan->sram_weight_bytes = weights * weight_times;
-    plan->external_weight_bytes = plan->stored_weight_bytes = weights * machine->weight_compression + (weights > 0 ? 4.0 * work->oc * work->repeats : 0);
+    plan->external_weight_bytes = plan->stored_weight_bytes =
+        weights * machine->weight_compression + (weights > 0 ? 4.0 * work->oc * work->repeats : 0);
 }
 
 typedef struct tiling {
@@ -99,23 +101,26 @@ static bool tile_fits(const fet_sim_machine *machine, double in, double weights,
 }
 
 /*
- * (3) Rows and output channels are halved until both buffers of input, weights and output fit; of those that fit, the one that moves fewest bytes when maps lie
- * outside: weights come once, the input again for each group of channels unless all its rows stay.
+ * (3) Rows and output channels are halved until both buffers of input, weights and output fit; of those that fit, the one that moves fewest
+ * bytes when maps lie outside: weights come once, the input again for each group of channels unless all its rows stay.
  */
 static tiling find_tiling(const fet_sim_machine *machine, const fet_sim_parallelism *a, const fet_sim_work *work, double bytes)
 {
     bool reduces = work->kind == FET_SIM_WORK_CONV;
-    double row_in = (double)work->iw * work->ic * bytes * work->operands, per_channel = work->weights / ((double)work->oc * work->repeats) * bytes;
+    double row_in = (double)work->iw * work->ic * bytes * work->operands,
+           per_channel = work->weights / ((double)work->oc * work->repeats) * bytes;
     tiling best = {1, work->oc < a->out ? work->oc : a->out, work->oh, fet_sim_ceil(work->oc, a->out), INFINITY, 0};
     for (uint32_t rows = work->oh;; rows = (rows + 1) / 2) {
         for (uint32_t channels = work->oc;; channels = (channels / 2 + a->out - 1) / a->out * a->out) {
             double n_rows = fet_sim_ceil(work->oh, rows), n_channels = fet_sim_ceil(work->oc, channels);
             double in_rows = fet_sim_min(work->ih, (double)(rows - 1) * work->sh + work->reach_h);
             double share = reduces ? 1 : (double)channels / work->oc, room;
-            bool fits = tile_fits(machine, in_rows * row_in * share, channels * per_channel, (double)rows * work->ow * channels * bytes, &room);
+            bool fits =
+                tile_fits(machine, in_rows * row_in * share, channels * per_channel, (double)rows * work->ow * channels * bytes, &room);
             double in = in_rows * row_in * n_rows * (reduces && n_rows > 1 ? n_channels : 1);
             double out = (double)work->oh * work->ow * work->oc * bytes;
-            double moved = in * burst_up(&machine->external, row_in * share) + out * burst_up(&machine->external, work->ow * bytes * channels);
+            double moved =
+                in * burst_up(&machine->external, row_in * share) + out * burst_up(&machine->external, work->ow * bytes * channels);
             if (fits && moved < best.map_bytes) best = (tiling){rows, channels, n_rows, n_channels, moved, room};
             if (channels <= a->out || per_channel <= 0) break;
         }

@@ -1,21 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The compute model of Ethos-U: an output block is chosen so that its input block and accumulators fit the SHRAM twice and fetches are fewest (1); the array
- * works through a block in steps of micro-blocks, depth first or kernel first, and never faster than weights are decoded (2); the output stage scales and
- * activates a block while the array does the next (3); commands bound both from below (4). Blocks at the edges are as small as the map leaves them.
+ * The compute model of Ethos-U: an output block is chosen so that its input block and accumulators fit the SHRAM twice and fetches are
+ * fewest (1); the array works through a block in steps of micro-blocks, depth first or kernel first, and never faster than weights are
+ * decoded (2); the output stage scales and activates a block while the array does the next (3); commands bound both from below (4). Blocks
+ * at the edges are as small as the map leaves them.
  *
- * Block search, step counts and output rates as Arm's compiler Vela models them (npu_performance.py, architecture_allocator.py, Apache-2.0); what a network makes
- * of a plan is events.c, which is ours.
+ * Block search, step counts and output rates as Arm's compiler Vela models them (npu_performance.py, architecture_allocator.py,
+ * Apache-2.0); what a network makes of a plan is events.c, which is ours.
  */
 #include "device/simulate/internal.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MAX_W = 64, MAX_H = 32, MAX_D = 128, SPLIT_DEPTH = 16, SUB_KERNEL = 8, BANK_BYTES = 1024, OUTPUT_BANKS = 2, LUT_BANKS = 2, BRICK = 16 };
+enum {
+    MAX_W = 64,
+    MAX_H = 32,
+    MAX_D = 128,
+    SPLIT_DEPTH = 16,
+    SUB_KERNEL = 8,
+    BANK_BYTES = 1024,
+    OUTPUT_BANKS = 2,
+    LUT_BANKS = 2,
+    BRICK = 16
+};
 
 typedef struct block {
-    uint32_t w, h, d;                /* of the output */
+    uint32_t w, h, d; /* of the output */
     uint32_t ifm_w, ifm_h, ifm_d;
 } block;
 
@@ -96,8 +107,8 @@ static uint32_t widest(const fet_sim_work *work, uint32_t h, uint32_t ifm_h, uin
 }
 
 /*
- * (1) Depths in steps of 16. Cost falls with the width, so for each height only the widest block that fits is looked at; that width falls as the height
- * grows, so one walk down the staircase finds them all.
+ * (1) Depths in steps of 16. Cost falls with the width, so for each height only the widest block that fits is looked at; that width falls
+ * as the height grows, so one walk down the staircase finds them all.
  */
 static block find_block(const fet_sim_blocks *b, const fet_sim_work *work, bool kernel_first)
 {
@@ -136,7 +147,7 @@ typedef struct model {
     const fet_sim_work *work;
     block at;
     bool kernel_first;
-    uint32_t uw, uh; /* of the micro-block: a row of outputs makes it flat */
+    uint32_t uw, uh;    /* of the micro-block: a row of outputs makes it flat */
     double per_element; /* output stage */
 } model;
 
@@ -190,7 +201,8 @@ static double command_bound(const model *m, uint32_t w, uint32_t h, uint32_t d, 
     const fet_sim_memory *sram = &m->machine->sram;
     double bytes = m->work->bits / 8.0;
     double ifm_d = has_depth(m->work) ? fet_sim_min(m->at.ifm_d, m->work->ic) : d;
-    double ifm = (double)((w - 1) * m->work->sw + min32(m->work->reach_w, SUB_KERNEL)) * ((h - 1) * m->work->sh + min32(m->work->reach_h, SUB_KERNEL));
+    double ifm = (double)((w - 1) * m->work->sw + min32(m->work->reach_w, SUB_KERNEL)) *
+                 ((h - 1) * m->work->sh + min32(m->work->reach_h, SUB_KERNEL));
     double ifm_cycles = ifm * ifm_d * bytes / sram->bytes_per_cycle, ofm_cycles = (double)w * h * d * bytes / sram->bytes_per_cycle;
     return (sram->read_latency + ifm_cycles + compute + output + sram->write_latency + ofm_cycles) / 4;
 }
@@ -203,7 +215,8 @@ static void add_blocks(const model *m, uint32_t n, uint32_t w, uint32_t h, uint3
     double compute = vector ? 0 : block_compute(m, w, h, d);
     double output = m->per_element * w * h * (vector ? up(d, BRICK) : d);
     /* Bias and scale of a channel are 10 bytes, read in bursts of what 256 bits bring. */
-    if (has_depth(work) || work->kind == FET_SIM_WORK_DEPTHWISE) output = fet_sim_max(output, 10.0 * d * m->machine->sram.read_latency / 256);
+    if (has_depth(work) || work->kind == FET_SIM_WORK_DEPTHWISE)
+        output = fet_sim_max(output, 10.0 * d * m->machine->sram.read_latency / 256);
     double bound = command_bound(m, w, h, d, compute, output);
     plan->command_cycles += n * fet_sim_max(0, bound - fet_sim_max(compute, output));
     if (!vector) compute = fet_sim_max(compute, bound);
@@ -226,8 +239,10 @@ static void set_traffic(const model *m, uint32_t n_x, uint32_t n_y, uint32_t n_z
     const fet_sim_work *work = m->work;
     const fet_sim_memory *sram = &m->machine->sram, *external = &m->machine->external;
     double bytes = work->bits / 8.0;
-    double read_h = fet_sim_min((double)n_y * m->at.ifm_h, work->ih + (double)(n_y - 1) * (work->reach_h > work->sh ? work->reach_h - work->sh : 0));
-    double read_w = fet_sim_min((double)n_x * m->at.ifm_w, work->iw + (double)(n_x - 1) * (work->reach_w > work->sw ? work->reach_w - work->sw : 0));
+    double read_h =
+        fet_sim_min((double)n_y * m->at.ifm_h, work->ih + (double)(n_y - 1) * (work->reach_h > work->sh ? work->reach_h - work->sh : 0));
+    double read_w =
+        fet_sim_min((double)n_x * m->at.ifm_w, work->iw + (double)(n_x - 1) * (work->reach_w > work->sw ? work->reach_w - work->sw : 0));
     double times = has_depth(work) ? n_z * (double)fet_sim_ceil(work->kh, SUB_KERNEL) * fet_sim_ceil(work->kw, SUB_KERNEL) : 1;
     /* The first layer's few channels lie packed. */
     double channels = work->ic < BRICK ? work->ic : up(work->ic, BRICK);

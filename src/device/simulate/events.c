@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The event simulation: a kernel's tiles go through channel, array and output stage, each of which is free again at some time; a tile starts when everything
- * it needs is there. Channels are shared: what is read, written and fetched queues. Weights of a kernel may be fetched from the start of the kernel before
- * it, as far as there is room, and slice by slice, so a slow flash works while the array does. Nothing here takes a maximum over totals.
+ * The event simulation: a kernel's tiles go through channel, array and output stage, each of which is free again at some time; a tile
+ * starts when everything it needs is there. Channels are shared: what is read, written and fetched queues. Weights of a kernel may be
+ * fetched from the start of the kernel before it, as far as there is room, and slice by slice, so a slow flash works while the array does.
+ * Nothing here takes a maximum over totals.
  *
  * Tiles beyond MAX_STEPS are grouped (equal shares); pipelines still fill by the smallest piece, which the plan knows.
  */
@@ -79,8 +80,8 @@ static void set_bound(const fet_sim_machine *machine, const step *s, double sram
         if (busy[i] > busy[result->bound]) result->bound = (fet_sim_bound)i;
 }
 
-static void set_result(const fet_sim_machine *machine, const fet_sim_work *work, const step *s, double before, double sram_bytes, double external_bytes,
-                       fet_sim_result *r)
+static void set_result(const fet_sim_machine *machine, const fet_sim_work *work, const step *s, double before, double sram_bytes,
+                       double external_bytes, fet_sim_result *r)
 {
     const fet_sim_plan *plan = s->plan;
     r->end_cycle = s->clocks->end;
@@ -91,7 +92,8 @@ static void set_result(const fet_sim_machine *machine, const fet_sim_work *work,
     r->tiles = plan->tiles, r->tile_h = plan->tile_h, r->tile_w = plan->tile_w, r->tile_d = plan->tile_d;
     bool known = work->precision < FET_SIM_N_PRECISIONS;
     r->utilisation = known && r->cycles > 0 ? work->macs / (r->cycles * fet_sim_peak(machine, work->precision)) : 0;
-    double pj = sram_bytes * machine->pj_per_sram_byte + external_bytes * machine->pj_per_external_byte + plan->vector_ops * machine->pj_per_vector_op;
+    double pj = sram_bytes * machine->pj_per_sram_byte + external_bytes * machine->pj_per_external_byte +
+                plan->vector_ops * machine->pj_per_vector_op;
     if (known) pj += work->macs * machine->pj_per_mac[work->precision];
     r->energy_uj = pj * 1e-6 + machine->static_mw * 1e3 * r->cycles / machine->clock_hz;
     set_bound(machine, s, sram_bytes / machine->sram.bytes_per_cycle, external_bytes / machine->external.bytes_per_cycle, r);
@@ -118,7 +120,8 @@ void fet_sim_step(const fet_sim_machine *machine, const fet_sim_work *work, cons
     double share = 1.0 / s.n;
     double src_outside = placement->src_external ? plan->map_external_bytes * plan->src_share : 0;
     double dst_outside = placement->dst_external ? plan->map_external_bytes * (1 - plan->src_share) : 0;
-    double sram_in = (placement->src_external ? 0 : plan->src_bytes) + plan->sram_weight_bytes + plan->local_bytes + plan->external_weight_bytes;
+    double sram_in =
+        (placement->src_external ? 0 : plan->src_bytes) + plan->sram_weight_bytes + plan->local_bytes + plan->external_weight_bytes;
     double sram_out = placement->dst_external ? 0 : plan->dst_bytes;
     const fet_sim_memory *src_memory = placement->src_external ? &machine->external : &machine->sram;
     double first_block = src_memory->read_latency + plan->src_block_bytes / src_memory->bytes_per_cycle;

@@ -65,8 +65,8 @@ fet_status fet_sim_machine_check(const fet_sim_machine *machine)
     FET_TRY(check_positive(machine, "MACs a cycle of all precisions together", units));
     if (machine->dataflow != FET_SIM_BLOCKS) return FET_OK;
     const fet_sim_blocks *b = &machine->blocks;
-    const uint32_t counts[] = {b->ublock_w, b->ublock_h, b->ublock_d, b->ifm_ublock_w, b->ifm_ublock_h, b->ifm_ublock_d, b->cores, b->shram_banks,
-                               b->ifm_granule, b->acc_granule};
+    const uint32_t counts[] = {b->ublock_w,     b->ublock_h, b->ublock_d,    b->ifm_ublock_w, b->ifm_ublock_h,
+                               b->ifm_ublock_d, b->cores,    b->shram_banks, b->ifm_granule,  b->acc_granule};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) FET_TRY(check_positive(machine, "a number of \"blocks\"", counts[i]));
     return FET_OK;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A network on a machine: which feature maps stay on the chip (1), what room that leaves for weights (2), and one pass through the event simulation (3).
- * Maps live from the kernel that makes them to the last that reads them. Where they are too many for the SRAM, the largest goes: passed on in stripes when
- * only the next kernel reads it and the machine can, else outside.
+ * A network on a machine: which feature maps stay on the chip (1), what room that leaves for weights (2), and one pass through the event
+ * simulation (3). Maps live from the kernel that makes them to the last that reads them. Where they are too many for the SRAM, the largest
+ * goes: passed on in stripes when only the next kernel reads it and the machine can, else outside.
  */
 #include "device/simulate/internal.h"
 
@@ -117,8 +117,10 @@ static fet_status evict(placing *p, const fet_sim_work *works, const fet_sim_pla
             if (room >= largest->room) room = 0;
             if (room <= 0 && !p->machine->maps_external) {
                 if (p->live[k] <= (double)p->machine->sram_bytes) break; /* weights get less room */
-                return fet_fail(FET_ERROR_LIMIT, "device %s: node \"%s\": feature maps need %.0f KiB: its SRAM has %llu KiB, and they cannot lie outside",
-                                p->machine->name, kernel_name(p, k), ceil(p->live[k] / 1024), (unsigned long long)(p->machine->sram_bytes / 1024));
+                return fet_fail(FET_ERROR_LIMIT,
+                                "device %s: node \"%s\": feature maps need %.0f KiB: its SRAM has %llu KiB, and they cannot lie outside",
+                                p->machine->name, kernel_name(p, k), ceil(p->live[k] / 1024),
+                                (unsigned long long)(p->machine->sram_bytes / 1024));
             }
             add_live(p, largest, room - largest->room);
             largest->room = room;
@@ -161,7 +163,8 @@ static fet_status place(placing *p, const fet_sim_work *works, const fet_sim_pla
 }
 
 /* Kernels come in repeats: the same key twice has the same plan. Looks back a block or two. */
-static fet_status plan_kernel(const fet_sim_machine *machine, const fet_kernels *kernels, uint32_t k, fet_sim_work *works, fet_sim_plan *plans)
+static fet_status plan_kernel(const fet_sim_machine *machine, const fet_kernels *kernels, uint32_t k, fet_sim_work *works,
+                              fet_sim_plan *plans)
 {
     for (uint32_t back = 1; back <= 8 && back <= k; back++)
         if (fet_kernel_key_equal(&kernels->items[k].key, &kernels->items[k - back].key)) {
@@ -186,8 +189,8 @@ fet_status fet_sim_network_run(const fet_sim_machine *machine, const fet_graph *
     memset(&clocks, 0, sizeof clocks);
     for (uint32_t k = 0; k < kernels->count; k++) {
         const fet_kernel *kernel = &kernels->items[k];
-        fet_sim_placement placement = {.src_external = is_external(&p, kernel->src), .dst_external = is_external(&p, kernel->dst),
-                                       .free = is_border(&p, kernel)};
+        fet_sim_placement placement = {
+            .src_external = is_external(&p, kernel->src), .dst_external = is_external(&p, kernel->dst), .free = is_border(&p, kernel)};
         /* (2) */
         placement.weight_room_bytes = (double)machine->sram_bytes - p.live[k];
         fet_sim_result *r = &network.kernels[k];
@@ -200,7 +203,8 @@ fet_status fet_sim_network_run(const fet_sim_machine *machine, const fet_graph *
     fet_sim_precision main_precision = FET_SIM_N_PRECISIONS;
     for (uint32_t k = 0; k < kernels->count && main_precision == FET_SIM_N_PRECISIONS; k++)
         if (works[k].macs > 0) main_precision = works[k].precision;
-    if (main_precision < FET_SIM_N_PRECISIONS && network.cycles > 0) network.utilisation = network.macs / (network.cycles * fet_sim_peak(machine, main_precision));
+    if (main_precision < FET_SIM_N_PRECISIONS && network.cycles > 0)
+        network.utilisation = network.macs / (network.cycles * fet_sim_peak(machine, main_precision));
     *out_network = network;
     return FET_OK;
 }
@@ -217,7 +221,8 @@ fet_status fet_sim_kernel(const fet_sim_machine *machine, const fet_kernel_key *
     double dst = (double)work.oh * work.ow * fet_sim_up((double)work.oc * work.repeats, machine->channel_rounding) * bytes;
     double room = (double)machine->sram_bytes * (LEAST_WEIGHT_SHARE - 1) / LEAST_WEIGHT_SHARE;
     bool both = src + dst <= room || !machine->maps_external;
-    fet_sim_placement placement = {.src_external = !both && src > room / 2 && !machine->cascade, .dst_external = !both && dst > room / 2 && !machine->cascade};
+    fet_sim_placement placement = {.src_external = !both && src > room / 2 && !machine->cascade,
+                                   .dst_external = !both && dst > room / 2 && !machine->cascade};
     double on_chip = (placement.src_external ? 0 : src) + (placement.dst_external ? 0 : dst);
     placement.weight_room_bytes = fet_sim_max((double)machine->sram_bytes - on_chip, (double)machine->sram_bytes / LEAST_WEIGHT_SHARE);
     fet_sim_step(machine, &work, &plan, &placement, &clocks, out_result);

@@ -9,7 +9,8 @@ static uint64_t folds(uint64_t size, uint64_t room)
 uint64_t fet_scale_sim_gemm_cycles(const fet_scale_sim_array *array, fet_sim_dataflow dataflow, uint64_t px, uint64_t k, uint64_t filters)
 {
     uint64_t rows = array->rows, columns = array->columns;
-    /* Which two dimensions lie on the array; the third runs through it in time. Weights or inputs have to be loaded first: R cycles more. */
+    /* Which two dimensions lie on the array; the third runs through it in time. Weights or inputs have to be loaded first: R cycles more.
+     */
     switch (dataflow) {
     case FET_SIM_WEIGHT_STATIONARY: return folds(k, rows) * folds(filters, columns) * (px + 2 * rows + columns - 2) - 1;
     case FET_SIM_INPUT_STATIONARY: return folds(k, rows) * folds(px, columns) * (filters + 2 * rows + columns - 2) - 1;
@@ -17,7 +18,8 @@ uint64_t fet_scale_sim_gemm_cycles(const fet_scale_sim_array *array, fet_sim_dat
     }
 }
 
-fet_status fet_scale_sim_kernel_cycles(const fet_scale_sim_array *array, fet_sim_dataflow dataflow, const fet_kernel_key *key, uint64_t *out_cycles)
+fet_status fet_scale_sim_kernel_cycles(const fet_scale_sim_array *array, fet_sim_dataflow dataflow, const fet_kernel_key *key,
+                                       uint64_t *out_cycles)
 {
     bool conv = key->op == FET_OP_CONV && key->group <= 1;
     bool gemm = (key->op == FET_OP_GEMM || key->op == FET_OP_MATMUL) && !(key->flags & FET_KERNEL_PLAIN_SRC);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A network's timeline as Chrome's trace events: a row each for the kernels, the array, the output stage, SRAM and what lies outside. Times are
- * microseconds on the device. The rows below the first show how long each was busy, drawn from the kernel's start.
+ * A network's timeline as Chrome's trace events: a row each for the kernels, the array, the output stage, SRAM and what lies outside. Times
+ * are microseconds on the device. The rows below the first show how long each was busy, drawn from the kernel's start.
  */
 #include "base/text.h"
 #include "device/simulate/internal.h"
@@ -53,9 +53,11 @@ static void put_kernel(text *t, const fet_sim_machine *machine, const char *name
     double us = 1e6 / machine->clock_hz, begin = r->end_cycle - r->cycles;
     if (r->cycles <= 0) return;
     put_span(t, 1, name, begin, r->cycles, us);
-    put(t, ",\"args\":{\"kernel\":\"%s\",\"cycles\":%.0f,\"bound\":\"%s\",\"utilisation\":%.4f,\"sram_bytes\":%.0f,\"external_bytes\":%.0f,\"tiles\":%u,\"energy_uj\":%.4f}}",
-        fet_kernel_key_print(key, kernel, sizeof kernel), r->cycles, fet_sim_bound_name(r->bound), r->utilisation, r->sram_bytes, r->external_bytes,
-        r->tiles, r->energy_uj);
+    put(t,
+        ",\"args\":{\"kernel\":\"%s\",\"cycles\":%.0f,\"bound\":\"%s\",\"utilisation\":%.4f,\"sram_bytes\":%.0f,\"external_bytes\":%.0f,"
+        "\"tiles\":%u,\"energy_uj\":%.4f}}",
+        fet_kernel_key_print(key, kernel, sizeof kernel), r->cycles, fet_sim_bound_name(r->bound), r->utilisation, r->sram_bytes,
+        r->external_bytes, r->tiles, r->energy_uj);
     const double busy[] = {r->compute_cycles, r->output_cycles, r->sram_bytes / machine->sram.bytes_per_cycle,
                            r->external_bytes / machine->external.bytes_per_cycle};
     for (int i = 0; i < 4; i++)
@@ -65,11 +67,13 @@ static void put_kernel(text *t, const fet_sim_machine *machine, const char *name
         }
 }
 
-fet_status fet_sim_trace(const fet_sim_machine *machine, const fet_graph *graph, const fet_kernels *kernels, const fet_sim_network *network, char **out_text)
+fet_status fet_sim_trace(const fet_sim_machine *machine, const fet_graph *graph, const fet_kernels *kernels, const fet_sim_network *network,
+                         char **out_text)
 {
     static const char *const rows[] = {"kernels", "array", "output stage", "SRAM", "outside"};
     text t = {.status = FET_OK};
-    put(&t, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":\"%s\"}}", machine->name);
+    put(&t, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":\"%s\"}}",
+        machine->name);
     for (int i = 0; i < 5; i++)
         put(&t, ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":\"%s\"}}", i + 1, rows[i]);
     for (uint32_t k = 0; k < network->n; k++) {

@@ -118,7 +118,8 @@ fet_status fet_sim_work_of_key(const fet_sim_machine *machine, const fet_kernel_
     work.function = function_of((fet_activation_kind)key->activation);
     bool known = !plain && set_operation(key, &work);
     if (!known) {
-        if (machine->fallback_cycles_per_byte <= 0) return unsupported(machine, key, "has no model (and no \"fallback_cycles_per_byte\") for");
+        if (machine->fallback_cycles_per_byte <= 0)
+            return unsupported(machine, key, "has no model (and no \"fallback_cycles_per_byte\") for");
         work.kind = FET_SIM_WORK_FALLBACK;
     } else if (work.precision == FET_SIM_N_PRECISIONS) {
         return unsupported(machine, key, "does not have the precision of");
