@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How many augmented 28x28 images a second the loader makes on one core. A trainer of 3,000 images/s must not lose 2%: at least 150,000 are needed. */
-#include "base/clock.h"
+/* How many augmented 28x28 images a second the loader makes on one core. A trainer of 3,000 images/s must not lose 2%: at least 150,000 are
+ * needed. */
 #include "data/loader.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 

@@ -30,7 +30,8 @@ bool fet_multiply_checked(size_t a, size_t b, size_t *out);
 /* Grows *data (of item_bytes items) so that `needed` items fit; doubles, so appending is amortised O(1). */
 FET_MUST_CHECK fet_status fet_grow(void *data_pointer, size_t *capacity, size_t needed, size_t item_bytes);
 
-/* Fault injection: the (n+1)-th allocation from now fails, once; SIZE_MAX switches it off. Returns how many calls were made since the last setting. */
+/* Fault injection: the (n+1)-th allocation from now fails, once; SIZE_MAX switches it off. Returns how many calls were made since the last
+ * setting. */
 uint64_t fet_alloc_fail_after(uint64_t n);
 
 #endif

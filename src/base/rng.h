@@ -32,9 +32,9 @@ typedef struct fet_rng {
 void fet_rng_init(fet_rng *rng, uint64_t seed, uint64_t trial, fet_rng_purpose purpose);
 uint32_t fet_rng_u32(fet_rng *rng);
 uint64_t fet_rng_u64(fet_rng *rng);
-double fet_rng_uniform(fet_rng *rng);                  /* in [0, 1) */
-double fet_rng_normal(fet_rng *rng);                   /* mean 0, variance 1 */
-uint32_t fet_rng_below(fet_rng *rng, uint32_t n);      /* in [0, n), unbiased; n >= 1 */
+double fet_rng_uniform(fet_rng *rng);             /* in [0, 1) */
+double fet_rng_normal(fet_rng *rng);              /* mean 0, variance 1 */
+uint32_t fet_rng_below(fet_rng *rng, uint32_t n); /* in [0, n), unbiased; n >= 1 */
 void fet_rng_shuffle(fet_rng *rng, uint32_t *items, size_t n);
 
 #endif

@@ -50,10 +50,10 @@ void fet_error_clear(void);
 /* "out of memory", "shape mismatch", ... */
 const char *fet_status_name(fet_status code);
 
-#define FET_TRY(expr)                                                                                                                  \
-    do {                                                                                                                               \
-        fet_status try_status_ = (expr);                                                                                               \
-        if (try_status_ != FET_OK) return try_status_;                                                                                 \
+#define FET_TRY(expr)                                                                                                                      \
+    do {                                                                                                                                   \
+        fet_status try_status_ = (expr);                                                                                                   \
+        if (try_status_ != FET_OK) return try_status_;                                                                                     \
     } while (0)
 
 /*
@@ -61,17 +61,17 @@ const char *fet_status_name(fet_status code);
  * FET_DEFINE_AUTO(type) stands beside each `type_destroy`.
  */
 #define fet_auto(type) __attribute__((cleanup(type##_auto_))) type *
-#define fet_take(pointer)                                                                                                              \
-    __extension__({                                                                                                                    \
-        __typeof__(pointer) taken_ = (pointer);                                                                                        \
-        (pointer) = NULL;                                                                                                              \
-        taken_;                                                                                                                        \
+#define fet_take(pointer)                                                                                                                  \
+    __extension__({                                                                                                                        \
+        __typeof__(pointer) taken_ = (pointer);                                                                                            \
+        (pointer) = NULL;                                                                                                                  \
+        taken_;                                                                                                                            \
     })
-#define FET_DEFINE_AUTO(type)                                                                                                          \
-    static inline void type##_auto_(type **pointer)                                                                                    \
-    {                                                                                                                                  \
-        type##_destroy(*pointer);                                                                                                      \
-    }                                                                                                                                  \
+#define FET_DEFINE_AUTO(type)                                                                                                              \
+    static inline void type##_auto_(type **pointer)                                                                                        \
+    {                                                                                                                                      \
+        type##_destroy(*pointer);                                                                                                          \
+    }                                                                                                                                      \
     struct fet_swallow_semicolon_
 
 #endif

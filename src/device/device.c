@@ -16,8 +16,9 @@ struct fet_device {
 /* A kind by its own name ("host"), or the kind that the device's file says. */
 static fet_status find_ops(const fet_device_options *options, const fet_device_ops **out_ops)
 {
-    static const fet_device_ops *const of_file[] = {
-        [FET_DEVICE_DESCRIBED] = &fet_device_described, [FET_DEVICE_RECORDED] = &fet_device_recorded, [FET_DEVICE_MEASURED] = &fet_device_host};
+    static const fet_device_ops *const of_file[] = {[FET_DEVICE_DESCRIBED] = &fet_device_described,
+                                                    [FET_DEVICE_RECORDED] = &fet_device_recorded,
+                                                    [FET_DEVICE_MEASURED] = &fet_device_host};
     for (size_t i = 0; fet_device_kinds[i]; i++)
         if (strcmp(fet_device_kinds[i]->name, options->name) == 0) {
             *out_ops = fet_device_kinds[i];

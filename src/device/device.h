@@ -56,8 +56,8 @@ FET_MUST_CHECK fet_status fet_device_measure(fet_device *device, const fet_kerne
                                              void *context);
 
 /*
- * Latency of a whole network: the sum of its kernels, which all must be known (NOT_FOUND names the missing one); a described device simulates the network
- * as a whole, with what overlaps.
+ * Latency of a whole network: the sum of its kernels, which all must be known (NOT_FOUND names the missing one); a described device
+ * simulates the network as a whole, with what overlaps.
  */
 FET_MUST_CHECK fet_status fet_device_graph_latency(const fet_device *device, const fet_graph *graph, fet_arena *scratch, double *out_ms);
 

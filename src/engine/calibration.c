@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Ranges of activations, by value name: smallest and largest number seen in f32. */
-#include "base/hash.h"
 #include "engine/infer/calibration.h"
+#include "base/hash.h"
 
 #include <math.h>
 #include <string.h>
@@ -78,8 +78,8 @@ static fet_status observe_values(fet_calibration *calibration, const fet_graph *
     return FET_OK;
 }
 
-static fet_status observe(fet_calibration *calibration, const fet_graph *graph, fet_executor *executor, const float *const src[], float **dst,
-                          int64_t batch)
+static fet_status observe(fet_calibration *calibration, const fet_graph *graph, fet_executor *executor, const float *const src[],
+                          float **dst, int64_t batch)
 {
     for (uint32_t o = 0; o < graph->n_outputs; o++) {
         const fet_shape *shape = &graph->values[graph->outputs[o]].shape;

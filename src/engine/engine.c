@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The one oneDNN engine and stream of a process. oneDNN fixes its instruction set at the first call that asks for it, so a limit must be set
- * before; that is why the engine is made lazily and remembered here, the only state of a process besides the error record.
+ * The one oneDNN engine and stream of a process. oneDNN fixes its instruction set at the first call that asks for it, so a limit must be
+ * set before; that is why the engine is made lazily and remembered here, the only state of a process besides the error record.
  */
 #include "engine/engine.h"
 
@@ -37,8 +37,12 @@ static const struct {
     const char *name;
     dnnl_cpu_isa_t isa;
 } limits[] = {
-    {"amx", dnnl_cpu_isa_avx512_core_amx}, {"avx512_bf16", dnnl_cpu_isa_avx512_core_bf16}, {"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni},
-    {"avx512", dnnl_cpu_isa_avx512_core},  {"avx2_vnni", dnnl_cpu_isa_avx2_vnni},          {"avx2", dnnl_cpu_isa_avx2},
+    {"amx", dnnl_cpu_isa_avx512_core_amx},
+    {"avx512_bf16", dnnl_cpu_isa_avx512_core_bf16},
+    {"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni},
+    {"avx512", dnnl_cpu_isa_avx512_core},
+    {"avx2_vnni", dnnl_cpu_isa_avx2_vnni},
+    {"avx2", dnnl_cpu_isa_avx2},
     {"all", dnnl_cpu_isa_all},
 };
 
@@ -49,8 +53,8 @@ static const struct {
 #endif
 #if defined(__SANITIZE_ADDRESS__) || FET_HAS_FEATURE(address_sanitizer)
 /*
- * While it generates an AMX convolution, oneDNN 2.6.3 reads one element behind the end of a vector (the number is not used). With AddressSanitizer's
- * allocator that place may be unmapped, so there AMX is used only when it is asked for.
+ * While it generates an AMX convolution, oneDNN 2.6.3 reads one element behind the end of a vector (the number is not used). With
+ * AddressSanitizer's allocator that place may be unmapped, so there AMX is used only when it is asked for.
  */
 __attribute__((constructor)) static void avoid_amx(void)
 {
@@ -101,9 +105,11 @@ fet_status fet_engine_limit_isa(const char *name)
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (strcmp(limits[i].name, name) != 0) continue;
         if (dnnl_set_max_cpu_isa(limits[i].isa) == dnnl_success) return FET_OK;
-        return fet_fail(FET_ERROR_STATE, "instruction set \"%s\": oneDNN was used already in this process, a limit must be set before", name);
+        return fet_fail(FET_ERROR_STATE, "instruction set \"%s\": oneDNN was used already in this process, a limit must be set before",
+                        name);
     }
-    return fet_fail(FET_ERROR_ARG, "\"%s\" is no instruction set: expected amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni, avx2 or all", name);
+    return fet_fail(FET_ERROR_ARG, "\"%s\" is no instruction set: expected amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni, avx2 or all",
+                    name);
 }
 
 static const char *status_text(dnnl_status_t status)
@@ -123,17 +129,18 @@ static const char *status_text(dnnl_status_t status)
 fet_status fet_engine_check(dnnl_status_t status, const char *doing)
 {
     if (status == dnnl_success) return FET_OK;
-    fet_status code = status == dnnl_out_of_memory     ? FET_ERROR_NOMEM
-                      : status == dnnl_unimplemented   ? FET_ERROR_UNSUPPORTED
-                      : status == dnnl_iterator_ends   ? FET_ERROR_UNSUPPORTED
+    fet_status code = status == dnnl_out_of_memory       ? FET_ERROR_NOMEM
+                      : status == dnnl_unimplemented     ? FET_ERROR_UNSUPPORTED
+                      : status == dnnl_iterator_ends     ? FET_ERROR_UNSUPPORTED
                       : status == dnnl_invalid_arguments ? FET_ERROR_ARG
                                                          : FET_ERROR_STATE;
     return fet_fail(code, "oneDNN could not %s: %s", doing, status_text(status));
 }
 
 /*
- * One thread, unless the user says otherwise: two processes of one thread do more than one of two, one thread is bit-reproducible, and oneDNN's threads spin
- * while they wait for each other, which beside another busy process makes it tens of times slower. OpenMP comes with oneDNN, we do not link it ourselves.
+ * One thread, unless the user says otherwise: two processes of one thread do more than one of two, one thread is bit-reproducible, and
+ * oneDNN's threads spin while they wait for each other, which beside another busy process makes it tens of times slower. OpenMP comes with
+ * oneDNN, we do not link it ourselves.
  */
 static void limit_threads(void)
 {
@@ -177,5 +184,6 @@ static bool is_slow(const char *implementation, bool depthwise)
 fet_status fet_engine_refuse_fallback(const char *implementation, const char *primitive, bool depthwise)
 {
     if (!is_slow(implementation, depthwise)) return FET_OK;
-    return fet_fail(FET_ERROR_STATE, "%s: oneDNN chose the slow implementation \"%s\" on %s", primitive, implementation, fet_engine_isa_name());
+    return fet_fail(FET_ERROR_STATE, "%s: oneDNN chose the slow implementation \"%s\" on %s", primitive, implementation,
+                    fet_engine_isa_name());
 }

@@ -33,7 +33,8 @@ const char *fet_engine_implementation(const_dnnl_primitive_desc_t descriptor);
 /* Maps a oneDNN status to ours, with `doing` in the message ("create convolution conv1"). */
 FET_MUST_CHECK fet_status fet_engine_check(dnnl_status_t status, const char *doing);
 
-/* STATE, naming primitive and implementation, when `implementation` is one of the slow fallbacks (ref:any, gemm depthwise, nspc_bnorm, ...). */
+/* STATE, naming primitive and implementation, when `implementation` is one of the slow fallbacks (ref:any, gemm depthwise, nspc_bnorm,
+ * ...). */
 FET_MUST_CHECK fet_status fet_engine_refuse_fallback(const char *implementation, const char *primitive, bool depthwise);
 
 #define FET_DNNL_TRY(expr, doing) FET_TRY(fet_engine_check((expr), (doing)))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Creating: copy the graph at its batch, split it into kernels, plan memory, build one step a kernel, bind everything that stays. Running binds the caller's
- * buffers where they changed, runs the steps and copies the few outputs that no step could write in place. Nothing is allocated in a run.
+ * Creating: copy the graph at its batch, split it into kernels, plan memory, build one step a kernel, bind everything that stays. Running
+ * binds the caller's buffers where they changed, runs the steps and copies the few outputs that no step could write in place. Nothing is
+ * allocated in a run.
  */
 #include "engine/executor.h"
 
@@ -103,7 +104,8 @@ static fet_status bind_step(fet_executor *executor, uint32_t at)
     uint32_t n = planned->n_src + planned->n_dst + (planned->has_residual && !planned->residual_in_place);
     for (uint32_t i = 0; i < n; i++) {
         const fet_operand *operand = &planned->operands[i];
-        const fet_slot *slot = operand->slot == FET_SLOT_NONE ? NULL : &executor->plan.slots[fet_plan_memory(&executor->plan, operand->slot)];
+        const fet_slot *slot =
+            operand->slot == FET_SLOT_NONE ? NULL : &executor->plan.slots[fet_plan_memory(&executor->plan, operand->slot)];
         if (slot && (slot->input != FET_SLOT_NONE || slot->output != FET_SLOT_NONE)) {
             executor->bindings[executor->n_bindings++] = (binding){at, i, slot->input, slot->output};
             continue;
@@ -137,7 +139,8 @@ static fet_status build(fet_executor *executor, const fet_executor_options *opti
         char text[FET_KERNEL_KEY_TEXT_BYTES];
         FET_TRY(build_step(executor, &executor->plan.steps[s], &executor->steps[s]));
         executor->n_steps = s + 1;
-        executor->names[s] = fet_arena_strdup(executor->arena, fet_kernel_key_print(&executor->plan.steps[s].kernel->key, text, sizeof text));
+        executor->names[s] =
+            fet_arena_strdup(executor->arena, fet_kernel_key_print(&executor->plan.steps[s].kernel->key, text, sizeof text));
         if (!executor->names[s]) return fet_arena_full();
         size_t bytes = fet_step_scratch_bytes(executor->steps[s]);
         scratch_bytes = bytes > scratch_bytes ? bytes : scratch_bytes;
@@ -214,8 +217,9 @@ fet_status fet_executor_run(fet_executor *executor, const float *const src[], fl
     FET_DNNL_TRY(dnnl_stream_wait(executor->stream), "finish a run");
     for (uint32_t c = 0; c < executor->plan.n_copies; c++) {
         const fet_plan_copy *copy = &executor->plan.copies[c];
-        const fet_slot *slot = copy->from.slot == FET_SLOT_NONE ? NULL : &executor->plan.slots[fet_plan_memory(&executor->plan, copy->from.slot)];
-        const void *from = slot && slot->input != FET_SLOT_NONE     ? (const void *)src[slot->input]
+        const fet_slot *slot =
+            copy->from.slot == FET_SLOT_NONE ? NULL : &executor->plan.slots[fet_plan_memory(&executor->plan, copy->from.slot)];
+        const void *from = slot && slot->input != FET_SLOT_NONE    ? (const void *)src[slot->input]
                            : slot && slot->output != FET_SLOT_NONE ? (const void *)dst[slot->output]
                                                                    : memory_of(executor, &copy->from);
         memcpy(dst[copy->output], from, fet_format_bytes(&copy->from.format));

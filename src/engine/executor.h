@@ -20,12 +20,13 @@ typedef struct fet_executor_options {
     fet_dtype precision;                /* F32, BF16 or S8 */
     int64_t batch;                      /* >= 1 */
     const fet_calibration *calibration; /* S8: required; borrowed during create */
-    bool keep_all;                      /* keep every computed value readable with fet_executor_value (tests, distillation); default false */
+    bool keep_all; /* keep every computed value readable with fet_executor_value (tests, distillation); default false */
 } fet_executor_options;
 
 fet_executor_options fet_executor_default_options(void);
 
-/* `graph`: verified, every parameter with numbers; borrowed during create only. Errors: UNSUPPORTED names the operator, STATE a slow fallback. */
+/* `graph`: verified, every parameter with numbers; borrowed during create only. Errors: UNSUPPORTED names the operator, STATE a slow
+ * fallback. */
 FET_MUST_CHECK fet_status fet_executor_create(const fet_graph *graph, const fet_executor_options *options, fet_executor **out_executor);
 void fet_executor_destroy(fet_executor *executor);
 FET_DEFINE_AUTO(fet_executor);
@@ -45,7 +46,8 @@ FET_MUST_CHECK fet_status fet_calibration_create(fet_calibration **out_calibrati
 void fet_calibration_destroy(fet_calibration *calibration);
 FET_DEFINE_AUTO(fet_calibration);
 /* Runs `batch` samples of src[] through `graph` in f32 and widens the ranges of all its values. */
-FET_MUST_CHECK fet_status fet_calibration_observe(fet_calibration *calibration, const fet_graph *graph, const float *const src[], int64_t batch);
+FET_MUST_CHECK fet_status fet_calibration_observe(fet_calibration *calibration, const fet_graph *graph, const float *const src[],
+                                                  int64_t batch);
 
 /*
  * Times one kernel alone, with weights and activations of random numbers, in the layouts the executor uses.

@@ -16,9 +16,11 @@ typedef struct fill {
 static fet_status base_tensor(const fet_graph *base, fet_id param, const char *what, const fet_tensor **out_tensor)
 {
     if (!base) return fet_fail(FET_ERROR_ARG, "%s comes from a base graph, but none is given", what);
-    if (param >= base->n_params) return fet_fail(FET_ERROR_ARG, "%s: the base graph has no parameter %u (it has %u)", what, param, base->n_params);
+    if (param >= base->n_params)
+        return fet_fail(FET_ERROR_ARG, "%s: the base graph has no parameter %u (it has %u)", what, param, base->n_params);
     if (!base->params[param].tensor)
-        return fet_fail(FET_ERROR_STATE, "%s: base parameter \"%s\" has no numbers yet", what, base->values[base->params[param].value].name);
+        return fet_fail(FET_ERROR_STATE, "%s: base parameter \"%s\" has no numbers yet", what,
+                        base->values[base->params[param].value].name);
     *out_tensor = base->params[param].tensor;
     return FET_OK;
 }
@@ -54,7 +56,8 @@ static fet_status check_axes(const fet_origin *origin, const fet_shape *from, co
 }
 
 /* dst = src with each axis gathered and scaled, axis by axis from the outermost. */
-static void slice(const fet_origin *origin, const fet_shape *from, const fet_shape *to, uint32_t axis, float scale, const float *src, float *dst)
+static void slice(const fet_origin *origin, const fet_shape *from, const fet_shape *to, uint32_t axis, float scale, const float *src,
+                  float *dst)
 {
     if (axis == from->rank) {
         *dst = scale == 1.0f ? *src : *src * scale;
@@ -92,7 +95,8 @@ static fet_status slice_in_groups(const fet_origin *origin, const fet_tensor *fr
     if (shape->rank != 4 || full.dim[1] == shape->dim[1]) return apply_slice(origin, from, shape, out_tensor);
     int64_t columns = shape->dim[1], groups = columns > 0 ? full.dim[1] / columns : 0, window = shape->dim[2] * shape->dim[3];
     if (groups < 1 || groups * columns != full.dim[1] || shape->dim[0] % groups != 0)
-        return fet_fail(FET_ERROR_SHAPE, "an origin of %lld input channels does not make a kernel of %lld outputs and groups of %lld inputs",
+        return fet_fail(FET_ERROR_SHAPE,
+                        "an origin of %lld input channels does not make a kernel of %lld outputs and groups of %lld inputs",
                         (long long)full.dim[1], (long long)shape->dim[0], (long long)columns);
     fet_auto(fet_tensor) dense = NULL;
     fet_tensor *to = NULL;
@@ -101,7 +105,8 @@ static fet_status slice_in_groups(const fet_origin *origin, const fet_tensor *fr
     size_t row = (size_t)(columns * window);
     for (int64_t o = 0; o < shape->dim[0]; o++) {
         int64_t group = o / (shape->dim[0] / groups);
-        memcpy(fet_tensor_f32(to) + (size_t)o * row, fet_tensor_f32(dense) + (o * full.dim[1] + group * columns) * window, row * sizeof(float));
+        memcpy(fet_tensor_f32(to) + (size_t)o * row, fet_tensor_f32(dense) + (o * full.dim[1] + group * columns) * window,
+               row * sizeof(float));
     }
     *out_tensor = to;
     return FET_OK;
@@ -122,7 +127,8 @@ static fet_status apply_compose(const fet_origin *origin, const fet_graph *base,
     if (!fits) {
         char text[2][FET_SHAPE_TEXT_BYTES];
         return fet_fail(FET_ERROR_SHAPE, "a composed kernel needs E,I,1,1 and E,1,KH,KW, got %s and %s",
-                        fet_shape_print(&expand->shape, text[0], sizeof text[0]), fet_shape_print(&depthwise->shape, text[1], sizeof text[1]));
+                        fet_shape_print(&expand->shape, text[0], sizeof text[0]),
+                        fet_shape_print(&depthwise->shape, text[1], sizeof text[1]));
     }
     fet_shape full = fet_shape_4d(e[0], e[1], d[2], d[3]);
     fet_auto(fet_tensor) composed = NULL;
@@ -160,7 +166,6 @@ static fet_status apply_spread(const fet_origin *origin, const fet_tensor *depth
     *out_tensor = to;
     return FET_OK;
 }
-
 
 fet_status fet_origin_apply(const fet_origin *origin, const fet_graph *base, const fet_shape *shape, fet_tensor **out_tensor)
 {
@@ -265,8 +270,7 @@ static fet_status init_fresh(const fet_graph *graph, fet_id param, uint64_t seed
     fet_rng rng;
     fet_rng_init(&rng, seed, fet_hash(value->name, strlen(value->name)), FET_RNG_INIT);
     int64_t elements = fet_tensor_elements(tensor);
-    for (int64_t i = 0; i < elements; i++)
-        fet_tensor_f32(tensor)[i] = by.random ? by.value * (float)fet_rng_normal(&rng) : by.value;
+    for (int64_t i = 0; i < elements; i++) fet_tensor_f32(tensor)[i] = by.random ? by.value * (float)fet_rng_normal(&rng) : by.value;
     *out_tensor = tensor;
     return FET_OK;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One kernel from nothing but its key: formats follow from the key as the executor derives them from a graph, weights and activations are random numbers.
- * The step is built by the same code as the executor's, so it is the same primitive in the same layouts.
+ * One kernel from nothing but its key: formats follow from the key as the executor derives them from a graph, weights and activations are
+ * random numbers. The step is built by the same code as the executor's, so it is the same primitive in the same layouts.
  */
 #include "base/rng.h"
 #include "engine/executor.h"
@@ -54,8 +54,8 @@ static fet_status set_formats(fet_kernel_runner *r, const fet_kernel_key *key)
 {
     fet_step_spec *spec = &r->spec;
     bool signed_src = key->flags & FET_KERNEL_SIGNED_SRC || key->precision != FET_DTYPE_S8;
-    bool keeps = key->op == FET_OP_MAX_POOL || key->op == FET_OP_AVERAGE_POOL || key->op == FET_OP_RESIZE || key->op == FET_OP_GLOBAL_MAX_POOL ||
-                 key->op == FET_OP_GLOBAL_AVERAGE_POOL || key->op == FET_OP_CONCAT;
+    bool keeps = key->op == FET_OP_MAX_POOL || key->op == FET_OP_AVERAGE_POOL || key->op == FET_OP_RESIZE ||
+                 key->op == FET_OP_GLOBAL_MAX_POOL || key->op == FET_OP_GLOBAL_AVERAGE_POOL || key->op == FET_OP_CONCAT;
     bool unsigned_dst = keeps ? !signed_src : fet_activation_is_nonnegative(&spec->activation);
     r->src[0] = fast(key->n, key->ic, key->ih, key->iw, key, !signed_src);
     spec->dst = fast(key->n, key->oc, key->oh, key->ow, key, unsigned_dst);
@@ -158,7 +158,8 @@ static fet_status create(fet_kernel_runner *r, const fet_kernel_key *key)
 {
     fet_rng rng;
     fet_rng_init(&rng, 1, fet_kernel_key_hash(key), FET_RNG_TEST);
-    r->spec = (fet_step_spec){.key = key, .activation = usual(key->activation), .name = "kernel", .src = r->src, .n_dst = 1, .residual_in_place = true};
+    r->spec = (fet_step_spec){
+        .key = key, .activation = usual(key->activation), .name = "kernel", .src = r->src, .n_dst = 1, .residual_in_place = true};
     bool plain = key->flags & FET_KERNEL_PLAIN_SRC && key->op != FET_OP_CAST;
     if (plain) FET_TRY(fet_sample_plain(key, &r->graph, r->src, MAX_SOURCES, &r->spec));
     else if (key->op == FET_OP_CAST) set_cast_formats(r, key);

@@ -24,7 +24,8 @@ static fet_status check_options(const fet_trainer_options *o)
     if (o->dtype != FET_DTYPE_NONE && o->dtype != FET_DTYPE_F32 && o->dtype != FET_DTYPE_BF16)
         return fet_fail(FET_ERROR_ARG, "training in %s: expected f32 or bf16", fet_dtype_name(o->dtype));
     if (o->batch < 1) return fet_fail(FET_ERROR_ARG, "a batch of %lld: expected at least 1", (long long)o->batch);
-    if (!(o->momentum >= 0.0f && o->momentum < 1.0f)) return fet_fail(FET_ERROR_ARG, "momentum %g: expected 0 to below 1", (double)o->momentum);
+    if (!(o->momentum >= 0.0f && o->momentum < 1.0f))
+        return fet_fail(FET_ERROR_ARG, "momentum %g: expected 0 to below 1", (double)o->momentum);
     if (!(o->beta2 >= 0.0f && o->beta2 < 1.0f)) return fet_fail(FET_ERROR_ARG, "beta2 %g: expected 0 to below 1", (double)o->beta2);
     if (!(o->weight_decay >= 0.0f)) return fet_fail(FET_ERROR_ARG, "weight decay %g: expected 0 or more", (double)o->weight_decay);
     return FET_OK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Trains a graph: forward with batch statistics, backward, optimiser. The loss is the task's: forward gives f32 outputs, the task gives back the
- * gradient of the loss by them. f32, or bf16 activations and weights with f32 master weights, gradients of weights and statistics.
+ * Trains a graph: forward with batch statistics, backward, optimiser. The loss is the task's: forward gives f32 outputs, the task gives
+ * back the gradient of the loss by them. f32, or bf16 activations and weights with f32 master weights, gradients of weights and statistics.
  * One thread is bit-reproducible.
  * Order: create -> { forward -> backward -> step } * -> sync_params (writes the numbers back into graph tensors). Thread-compatible.
  */
@@ -46,8 +46,9 @@ FET_MUST_CHECK fet_status fet_trainer_step(fet_trainer *trainer, float learning_
 FET_MUST_CHECK fet_status fet_trainer_sync_params(fet_trainer *trainer);
 
 /*
- * All that the next steps depend on besides the data (master weights, running statistics, the optimiser's state), as bytes for a checkpoint; heap. Load takes
- * it into a trainer of the same graph and options on the same kind of machine. Errors: CORRUPT when it is not of such a one; the trainer is then unchanged.
+ * All that the next steps depend on besides the data (master weights, running statistics, the optimiser's state), as bytes for a
+ * checkpoint; heap. Load takes it into a trainer of the same graph and options on the same kind of machine. Errors: CORRUPT when it is not
+ * of such a one; the trainer is then unchanged.
  */
 FET_MUST_CHECK fet_status fet_trainer_save_state(const fet_trainer *trainer, void **out_data, size_t *out_bytes);
 FET_MUST_CHECK fet_status fet_trainer_load_state(fet_trainer *trainer, const void *data, size_t bytes);

@@ -97,7 +97,8 @@ typedef enum fet_origin_rule {
                            w[c,j] = sliced[c] where j = c mod k, 0 elsewhere */
 } fet_origin_rule;
 
-/* One axis of an origin. index == NULL: the identity. An index of FET_NONE is an entry of zeros (a kernel grown at its border). `scale` (or NULL: 1) multiplies; growth halves what it doubled. */
+/* One axis of an origin. index == NULL: the identity. An index of FET_NONE is an entry of zeros (a kernel grown at its border). `scale` (or
+ * NULL: 1) multiplies; growth halves what it doubled. */
 typedef struct fet_origin_axis {
     uint32_t count;
     const uint32_t *index; /* [count] positions in the base's axis */

@@ -6,11 +6,16 @@
 #include <string.h>
 
 static const char *const names[FET_ACTIVATION_COUNT] = {
-    [FET_ACTIVATION_NONE] = "none",       [FET_ACTIVATION_RELU] = "relu",
-    [FET_ACTIVATION_CLIP] = "clip",       [FET_ACTIVATION_LEAKY_RELU] = "leaky_relu",
-    [FET_ACTIVATION_ELU] = "elu",         [FET_ACTIVATION_SIGMOID] = "sigmoid",
-    [FET_ACTIVATION_HARD_SIGMOID] = "hard_sigmoid", [FET_ACTIVATION_HARD_SWISH] = "hard_swish",
-    [FET_ACTIVATION_SWISH] = "swish",     [FET_ACTIVATION_GELU] = "gelu",
+    [FET_ACTIVATION_NONE] = "none",
+    [FET_ACTIVATION_RELU] = "relu",
+    [FET_ACTIVATION_CLIP] = "clip",
+    [FET_ACTIVATION_LEAKY_RELU] = "leaky_relu",
+    [FET_ACTIVATION_ELU] = "elu",
+    [FET_ACTIVATION_SIGMOID] = "sigmoid",
+    [FET_ACTIVATION_HARD_SIGMOID] = "hard_sigmoid",
+    [FET_ACTIVATION_HARD_SWISH] = "hard_swish",
+    [FET_ACTIVATION_SWISH] = "swish",
+    [FET_ACTIVATION_GELU] = "gelu",
     [FET_ACTIVATION_TANH] = "tanh",
 };
 
@@ -31,7 +36,8 @@ bool fet_activation_is_nonnegative(const fet_activation *activation)
 }
 
 /* A bound of Clip: input i when it is there, else the attribute of older opsets. A graph without numbers gets `unknown`. */
-static float bound(const fet_graph *graph, const fet_node *node, uint32_t i, fet_attr_key key, float unknown, float otherwise, bool *constant)
+static float bound(const fet_graph *graph, const fet_node *node, uint32_t i, fet_attr_key key, float unknown, float otherwise,
+                   bool *constant)
 {
     const fet_value *value = fet_node_input(graph, node, i);
     if (!value) return fet_node_float(node, key, otherwise);

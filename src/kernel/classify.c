@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which world a node runs in. Everything here is decided by operator, shapes and which inputs are parameters, never by numbers of weights. */
+/* Which world a node runs in. Everything here is decided by operator, shapes and which inputs are parameters, never by numbers of weights.
+ */
 #include "kernel/internal.h"
 
 #include <string.h>

@@ -8,11 +8,11 @@
 /* What a node is to the split. FAST ones are anchors in the device's own layout; EITHER follows where its first input already is. */
 typedef enum fet_kernel_class {
     FET_CLASS_UNSUPPORTED = 0,
-    FET_CLASS_VIEW,       /* no kernel */
-    FET_CLASS_CONV,       /* Conv, ConvTranspose with constant weights */
-    FET_CLASS_GEMM,       /* Gemm, MatMul with a constant second operand */
-    FET_CLASS_POOL,       /* MaxPool, AveragePool */
-    FET_CLASS_GLOBAL,     /* GlobalAveragePool, GlobalMaxPool */
+    FET_CLASS_VIEW,   /* no kernel */
+    FET_CLASS_CONV,   /* Conv, ConvTranspose with constant weights */
+    FET_CLASS_GEMM,   /* Gemm, MatMul with a constant second operand */
+    FET_CLASS_POOL,   /* MaxPool, AveragePool */
+    FET_CLASS_GLOBAL, /* GlobalAveragePool, GlobalMaxPool */
     FET_CLASS_RESIZE,
     FET_CLASS_CONCAT,     /* of channels */
     FET_CLASS_SCALE,      /* either: batch norm, or Add, Sub, Mul, Div with one constant a channel */

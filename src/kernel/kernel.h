@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How a graph splits into what a device runs at once. A kernel is an anchor operator (convolution, pooling, an elementwise operation, ...) with what
- * is fused into it: batch norm, activation, residual add. Its key says all that its cost depends on, so two layers with the same key are
- * measured once. Engine, devices and estimators all speak in these keys; a device answers kernels, never whole models.
+ * How a graph splits into what a device runs at once. A kernel is an anchor operator (convolution, pooling, an elementwise operation, ...)
+ * with what is fused into it: batch norm, activation, residual add. Its key says all that its cost depends on, so two layers with the same
+ * key are measured once. Engine, devices and estimators all speak in these keys; a device answers kernels, never whole models.
  */
 #ifndef FET_KERNEL_KERNEL_H
 #define FET_KERNEL_KERNEL_H
@@ -12,7 +12,7 @@
 typedef enum fet_activation_kind {
     FET_ACTIVATION_NONE = 0,
     FET_ACTIVATION_RELU,
-    FET_ACTIVATION_CLIP, /* alpha = low, beta = high: ReLU6 is 0, 6 */
+    FET_ACTIVATION_CLIP,       /* alpha = low, beta = high: ReLU6 is 0, 6 */
     FET_ACTIVATION_LEAKY_RELU, /* alpha = slope */
     FET_ACTIVATION_ELU,        /* alpha */
     FET_ACTIVATION_SIGMOID,
@@ -35,17 +35,19 @@ typedef struct fet_activation {
  * Going from one world to the other is a kernel of its own: op CAST, whose src and dst are the same value.
  */
 enum fet_kernel_flag {
-    FET_KERNEL_BIAS = 1 << 0,       /* a bias, given or from a folded batch norm */
-    FET_KERNEL_ADD = 1 << 1,        /* a residual of the output's shape is added before the activation */
-    FET_KERNEL_ADD_AFTER = 1 << 2,  /* ... after the activation */
-    FET_KERNEL_F32_DST = 1 << 3,    /* writes f32 although the network is int8 or bf16: nobody reads the value in the fast world. CAST: fast to plain */
+    FET_KERNEL_BIAS = 1 << 0,      /* a bias, given or from a folded batch norm */
+    FET_KERNEL_ADD = 1 << 1,       /* a residual of the output's shape is added before the activation */
+    FET_KERNEL_ADD_AFTER = 1 << 2, /* ... after the activation */
+    FET_KERNEL_F32_DST =
+        1 << 3, /* writes f32 although the network is int8 or bf16: nobody reads the value in the fast world. CAST: fast to plain */
     FET_KERNEL_SIGNED_SRC = 1 << 4, /* int8: the source is s8, not u8 */
     FET_KERNEL_PLAIN_SRC = 1 << 5,  /* CAST: plain to fast. Others: plain in, plain out */
     FET_KERNEL_CONST = 1 << 6,      /* the other operand is one constant a channel */
     FET_KERNEL_BROADCAST = 1 << 7,  /* the other operand is N x C x 1 x 1 */
 };
 
-/* Everything that decides a kernel's cost. Plain data, zeroed before filling, compared and hashed as bytes. Dimensions that do not apply are 0. */
+/* Everything that decides a kernel's cost. Plain data, zeroed before filling, compared and hashed as bytes. Dimensions that do not apply
+ * are 0. */
 typedef struct fet_kernel_key {
     uint16_t op;        /* anchor, fet_op_kind */
     uint8_t precision;  /* fet_dtype of the compute: F32, BF16, S8 */
@@ -61,13 +63,13 @@ typedef struct fet_kernel_key {
 typedef struct fet_kernel {
     fet_kernel_key key;
     fet_activation activation;
-    fet_id anchor;            /* node; FET_NONE for a CAST between the worlds */
-    fet_id batch_norm;        /* node or FET_NONE */
+    fet_id anchor;                    /* node; FET_NONE for a CAST between the worlds */
+    fet_id batch_norm;                /* node or FET_NONE */
     fet_id activation_node, add_node; /* nodes or FET_NONE */
-    fet_id src;               /* value: first activation input */
-    fet_id residual;          /* value or FET_NONE */
-    fet_id dst;               /* value after everything fused */
-    bool dst_unsigned;        /* int8: the result is stored as u8 */
+    fet_id src;                       /* value: first activation input */
+    fet_id residual;                  /* value or FET_NONE */
+    fet_id dst;                       /* value after everything fused */
+    bool dst_unsigned;                /* int8: the result is stored as u8 */
 } fet_kernel;
 
 typedef struct fet_kernels {
@@ -78,9 +80,9 @@ typedef struct fet_kernels {
 /* What a device fuses behind which anchors. Plain data. */
 typedef struct fet_fusion_rules {
     const char *name;
-    bool batch_norm;        /* folded into convolution and Gemm */
-    uint32_t activations;   /* bit 1 << fet_activation_kind: may stand behind a convolution, Gemm */
-    bool add;               /* residual add behind a convolution */
+    bool batch_norm;      /* folded into convolution and Gemm */
+    uint32_t activations; /* bit 1 << fet_activation_kind: may stand behind a convolution, Gemm */
+    bool add;             /* residual add behind a convolution */
     bool activation_after_add;
     bool add_after_activation;
     bool activation_after_pool;

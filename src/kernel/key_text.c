@@ -2,8 +2,9 @@
 /*
  * Keys as text, the form in which they travel between processes and stand in tables and reports:
  *   conv s8 1x64x28x28>128x28x28 k3x3 s1x1 p1,1,1,1 g1 relu+bias
- * operator, precision, N x C x H x W of the source > C x H x W of the result, then only what is not zero: k window, s stride, d dilation (left out
- * when there is a window and it is 1x1), p padding top, left, bottom, right, g groups, activation and flags, x extra. Parsing is the exact inverse.
+ * operator, precision, N x C x H x W of the source > C x H x W of the result, then only what is not zero: k window, s stride, d dilation
+ * (left out when there is a window and it is 1x1), p padding top, left, bottom, right, g groups, activation and flags, x extra. Parsing is
+ * the exact inverse.
  */
 #include "kernel/kernel.h"
 
@@ -24,8 +25,9 @@ static const struct {
     uint32_t flag;
     const char *text;
 } flag_texts[] = {
-    {FET_KERNEL_BIAS, "bias"},           {FET_KERNEL_ADD, "add"},           {FET_KERNEL_ADD_AFTER, "add_after"},
-    {FET_KERNEL_F32_DST, "f32_dst"},     {FET_KERNEL_SIGNED_SRC, "signed"}, {FET_KERNEL_PLAIN_SRC, "plain"},
+    {FET_KERNEL_BIAS, "bias"},           {FET_KERNEL_ADD, "add"},
+    {FET_KERNEL_ADD_AFTER, "add_after"}, {FET_KERNEL_F32_DST, "f32_dst"},
+    {FET_KERNEL_SIGNED_SRC, "signed"},   {FET_KERNEL_PLAIN_SRC, "plain"},
     {FET_KERNEL_CONST, "const"},         {FET_KERNEL_BROADCAST, "broadcast"},
 };
 enum { N_FLAGS = sizeof flag_texts / sizeof *flag_texts };
@@ -138,8 +140,7 @@ static bool parse_word(char *word, fet_kernel_key *key, bool *dilated)
     case 'k': return numbers16(word + 1, 'x', 2, (uint16_t *const[]){&key->kh, &key->kw});
     case 's': return numbers16(word + 1, 'x', 2, (uint16_t *const[]){&key->sh, &key->sw});
     case 'd': *dilated = true; return numbers16(word + 1, 'x', 2, (uint16_t *const[]){&key->dh, &key->dw});
-    case 'p':
-        return numbers16(word + 1, ',', 4, (uint16_t *const[]){&key->pad_top, &key->pad_left, &key->pad_bottom, &key->pad_right});
+    case 'p': return numbers16(word + 1, ',', 4, (uint16_t *const[]){&key->pad_top, &key->pad_left, &key->pad_bottom, &key->pad_right});
     case 'g': {
         const char *end = number(word + 1, UINT32_MAX, &value);
         key->group = value;
@@ -181,7 +182,8 @@ fet_status fet_kernel_key_parse(const char *text, fet_kernel_key *out_key)
     if (fits) memcpy(copy, text, strlen(text) + 1);
     /* Only the canonical text is taken, so that a table never holds one kernel under two names. */
     if (!fits || !parse(copy, &key) || strcmp(fet_kernel_key_print(&key, again, sizeof again), text) != 0)
-        return fet_fail(FET_ERROR_CORRUPT, "\"%.200s\" is no kernel key: expected such as \"conv s8 1x64x28x28>128x28x28 k3x3 s1x1 p1,1,1,1 g1 relu+bias\"",
+        return fet_fail(FET_ERROR_CORRUPT,
+                        "\"%.200s\" is no kernel key: expected such as \"conv s8 1x64x28x28>128x28x28 k3x3 s1x1 p1,1,1,1 g1 relu+bias\"",
                         text);
     *out_key = key;
     return FET_OK;

@@ -3,8 +3,9 @@
  * Splits a graph into kernels in one backward and one forward pass over its nodes.
  *
  * Backward: how many read each value, the last reader, and whether anybody wants it in the fast world.
- * Forward: each node not yet taken becomes a kernel and swallows what the rules let it; whatever it reads is first brought into its world, by a CAST
- * kernel where that is not the same memory. Views make no kernel: they are looked through, or followed back when their value is wanted.
+ * Forward: each node not yet taken becomes a kernel and swallows what the rules let it; whatever it reads is first brought into its world,
+ * by a CAST kernel where that is not the same memory. Views make no kernel: they are looked through, or followed back when their value is
+ * wanted.
  */
 #include "kernel/internal.h"
 
@@ -27,7 +28,7 @@ enum {
     FAST_F32 = 1 << 2,  /* in the device's layout, but f32: only a CAST to plain may read it */
     UNSIGNED = 1 << 3,  /* int8: its fast form is u8 */
     WANTED_FAST = 1 << 4,
-    CONSTANT = 1 << 5,  /* a parameter, or computed from parameters and shapes alone */
+    CONSTANT = 1 << 5, /* a parameter, or computed from parameters and shapes alone */
 };
 
 typedef struct split {
@@ -221,7 +222,8 @@ static bool take_add(split *s, fet_kernel *kernel, uint32_t flag)
     if (s->graph->nodes[n].op != FET_OP_ADD && s->graph->nodes[n].op != FET_OP_SUM) return false;
     const fet_node *node = &s->graph->nodes[n];
     fet_id other = node->inputs[0] == kernel->dst ? node->inputs[1] : node->inputs[0];
-    if (!(s->known[other] & HAS_FAST) || !fet_shape_equal(&s->graph->values[other].shape, &s->graph->values[kernel->dst].shape)) return false;
+    if (!(s->known[other] & HAS_FAST) || !fet_shape_equal(&s->graph->values[other].shape, &s->graph->values[kernel->dst].shape))
+        return false;
     kernel->add_node = n;
     kernel->residual = other;
     kernel->key.flags |= flag;
@@ -244,7 +246,8 @@ static void fuse(split *s, fet_kernel *kernel)
 static bool result_unsigned(const split *s, const fet_node *node, fet_kernel_class class, const fet_kernel *kernel)
 {
     if (s->precision != FET_DTYPE_S8) return false;
-    if (class == FET_CLASS_POOL || class == FET_CLASS_GLOBAL || class == FET_CLASS_RESIZE) return !(kernel->key.flags & FET_KERNEL_SIGNED_SRC);
+    if (class == FET_CLASS_POOL || class == FET_CLASS_GLOBAL || class == FET_CLASS_RESIZE)
+        return !(kernel->key.flags & FET_KERNEL_SIGNED_SRC);
     if (class == FET_CLASS_CONCAT || (class == FET_CLASS_BINARY && node->op != FET_OP_SUB)) {
         for (uint32_t i = 0; i < node->n_inputs; i++)
             if (!(s->known[node->inputs[i]] & UNSIGNED) && !fet_activation_is_nonnegative(&kernel->activation)) return false;
@@ -361,7 +364,8 @@ static fet_status emit(split *s, fet_id n)
 {
     const fet_node *node = &s->graph->nodes[n];
     fet_kernel_class class = s->classes[n];
-    if (class == FET_CLASS_VIEW || (node->n_outputs > 0 && node->outputs[0] != FET_NONE && s->known[node->outputs[0]] & CONSTANT)) return FET_OK;
+    if (class == FET_CLASS_VIEW || (node->n_outputs > 0 && node->outputs[0] != FET_NONE && s->known[node->outputs[0]] & CONSTANT))
+        return FET_OK;
     if (node->n_inputs == 0 || node->inputs[0] == FET_NONE)
         return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\" (%s) has no first input", node->name, fet_op_onnx_name(node->op));
     return runs_fast(s, node, class) ? emit_fast(s, n, class) : emit_plain(s, n);

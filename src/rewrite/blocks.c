@@ -146,7 +146,8 @@ static bool is_spatial_pad(const finder *f, fet_id node)
     const fet_value *number = fet_node_input(f->graph, pad, 2);
     const fet_tensor *value = number ? fet_graph_constant(f->graph, pad->inputs[2]) : NULL;
     if (strcmp(fet_node_string(pad, FET_ATTR_MODE, "constant"), "constant") != 0 || !sizes || sizes->dtype != FET_DTYPE_S64) return false;
-    if (number && (!value || value->dtype != FET_DTYPE_F32 || fet_tensor_elements(value) != 1 || fet_tensor_f32(value)[0] != 0)) return false;
+    if (number && (!value || value->dtype != FET_DTYPE_F32 || fet_tensor_elements(value) != 1 || fet_tensor_f32(value)[0] != 0))
+        return false;
     if (fet_tensor_elements(sizes) != 8) return false;
     const int64_t *s = fet_tensor_s64(sizes);
     return s[0] == 0 && s[1] == 0 && s[4] == 0 && s[5] == 0 && s[2] >= 0 && s[3] >= 0 && s[6] >= 0 && s[7] >= 0;
@@ -168,8 +169,13 @@ static int64_t channels_of(const finder *f, fet_id value)
 /* The middle unit, what stands behind it up to the value that the next convolution reads, and what stands before it. */
 static fet_id find_middle(const finder *f, fet_id middle, fet_block *block)
 {
-    *block = (fet_block){
-        .expand = NO_UNIT, .depthwise = NO_UNIT, .project = NO_UNIT, .pad = FET_NONE, .excite = FET_NONE, .add = FET_NONE, .shortcut = FET_NONE};
+    *block = (fet_block){.expand = NO_UNIT,
+                         .depthwise = NO_UNIT,
+                         .project = NO_UNIT,
+                         .pad = FET_NONE,
+                         .excite = FET_NONE,
+                         .add = FET_NONE,
+                         .shortcut = FET_NONE};
     block->depthwise.conv = middle;
     block->input = node_at(f, middle)->inputs[0];
     fet_id before = f->graph->values[block->input].node;
@@ -245,7 +251,8 @@ static bool match(finder *f, fet_id middle, fet_block *out_block)
     const fet_node *node = node_at(f, middle);
     fet_block block;
     if (node->op != FET_OP_CONV || f->graph->values[node->inputs[1]].kind != FET_VALUE_PARAM) return false;
-    bool found = fet_op_is_depthwise(f->graph, node) ? match_depthwise(f, middle, &block) : is_spatial(f, middle) && match_dense(f, middle, &block);
+    bool found =
+        fet_op_is_depthwise(f->graph, node) ? match_depthwise(f, middle, &block) : is_spatial(f, middle) && match_dense(f, middle, &block);
     if (!found) return false;
     f->claimed[block.project.conv] = 1;
     *out_block = block;

@@ -163,8 +163,7 @@ fet_status maker_fill_param(const maker *m, const fet_param_plan *plan, fet_para
     for (uint32_t a = 0; a < shape->rank && a < FET_ORIGIN_AXES; a++)
         if (plan->dim[a].n_runs) FET_TRY(fill_axis(m, &plan->dim[a], &shape->dim[a], &param->origin.axis[a]));
     if (plan->origin.rule == FET_ORIGIN_SPREAD) shape->dim[1] = largest_divisor(shape->dim[0], shape->dim[0], plan->grouped);
-    else if (plan->grouped)
-        shape->dim[1] /= largest_divisor(shape->dim[1], shape->dim[0], plan->grouped);
+    else if (plan->grouped) shape->dim[1] /= largest_divisor(shape->dim[1], shape->dim[0], plan->grouped);
     if (param->origin.rule != FET_ORIGIN_SAME) return FET_OK;
     for (uint32_t a = 0; a < FET_ORIGIN_AXES; a++)
         if (param->origin.axis[a].index) param->origin.rule = FET_ORIGIN_SLICE;

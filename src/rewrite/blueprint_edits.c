@@ -96,8 +96,8 @@ static void write_scalars(const maker *m, uint32_t patch_index)
     const fet_patch *patch = &m->blueprint->patches[patch_index];
     for (uint32_t i = 0; i < patch->n_scalars; i++) {
         fet_id value = m->scalars[patch_index] + i, param = scalar_param(m, patch_index, i);
-        m->graph->values[value] = (fet_value){
-            .name = patch->scalar_name[i], .kind = FET_VALUE_PARAM, .dtype = FET_DTYPE_F32, .node = FET_NONE, .param = param};
+        m->graph->values[value] =
+            (fet_value){.name = patch->scalar_name[i], .kind = FET_VALUE_PARAM, .dtype = FET_DTYPE_F32, .node = FET_NONE, .param = param};
         m->graph->params[param] = (fet_param){.value = value, .origin = {.rule = FET_ORIGIN_FRESH}};
     }
 }

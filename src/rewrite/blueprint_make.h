@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside of fet_blueprint_make: a candidate under way. blueprint.c writes the base at other widths, blueprint_edits.c what the patches change. */
+/* Inside of fet_blueprint_make: a candidate under way. blueprint.c writes the base at other widths, blueprint_edits.c what the patches
+ * change. */
 #ifndef FET_REWRITE_BLUEPRINT_MAKE_H
 #define FET_REWRITE_BLUEPRINT_MAKE_H
 

@@ -221,8 +221,8 @@ static fet_status make_dim(const channel_trace *trace, const channel_labels *lab
             n_runs++;
         }
         if (pass)
-            *out_dim = (fet_channel_dim){
-                .runs = runs, .n_runs = n_runs, .summed = labels->summed, .axis = labels->axis, .divide = labels->divide};
+            *out_dim =
+                (fet_channel_dim){.runs = runs, .n_runs = n_runs, .summed = labels->summed, .axis = labels->axis, .divide = labels->divide};
     }
     return FET_OK;
 }

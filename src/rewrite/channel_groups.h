@@ -9,9 +9,9 @@
  *
  * Each value is traced along one dimension, its channels: dimension 1, or wherever reshapes, transposes, splits and slices have moved it.
  * A reshape may have cut it into two dimensions of which one keeps its size (channel shuffle: the number of groups). Where a constant names
- * a size that changes (a Reshape's target, a Split's parts, a Slice's bounds, a Resize's sizes), it is listed in `sizes`. Operators that mix
- * channels in a way we do not follow (softmax over channels, products of two computed matrices, ...) and the graph's own inputs and outputs
- * make their groups fixed; nothing is wrong then, only fewer widths can change.
+ * a size that changes (a Reshape's target, a Split's parts, a Slice's bounds, a Resize's sizes), it is listed in `sizes`. Operators that
+ * mix channels in a way we do not follow (softmax over channels, products of two computed matrices, ...) and the graph's own inputs and
+ * outputs make their groups fixed; nothing is wrong then, only fewer widths can change.
  *
  * A grouped convolution (neither dense nor depthwise) ties the p-th channel of all its groups, so its number of groups never changes.
  * Cost: O(sum of traced dimensions). Immutable after create, all in the caller's arena.

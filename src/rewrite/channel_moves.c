@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Where channels go when an operator moves, cuts or joins them without computing anything: reshapes, transposes, concats, splits, slices. */
+/* Where channels go when an operator moves, cuts or joins them without computing anything: reshapes, transposes, concats, splits, slices.
+ */
 #include "rewrite/channel_trace.h"
 
 #include <string.h>
@@ -33,7 +34,8 @@ static bool place(const channel_labels *src, const fet_shape *from, const fet_sh
         if (b + 1 == to->rank || before != outer || to->dim[b] * to->dim[b + 1] != src->count) continue;
         if (product(to, b + 2, to->rank) != inner) continue;
         /* Nothing said, the smaller one is taken for the number of groups. */
-        bool open_first = target ? fet_tensor_s64(target)[b] == -1 : false, open_second = target ? fet_tensor_s64(target)[b + 1] == -1 : false;
+        bool open_first = target ? fet_tensor_s64(target)[b] == -1 : false,
+             open_second = target ? fet_tensor_s64(target)[b + 1] == -1 : false;
         bool first_varies = open_first || (!open_second && to->dim[b] > to->dim[b + 1]);
         *out = (placement){.first = b, .span = 2, .axis = first_varies ? b : b + 1, .outer = 1, .inner = 1};
         return true;
@@ -51,7 +53,8 @@ static void tie_two(channel_trace *trace, const channel_labels *labels, uint32_t
 }
 
 /* Says what of a Reshape's target follows; false when it cannot. */
-static bool states_target(const channel_trace *trace, const fet_node *node, const channel_labels *src, const channel_labels *dst, bool *out_state)
+static bool states_target(const channel_trace *trace, const fet_node *node, const channel_labels *src, const channel_labels *dst,
+                          bool *out_state)
 {
     const fet_tensor *target = channel_integers(trace, node, 1);
     if (!target || fet_node_int(node, FET_ATTR_ALLOWZERO, 0) != 0) return false;
@@ -103,7 +106,8 @@ fet_status channel_transpose(channel_trace *trace, const fet_node *node)
     if (!src || node->outputs[0] == FET_NONE) return channel_cut(trace, node);
     const fet_shape *from = &channel_value(trace, node->inputs[0])->shape;
     uint32_t place_of[FET_MAX_RANK] = {0}; /* of each source dimension in the result */
-    for (uint32_t i = 0; i < from->rank; i++) place_of[perm && perm->type == FET_ATTR_TYPE_INTS ? (uint32_t)perm->ints[i] : from->rank - 1 - i] = i;
+    for (uint32_t i = 0; i < from->rank; i++)
+        place_of[perm && perm->type == FET_ATTR_TYPE_INTS ? (uint32_t)perm->ints[i] : from->rank - 1 - i] = i;
     channel_labels labels = *src;
     if (src->span == 2) {
         uint32_t first = place_of[src->first], second = place_of[src->first + 1];
@@ -197,7 +201,8 @@ fet_status channel_slice(channel_trace *trace, const fet_node *node)
         if (axis < 0) axis += channel_value(trace, node->inputs[0])->shape.rank;
         if (axis != src.axis) continue;
         bool open = end >= TO_THE_END;
-        if (start < 0 || end < 0 || start >= src.count || (!open && (end > src.count || end <= start)) || (steps && fet_tensor_s64(steps)[i] != 1))
+        if (start < 0 || end < 0 || start >= src.count || (!open && (end > src.count || end <= start)) ||
+            (steps && fet_tensor_s64(steps)[i] != 1))
             return channel_cut(trace, node);
         part = part_of(&src, (uint32_t)start, (open ? src.count : (uint32_t)end) - (uint32_t)start);
         channel_labels before = part_of(&src, 0, (uint32_t)start), until = part_of(&src, 0, (uint32_t)start + part.count);

@@ -231,9 +231,8 @@ static fet_status matrix(channel_trace *trace, const fet_node *node)
     fet_id weight = channel_input(node, 1), bias = channel_input(node, 2);
     uint32_t rank = channel_value(trace, node->inputs[0])->shape.rank;
     if (rank > 1) FET_TRY(channel_along(trace, node->inputs[0], rank - 1, &src));
-    bool fits = src.label && is_param(trace, weight) &&
-                trace->graph->values[weight].shape.rank == 2 && fet_node_int(node, FET_ATTR_TRANS_A, 0) == 0 &&
-                (bias == FET_NONE || is_param(trace, bias));
+    bool fits = src.label && is_param(trace, weight) && trace->graph->values[weight].shape.rank == 2 &&
+                fet_node_int(node, FET_ATTR_TRANS_A, 0) == 0 && (bias == FET_NONE || is_param(trace, bias));
     if (!fits) return channel_cut(trace, node);
     uint32_t out_axis = node->op == FET_OP_GEMM && fet_node_int(node, FET_ATTR_TRANS_B, 0) ? 0 : 1;
     FET_TRY(channel_state_param(trace, weight, 1 - out_axis, &src, true));

@@ -38,7 +38,7 @@ typedef struct channel_trace {
     fet_arena *arena;
     uint32_t *parent; /* union-find over classes */
     uint8_t *fixed;   /* by class; counts at the root */
-    uint8_t *mixed; /* CHANNEL_* bits */
+    uint8_t *mixed;   /* CHANNEL_* bits */
     uint32_t n_classes, capacity;
     channel_labels *values; /* [n_values] */
     channel_labels *params; /* [n_params * FET_ORIGIN_AXES] */
@@ -100,8 +100,8 @@ static inline const channel_labels *channel_plain(const channel_trace *trace, fe
 }
 
 /*
- * Labels of a value along one whole dimension. One that is traced along another has both fixed and goes on along this one; out_labels->label
- * stays NULL for parameters and values of too few dimensions.
+ * Labels of a value along one whole dimension. One that is traced along another has both fixed and goes on along this one;
+ * out_labels->label stays NULL for parameters and values of too few dimensions.
  */
 fet_status channel_along(channel_trace *trace, fet_id value, uint32_t axis, channel_labels *out_labels);
 

@@ -75,8 +75,8 @@ static fet_status plan_attrs(const fet_graph *graph, const fet_block *block, fet
         pads[i] = window.pad_begin[i] + sizes[2 + i];
         pads[2 + i] = window.pad_end[i] + sizes[6 + i];
     }
-    attrs[edit->n_attrs++] = (fet_attr){
-        .key = FET_ATTR_PADS, .type = FET_ATTR_TYPE_INTS, .name = fet_attr_onnx_name(FET_ATTR_PADS), .count = 4, .ints = pads};
+    attrs[edit->n_attrs++] =
+        (fet_attr){.key = FET_ATTR_PADS, .type = FET_ATTR_TYPE_INTS, .name = fet_attr_onnx_name(FET_ATTR_PADS), .count = 4, .ints = pads};
     return FET_OK;
 }
 
@@ -120,8 +120,8 @@ static fet_status plan_weight(const fet_graph *graph, const fet_channel_groups *
 }
 
 /* n_groups 0: one dense kernel. */
-static fet_status plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, uint32_t n_groups, fet_arena *arena,
-                       fet_patch *out_patch)
+static fet_status plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, uint32_t n_groups,
+                       fet_arena *arena, fet_patch *out_patch)
 {
     if (!fet_fuse_ibn_applies(graph, block))
         return fet_fail(FET_ERROR_ARG, "the block at \"%s\" cannot be fused: it is no inverted bottleneck with weights of its own",

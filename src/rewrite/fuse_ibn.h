@@ -24,8 +24,8 @@ bool fet_fuse_ibn_applies(const fet_graph *graph, const fet_block *block);
  * for mobile accelerators by Gupta & Akin 2020 and Xiong et al., MobileDets, 2021. Errors: ARG when it does not apply or for less than 2
  * groups; NOMEM.
  */
-FET_MUST_CHECK fet_status fet_group_ibn_plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block, uint32_t n_groups,
-                                             fet_arena *arena, fet_patch *out_patch);
+FET_MUST_CHECK fet_status fet_group_ibn_plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block,
+                                             uint32_t n_groups, fet_arena *arena, fet_patch *out_patch);
 
 /* Errors: ARG when it does not apply; NOMEM. */
 FET_MUST_CHECK fet_status fet_fuse_ibn_plan(const fet_graph *graph, const fet_channel_groups *groups, const fet_block *block,

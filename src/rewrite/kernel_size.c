@@ -10,7 +10,8 @@ static bool pad_more(const fet_graph *graph, const fet_block *block, uint32_t si
     const fet_node *node = &graph->nodes[block->depthwise.conv];
     const fet_value *weight = &graph->values[node->inputs[1]];
     fet_window w;
-    if (size % 2 == 0 || weight->kind != FET_VALUE_PARAM || weight->shape.rank != 4 || plan_readers(graph, node->inputs[1]) != 1) return false;
+    if (size % 2 == 0 || weight->kind != FET_VALUE_PARAM || weight->shape.rank != 4 || plan_readers(graph, node->inputs[1]) != 1)
+        return false;
     if (fet_op_window(graph, node, &w) != FET_OK || w.kernel[0] != w.kernel[1] || w.kernel[0] % 2 == 0 || w.kernel[0] == size) return false;
     if (w.dilation[0] != w.dilation[1]) return false;
     *out_more = ((int64_t)size - w.kernel[0]) / 2 * w.dilation[0];

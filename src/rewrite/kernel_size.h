@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Another kernel size for the middle convolution of a block: 3, 5, 7. Growing surrounds the kernel by zeros and pads by as much more, which
- * keeps the function; shrinking keeps its centre (Cai et al., Once-for-All, 2020, without their learnt transform) and is a start for training.
- * Goes together with every other rewrite of the block.
+ * keeps the function; shrinking keeps its centre (Cai et al., Once-for-All, 2020, without their learnt transform) and is a start for
+ * training. Goes together with every other rewrite of the block.
  */
 #ifndef FET_REWRITE_KERNEL_SIZE_H
 #define FET_REWRITE_KERNEL_SIZE_H

@@ -14,8 +14,8 @@ typedef struct fet_param_plan {
     fet_origin origin;                    /* rule and bases; the axes follow from `dim` */
     fet_shape shape;                      /* with the base's widths */
     fet_channel_dim dim[FET_ORIGIN_AXES]; /* which axes change with which groups */
-    /* A kernel in groups. SPREAD: channels a group, at most (UINT32_MAX: one group). COMPOSE: groups, at most; 0: a dense kernel. The largest
-     * number that divides the candidate's widths is taken. */
+    /* A kernel in groups. SPREAD: channels a group, at most (UINT32_MAX: one group). COMPOSE: groups, at most; 0: a dense kernel. The
+     * largest number that divides the candidate's widths is taken. */
     uint32_t grouped;
 } fet_param_plan;
 

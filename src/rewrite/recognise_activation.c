@@ -19,7 +19,8 @@ static fet_node *maker_of(const fet_graph *graph, fet_id value)
 /* One number, whatever its shape. */
 static bool scalar_at(const fet_graph *graph, const fet_node *node, uint32_t input, float *out_number)
 {
-    const fet_tensor *tensor = input < node->n_inputs && node->inputs[input] != FET_NONE ? fet_graph_constant(graph, node->inputs[input]) : NULL;
+    const fet_tensor *tensor =
+        input < node->n_inputs && node->inputs[input] != FET_NONE ? fet_graph_constant(graph, node->inputs[input]) : NULL;
     if (!tensor || tensor->dtype != FET_DTYPE_F32 || fet_tensor_elements(tensor) != 1) return false;
     *out_number = fet_tensor_f32(tensor)[0];
     return true;
@@ -30,7 +31,8 @@ static bool is_private(const fet_graph *graph, fet_id value)
 {
     uint32_t readers = 0;
     for (fet_id n = 0; n < graph->n_nodes; n++)
-        for (uint32_t i = 0; i < graph->nodes[n].n_inputs && graph->nodes[n].op != FET_OP_NONE; i++) readers += graph->nodes[n].inputs[i] == value;
+        for (uint32_t i = 0; i < graph->nodes[n].n_inputs && graph->nodes[n].op != FET_OP_NONE; i++)
+            readers += graph->nodes[n].inputs[i] == value;
     for (uint32_t o = 0; o < graph->n_outputs; o++) readers += graph->outputs[o] == value ? 2 : 0;
     return readers == 1;
 }
@@ -57,8 +59,7 @@ static line read_line(const fet_graph *graph, fet_id value)
         else if (node->op == FET_OP_SUB) l.offset -= l.slope * c;
         else if (node->op == FET_OP_MUL) l.slope *= c;
         else if (node->op == FET_OP_DIV && c != 0) l.slope /= c;
-        else
-            break;
+        else break;
         l.x = node->inputs[side];
         l.n_steps++;
     }
@@ -70,7 +71,8 @@ static bool read_ramp(const fet_graph *graph, fet_id value, line *out_line, floa
 {
     const fet_node *clip = maker_of(graph, value);
     float low = 1;
-    if (!clip || clip->op != FET_OP_CLIP || !scalar_at(graph, clip, 1, &low) || low != 0 || !scalar_at(graph, clip, 2, out_top)) return false;
+    if (!clip || clip->op != FET_OP_CLIP || !scalar_at(graph, clip, 1, &low) || low != 0 || !scalar_at(graph, clip, 2, out_top))
+        return false;
     if (!(*out_top > 0) || !isfinite(*out_top)) return false;
     *out_line = read_line(graph, clip->inputs[0]);
     return out_line->slope > 0;
@@ -125,8 +127,9 @@ static fet_op_kind gate_of(const fet_graph *graph, fet_id x, fet_id gate, float 
     if (!node || !is_private(graph, gate)) return FET_OP_NONE;
     if (node->op == FET_OP_SIGMOID && node->inputs[0] == x) return FET_OP_SWISH;
     if (node->op == FET_OP_HARD_SIGMOID && node->inputs[0] == x)
-        return near(fet_node_float(node, FET_ATTR_ALPHA, 0.2f), 1.0f / 6) && near(fet_node_float(node, FET_ATTR_BETA, 0.5f), 0.5f) ? FET_OP_HARD_SWISH
-                                                                                                                                 : FET_OP_NONE;
+        return near(fet_node_float(node, FET_ATTR_ALPHA, 0.2f), 1.0f / 6) && near(fet_node_float(node, FET_ATTR_BETA, 0.5f), 0.5f)
+                   ? FET_OP_HARD_SWISH
+                   : FET_OP_NONE;
     if (!read_ramp(graph, gate, &l, out_top) || l.x != x) return FET_OP_NONE;
     return near(l.slope / *out_top, 1.0f / 6) && near(l.offset / *out_top, 0.5f) ? FET_OP_HARD_SWISH : FET_OP_NONE;
 }

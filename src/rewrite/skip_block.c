@@ -55,7 +55,8 @@ bool fet_skip_block_applies(const fet_graph *graph, const fet_block *block)
 fet_status fet_skip_block_plan(const fet_graph *graph, const fet_block *block, fet_arena *arena, fet_patch *out_patch)
 {
     if (!fet_skip_block_applies(graph, block))
-        return fet_fail(FET_ERROR_ARG, "the block at \"%s\" cannot be skipped: it does not add its own input, or others read from inside it",
+        return fet_fail(FET_ERROR_ARG,
+                        "the block at \"%s\" cannot be skipped: it does not add its own input, or others read from inside it",
                         graph->nodes[block->depthwise.conv].name);
     uint8_t *inside = NULL;
     FET_TRY(find_inside(graph, block, arena, &inside));

@@ -5,7 +5,13 @@
 static bool is_smooth(const fet_node *node)
 {
     switch (node->op) {
-    case FET_OP_HARD_SWISH: case FET_OP_SWISH: case FET_OP_GELU: case FET_OP_ELU: case FET_OP_SELU: case FET_OP_CELU: case FET_OP_SOFTPLUS:
+    case FET_OP_HARD_SWISH:
+    case FET_OP_SWISH:
+    case FET_OP_GELU:
+    case FET_OP_ELU:
+    case FET_OP_SELU:
+    case FET_OP_CELU:
+    case FET_OP_SOFTPLUS:
     case FET_OP_LEAKY_RELU: return true;
     default: return false;
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Depthwise -> grouped or standard convolution. A depthwise convolution keeps most of a wide MAC array idle; groups of `channels` fill it, all
- * channels in one group are a standard convolution. The new kernel holds the old one on its diagonal (FET_ORIGIN_SPREAD), so the function
- * stays, at every width; training fills the rest. Norms, activations and what stands before and behind are kept.
- * Groups have at most `channels` channels: the largest number that divides the candidate's width.
+ * Depthwise -> grouped or standard convolution. A depthwise convolution keeps most of a wide MAC array idle; groups of `channels` fill it,
+ * all channels in one group are a standard convolution. The new kernel holds the old one on its diagonal (FET_ORIGIN_SPREAD), so the
+ * function stays, at every width; training fills the rest. Norms, activations and what stands before and behind are kept. Groups have at
+ * most `channels` channels: the largest number that divides the candidate's width.
  */
 #ifndef FET_REWRITE_WIDEN_DEPTHWISE_H
 #define FET_REWRITE_WIDEN_DEPTHWISE_H

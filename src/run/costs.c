@@ -40,7 +40,8 @@ static fet_status split(fet_costs *costs, const fet_genome *genome, fet_kernels 
     costs->graph = NULL;
     fet_arena_reset(costs->arena);
     FET_TRY(fet_space_derive(costs->space, genome, costs->arena, &costs->graph));
-    return fet_kernels_split(costs->graph, fet_device_fusion_rules(costs->device), fet_device_precision(costs->device), costs->arena, out_kernels);
+    return fet_kernels_split(costs->graph, fet_device_fusion_rules(costs->device), fet_device_precision(costs->device), costs->arena,
+                             out_kernels);
 }
 
 static fet_status measure_missing(fet_costs *costs, const fet_kernels *kernels)
@@ -79,7 +80,8 @@ fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidat
     if (!known) {
         FET_TRY(measure_missing(costs, &kernels));
         latency_ms = sum_latency(costs, &kernels, &known);
-        if (!known) return fet_fail(FET_ERROR_STATE, "%s: a kernel was measured but is not in its table", fet_device_describe(costs->device));
+        if (!known)
+            return fet_fail(FET_ERROR_STATE, "%s: a kernel was measured but is not in its table", fet_device_describe(costs->device));
     }
     fet_memory_options memory = fet_memory_default_options(fet_device_precision(costs->device));
     fet_memory_plan plan;
@@ -174,8 +176,8 @@ static fet_status missing_keys(const fet_costs *costs, draws *set, fet_kernel_ke
     return FET_OK;
 }
 
-fet_status fet_costs_measure_ahead(fet_costs *costs, uint32_t n_draws, uint64_t seed, bool (*progress)(void *context, size_t done, size_t total),
-                                   void *context, size_t *out_missing)
+fet_status fet_costs_measure_ahead(fet_costs *costs, uint32_t n_draws, uint64_t seed,
+                                   bool (*progress)(void *context, size_t done, size_t total), void *context, size_t *out_missing)
 {
     draws set = {0};
     fet_kernel_key *keys = NULL;

@@ -25,7 +25,8 @@ FET_DEFINE_AUTO(fet_costs);
 
 FET_MUST_CHECK fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidate_cost *out_cost);
 
-/* Sum over limits of how far each is exceeded, as a share of it; 0 when all hold. `base` serves the relative ones; quality limits are left out. */
+/* Sum over limits of how far each is exceeded, as a share of it; 0 when all hold. `base` serves the relative ones; quality limits are left
+ * out. */
 double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, const fet_candidate_cost *base);
 
 /*
@@ -33,6 +34,7 @@ double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, c
  * Returns OK also when stopped; *out_missing says how many stay unmeasured (they are measured on demand).
  */
 FET_MUST_CHECK fet_status fet_costs_measure_ahead(fet_costs *costs, uint32_t n_draws, uint64_t seed,
-                                                  bool (*progress)(void *context, size_t done, size_t total), void *context, size_t *out_missing);
+                                                  bool (*progress)(void *context, size_t done, size_t total), void *context,
+                                                  size_t *out_missing);
 
 #endif

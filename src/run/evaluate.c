@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Batches of training data that set the running statistics of inherited weights before they are trained: 8 of 64 fix mean and variance well. */
+/* Batches of training data that set the running statistics of inherited weights before they are trained: 8 of 64 fix mean and variance
+ * well. */
 enum { RECALIBRATION_BATCHES = 8 };
 
 typedef struct call {
@@ -69,13 +70,15 @@ static fet_train_options train_options(call *c, double epochs, float learning_ra
     return options;
 }
 
-static fet_status evaluate_split(call *c, const fet_graph *graph, fet_split split, fet_dtype precision, const char *name, const char *source)
+static fet_status evaluate_split(call *c, const fet_graph *graph, fet_split split, fet_dtype precision, const char *name,
+                                 const char *source)
 {
     fet_accuracy accuracy;
     FET_TRY(fet_classify_eval(graph, c->workspace->dataset, split, precision, 0, 0, &accuracy));
     add_figure(c, name, accuracy.share, "share", source);
     if (split != FET_SPLIT_TEST) return FET_OK;
-    static const char *const bounds[][2] = {{"test_accuracy_low", "test_accuracy_high"}, {"test_device_accuracy_low", "test_device_accuracy_high"}};
+    static const char *const bounds[][2] = {{"test_accuracy_low", "test_accuracy_high"},
+                                            {"test_device_accuracy_low", "test_device_accuracy_high"}};
     const char *const *pair = bounds[strstr(name, "device") != NULL];
     add_figure(c, pair[0], accuracy.low, "share", "95% Wilson interval");
     add_figure(c, pair[1], accuracy.high, "share", "95% Wilson interval");
@@ -94,7 +97,8 @@ static fet_status train_and_keep(call *c, fet_graph *graph, double epochs, float
     if (status == FET_OK) add_figure(c, "train_loss", trained.loss, "nats", "trained");
     if (status == FET_OK) add_figure(c, "train_speed", trained.images_per_s, "images/s", "measured");
     if (status == FET_OK) status = evaluate_split(c, graph, FET_SPLIT_VAL, fet_engine_training_dtype(), "val_accuracy", "trained");
-    if (status == FET_OK) status = evaluate_split(c, graph, FET_SPLIT_VAL, w->job->device.precision, "val_device_accuracy", "trained, quantised");
+    if (status == FET_OK)
+        status = evaluate_split(c, graph, FET_SPLIT_VAL, w->job->device.precision, "val_device_accuracy", "trained, quantised");
     if (status == FET_OK) status = fet_workspace_path(w, &weights, "trials/%s-%u.safetensors", c->trial->series, c->trial->number);
     if (status == FET_OK) status = fet_safetensors_write(graph, weights);
     if (status == FET_OK) status = fet_strdup_checked(weights + strlen(w->dir) + 1, &artifact);

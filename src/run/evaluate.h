@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a trial's fidelity means: from a genome to figures and, for the dear ones, trained weights. One row a fidelity, in evaluate.c's table.
- * A trial's result is a pure function of (job, base weights, series, number, genome): it does not matter which worker runs it, nor when.
+ * What a trial's fidelity means: from a genome to figures and, for the dear ones, trained weights. One row a fidelity, in evaluate.c's
+ * table. A trial's result is a pure function of (job, base weights, series, number, genome): it does not matter which worker runs it, nor
+ * when.
  */
 #ifndef FET_RUN_EVALUATE_H
 #define FET_RUN_EVALUATE_H
@@ -29,7 +30,8 @@ typedef bool (*fet_evaluate_progress)(void *context, uint64_t done, uint64_t tot
 FET_MUST_CHECK fet_status fet_evaluate(fet_workspace *workspace, const fet_trial *trial, fet_evaluate_progress progress, void *context,
                                        fet_evaluation *out_evaluation);
 
-/* The candidate of a trial with the numbers of kept weights, e.g. for export. `arena` holds the graph; the caller destroys the graph, then the arena. */
+/* The candidate of a trial with the numbers of kept weights, e.g. for export. `arena` holds the graph; the caller destroys the graph, then
+ * the arena. */
 FET_MUST_CHECK fet_status fet_evaluate_load(fet_workspace *workspace, const char *variant, const char *genome, const char *weights,
                                             fet_arena *arena, fet_graph **out_graph);
 

@@ -60,7 +60,8 @@ fet_status fet_finalists_choose(const fet_series_trial *trials, uint32_t n, uint
                                 uint32_t *out_index, uint32_t *out_n)
 {
     trial_bounds kept = find_bounds(trials, n, latency_limit_ms);
-    if (isinf(kept.violation)) return fet_fail(FET_ERROR_NOT_FOUND, "every one of %u trials failed, so there is nothing to train further", n);
+    if (isinf(kept.violation))
+        return fet_fail(FET_ERROR_NOT_FOUND, "every one of %u trials failed, so there is nothing to train further", n);
     double best = -INFINITY;
     for (uint32_t i = 0; i < n; i++)
         if (is_usable(&trials[i], &kept) && trials[i].quality > best) best = trials[i].quality;

@@ -9,7 +9,6 @@
 #include "base/yaml_file.h"
 #include "run/job.h"
 
-
 typedef struct fet_job_raw_data {
     char *kind, *path, *val_share, *test_share, *seed;
 } fet_job_raw_data;

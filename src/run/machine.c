@@ -38,5 +38,6 @@ json_t *fet_versions_json(void)
     const dnnl_version_t *dnnl = dnnl_version();
     char onednn[64];
     snprintf(onednn, sizeof onednn, "%d.%d.%d", dnnl->major, dnnl->minor, dnnl->patch);
-    return json_pack("{s:s, s:s, s:s, s:s}", "fettle", FET_VERSION, "oneDNN", onednn, "SQLite", sqlite3_libversion(), "compiler", __VERSION__);
+    return json_pack("{s:s, s:s, s:s, s:s}", "fettle", FET_VERSION, "oneDNN", onednn, "SQLite", sqlite3_libversion(), "compiler",
+                     __VERSION__);
 }

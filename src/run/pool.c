@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 /*
- * So many crashes in a row without a finished trial between them mean that it is not the trials' fault. A worker that ends with an error of its own (a full
- * disk, no memory) has found out already: it counts as several.
+ * So many crashes in a row without a finished trial between them mean that it is not the trials' fault. A worker that ends with an error of
+ * its own (a full disk, no memory) has found out already: it counts as several.
  */
 enum { MAX_CRASHES = 6, OWN_ERROR_COUNTS = 3, LINE_BYTES = 2048, MAX_WORKERS = 256 };
 
@@ -71,8 +71,8 @@ static fet_status start(fet_pool *pool, child *c)
     return FET_OK;
 }
 
-fet_status fet_pool_start(const char *dir, fet_study *study, uint32_t n_workers, void (*say)(void *context, const char *line), void *context,
-                          fet_pool **out_pool)
+fet_status fet_pool_start(const char *dir, fet_study *study, uint32_t n_workers, void (*say)(void *context, const char *line),
+                          void *context, fet_pool **out_pool)
 {
     if (n_workers < 1 || n_workers > MAX_WORKERS) return fet_fail(FET_ERROR_ARG, "%u workers: expected 1 to %d", n_workers, MAX_WORKERS);
     fet_pool *pool = NULL;
@@ -140,14 +140,16 @@ static fet_status bury(fet_pool *pool, child *c, int wait_status)
     bool clean = WIFEXITED(wait_status) && (WEXITSTATUS(wait_status) == 0 || WEXITSTATUS(wait_status) == 3);
     if (!clean && !is_from_outside(wait_status)) pool->crashes += WIFEXITED(wait_status) ? OWN_ERROR_COUNTS : 1;
     if (pool->crashes >= MAX_CRASHES)
-        return fet_fail(FET_ERROR_STATE, "workers end before they finish anything; the last one said: %s", c->last_words[0] ? c->last_words : reason);
+        return fet_fail(FET_ERROR_STATE, "workers end before they finish anything; the last one said: %s",
+                        c->last_words[0] ? c->last_words : reason);
     return FET_OK;
 }
 
 fet_status fet_pool_pump(fet_pool *pool, double timeout_s)
 {
     struct pollfd polled[MAX_WORKERS];
-    for (uint32_t w = 0; w < pool->n; w++) polled[w] = (struct pollfd){.fd = pool->children[w].pid ? pool->children[w].out : -1, .events = POLLIN};
+    for (uint32_t w = 0; w < pool->n; w++)
+        polled[w] = (struct pollfd){.fd = pool->children[w].pid ? pool->children[w].out : -1, .events = POLLIN};
     poll(polled, pool->n, (int)(timeout_s * 1000));
     for (uint32_t w = 0; w < pool->n; w++) {
         child *c = &pool->children[w];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The last phase: what only the search knows goes into the study as "report_facts" (src/report/schema.md); the report joins it with the trials. */
+/* The last phase: what only the search knows goes into the study as "report_facts" (src/report/schema.md); the report joins it with the
+ * trials. */
 #include "run/search_internal.h"
 
 #include "base/clock.h"
@@ -64,8 +65,8 @@ static fet_status variant_json(const fet_search *search, const fet_finalist *f, 
     char *description = NULL;
     FET_TRY(describe(search, f, &description));
     const double *metric = f->cost.metric;
-    json_t *v = json_pack("{s:s, s:b, s:b, s:s, s:s, s:s, s:b}", "name", f->variant, "fused_search", block_form, "width_search", width, "genome",
-                          f->genome, "description", description, "file", f->file, "same_quality", same_quality(search, f));
+    json_t *v = json_pack("{s:s, s:b, s:b, s:s, s:s, s:s, s:b}", "name", f->variant, "fused_search", block_form, "width_search", width,
+                          "genome", f->genome, "description", description, "file", f->file, "same_quality", same_quality(search, f));
     fet_free(description);
     if (!v) return fet_fail(FET_ERROR_NOMEM, "no memory for the results");
     put(v, "latency", figure_spread(f->measured_ms, "ms", "measured", f->measured_spread));
@@ -126,8 +127,8 @@ static fet_status layers_json(const fet_search *search, const fet_finalist *f, j
         block_of(name, block, sizeof block);
         fet_kernel_key_print(&kernel->key, key, sizeof key);
         json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:s}", "name", name, "block", block, "kernel", key, "macs",
-                                               (json_int_t)fet_kernel_key_macs(&kernel->key), "us", cost.latency_ms * 1e3, "spread", cost.spread,
-                                               "source", "measured"));
+                                               (json_int_t)fet_kernel_key_macs(&kernel->key), "us", cost.latency_ms * 1e3, "spread",
+                                               cost.spread, "source", "measured"));
     }
     return FET_OK;
 }
@@ -141,8 +142,8 @@ static fet_status trials_json(const fet_search *search, json_t *array)
         for (uint32_t i = 0; i < n; i++) {
             char *description = NULL;
             FET_TRY(fet_genome_describe(search->workspace->spaces[v], &trials[i].genome, &description));
-            json_t *t = json_pack("{s:s, s:i, s:s, s:f}", "series", search->job->variants[v].name, "number", (int)i, "description", description,
-                                  "violation", trials[i].result.violation);
+            json_t *t = json_pack("{s:s, s:i, s:s, s:f}", "series", search->job->variants[v].name, "number", (int)i, "description",
+                                  description, "violation", trials[i].result.violation);
             fet_free(description);
             json_t *figures = json_object();
             put(figures, "latency", figure(trials[i].cost.metric[FET_METRIC_LATENCY], "ms", "kernel sum"));
@@ -159,7 +160,8 @@ static fet_status trials_json(const fet_search *search, json_t *array)
         FET_TRY(describe(search, f, &description));
         snprintf(label, sizeof label, "%s: %s", f->variant, description[0] ? description : "the base");
         fet_free(description);
-        json_t *t = json_pack("{s:s, s:i, s:s, s:s}", "series", FET_SERIES_FINALISTS, "number", (int)i, "description", label, "file", f->file);
+        json_t *t =
+            json_pack("{s:s, s:i, s:s, s:s}", "series", FET_SERIES_FINALISTS, "number", (int)i, "description", label, "file", f->file);
         json_t *figures = json_object();
         put(figures, "latency", figure(f->cost.metric[FET_METRIC_LATENCY], "ms", "kernel sum"));
         put(figures, "latency_measured", figure_spread(f->measured_ms, "ms", "measured", f->measured_spread));
@@ -237,12 +239,14 @@ static void chosen_json(const fet_search *search, json_t *facts)
     const fet_finalist *base = &search->finalists[0], *f = &search->finalists[search->chosen];
     char text[512];
     if (search->chosen == 0) {
-        snprintf(text, sizeof text, "No searched network is both faster and within %.1f points of the base's accuracy on test at %s, so the base stays.",
+        snprintf(text, sizeof text,
+                 "No searched network is both faster and within %.1f points of the base's accuracy on test at %s, so the base stays.",
                  100 * search->job->quality_margin, precision_label(search));
         json_object_set_new(facts, "chosen", json_null());
     } else {
         snprintf(text, sizeof text,
-                 "The fastest network whose %s test accuracy (%.2f%%, 95%% interval %.2f to %.2f) is within %.1f points of the base's (%.2f%%, %.2f to %.2f).",
+                 "The fastest network whose %s test accuracy (%.2f%%, 95%% interval %.2f to %.2f) is within %.1f points of the base's "
+                 "(%.2f%%, %.2f to %.2f).",
                  precision_label(search), 100 * f->test_device, 100 * f->test_device_low, 100 * f->test_device_high,
                  100 * search->job->quality_margin, 100 * base->test_device, 100 * base->test_device_low, 100 * base->test_device_high);
         json_object_set_new(facts, "chosen", json_string(f->variant));
@@ -257,8 +261,9 @@ static void spent_json(const fet_search *search, json_t *facts)
     double wall_s = fet_clock_monotonic_s() - search->started_s;
     if (fet_study_get(search->workspace->study, "wall_s", &text) == FET_OK) wall_s += strtod(text, NULL);
     fet_free(text);
-    json_object_set_new(facts, "spent", json_pack("{s:f, s:i, s:f}", "wall_s", wall_s, "cores", (int)fet_pool_n_workers(search->pool),
-                                                  "watts_per_core", search->job->watts_per_core));
+    json_object_set_new(facts, "spent",
+                        json_pack("{s:f, s:i, s:f}", "wall_s", wall_s, "cores", (int)fet_pool_n_workers(search->pool), "watts_per_core",
+                                  search->job->watts_per_core));
 }
 
 static fet_status fill(fet_search *search, json_t *facts)

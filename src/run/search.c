@@ -82,7 +82,8 @@ static void on_line(void *context, const char *line)
     uint64_t done = 0, total = 0;
     double loss = 0, speed = 0;
     bool is_progress = sscanf(line, "progress %63s %u %" SCNu64 " %" SCNu64 " %lf %lf", series, &number, &done, &total, &loss, &speed) == 6;
-    bool is_over = !is_progress && (sscanf(line, "done %63s %u", series, &number) == 2 || sscanf(line, "failed %63s %u", series, &number) == 2);
+    bool is_over =
+        !is_progress && (sscanf(line, "done %63s %u", series, &number) == 2 || sscanf(line, "failed %63s %u", series, &number) == 2);
     if (!is_progress && !is_over) return;
     int length = snprintf(trial, sizeof trial, "%.48s %u", series, number);
     if (length < 0) return;
@@ -96,7 +97,8 @@ static void on_line(void *context, const char *line)
     snprintf(search->in_flight_trial[at], sizeof search->in_flight_trial[at], "%s", is_over ? "" : trial);
     search->in_flight[at] = is_over || total == 0 ? 0 : units_of(job, fidelity) * (double)done / (double)total;
     if (is_progress && strcmp(fidelity, "short") != 0)
-        fet_search_progress(search, "%s %u: batch %" PRIu64 " of %" PRIu64 ", loss %.3f, %.0f images/s", series, number, done, total, loss, speed);
+        fet_search_progress(search, "%s %u: batch %" PRIu64 " of %" PRIu64 ", loss %.3f, %.0f images/s", series, number, done, total, loss,
+                            speed);
 }
 
 fet_status fet_search_propose(fet_search *search, const char *series, uint32_t number, const char *fidelity, const char *genome,
@@ -177,11 +179,13 @@ static fet_status prepare_folder(const fet_job *job, bool resume)
     FET_TRY(study_exists(job, &exists));
     if (!exists) return fet_workspace_create(job->output, job);
     if (!resume)
-        return fet_fail(FET_ERROR_EXISTS, "%s: holds a study already: add --resume to go on with it, or choose another output folder", job->output);
+        return fet_fail(FET_ERROR_EXISTS, "%s: holds a study already: add --resume to go on with it, or choose another output folder",
+                        job->output);
     fet_auto(fet_workspace) workspace = NULL;
     FET_TRY(fet_workspace_open(job->output, &workspace));
     if (strcmp(workspace->job->text, job->text) != 0)
-        return fet_fail(FET_ERROR_STATE, "%s: holds a study of another job (%s changed since): choose another output folder, or put the job back",
+        return fet_fail(FET_ERROR_STATE,
+                        "%s: holds a study of another job (%s changed since): choose another output folder, or put the job back",
                         job->output, job->path);
     return FET_OK;
 }

@@ -16,14 +16,25 @@ static const double short_tolerance = 0.03;
 /* A variant none of whose finalists reached the bar trains this many further candidates, the most accurate first. */
 enum { MAX_EXTRA = 1, N_MEASURED = 5 };
 
-static fet_status add_finalist(fet_search *search, const char *variant, const char *genome, const fet_candidate_cost *cost, double short_quality)
+static fet_status add_finalist(fet_search *search, const char *variant, const char *genome, const fet_candidate_cost *cost,
+                               double short_quality)
 {
     char parameters[128];
     uint32_t number = search->n_finalists;
     if (number == FET_MAX_FINALISTS) return fet_fail(FET_ERROR_LIMIT, "more than %d finalists", FET_MAX_FINALISTS);
     fet_finalist *f = &search->finalists[number];
-    *f = (fet_finalist){.cost = *cost, .short_quality = short_quality, .val = NAN, .val_device = NAN, .measured_ms = NAN, .measured_spread = NAN,
-                        .test = NAN, .test_device = NAN, .test_low = NAN, .test_high = NAN, .test_device_low = NAN, .test_device_high = NAN};
+    *f = (fet_finalist){.cost = *cost,
+                        .short_quality = short_quality,
+                        .val = NAN,
+                        .val_device = NAN,
+                        .measured_ms = NAN,
+                        .measured_spread = NAN,
+                        .test = NAN,
+                        .test_device = NAN,
+                        .test_low = NAN,
+                        .test_high = NAN,
+                        .test_device_low = NAN,
+                        .test_device_high = NAN};
     snprintf(f->variant, sizeof f->variant, "%s", variant);
     snprintf(f->genome, sizeof f->genome, "%s", genome);
     snprintf(parameters, sizeof parameters, "{\"variant\": \"%s\"}", variant);
@@ -117,7 +128,8 @@ static fet_status add_extra(fet_search *search, uint32_t v)
     for (uint32_t i = 0; i < n; i++) {
         char genome[FET_GENOME_TEXT_BYTES];
         fet_genome_print(&trials[i].genome, genome, sizeof genome);
-        if (isnan(trials[i].quality) || trials[i].result.violation > 0 || is_finalist(search, search->job->variants[v].name, genome)) continue;
+        if (isnan(trials[i].quality) || trials[i].result.violation > 0 || is_finalist(search, search->job->variants[v].name, genome))
+            continue;
         if (best == FET_NONE || trials[i].quality > trials[best].quality) best = i;
     }
     return best == FET_NONE ? FET_OK : add_trial(search, search->job->variants[v].name, &trials[best]);
@@ -150,8 +162,8 @@ fet_status fet_search_phase_finalists(fet_search *search)
     if (fet_search_is_stopped(search)) return FET_OK;
     FET_TRY(read_finalists(search));
     if (isnan(search->finalists[0].val_device))
-        return fet_fail(FET_ERROR_STATE, "%s: the base could not be trained as a finalist; `fettle study show %s` says why", search->workspace->dir,
-                        search->workspace->dir);
+        return fet_fail(FET_ERROR_STATE, "%s: the base could not be trained as a finalist; `fettle study show %s` says why",
+                        search->workspace->dir, search->workspace->dir);
     FET_TRY(train_extras(search));
     search->rows[search->n_rows++] = 0;
     for (uint32_t v = 0; v < search->job->n_variants; v++) {
@@ -168,8 +180,10 @@ static void mark_front(fet_search *search)
         f->on_front = !isnan(f->val_device);
         for (uint32_t j = 0; j < search->n_finalists && f->on_front; j++) {
             const fet_finalist *g = &search->finalists[j];
-            double quality = g->val_device - f->val_device, latency = f->cost.metric[FET_METRIC_LATENCY] - g->cost.metric[FET_METRIC_LATENCY];
-            if (j != i && !isnan(g->val_device) && quality >= 0 && latency >= 0 && (quality > 0 || latency > 0 || j < i)) f->on_front = false;
+            double quality = g->val_device - f->val_device,
+                   latency = f->cost.metric[FET_METRIC_LATENCY] - g->cost.metric[FET_METRIC_LATENCY];
+            if (j != i && !isnan(g->val_device) && quality >= 0 && latency >= 0 && (quality > 0 || latency > 0 || j < i))
+                f->on_front = false;
         }
     }
 }
@@ -223,11 +237,12 @@ static fet_status measure_whole(fet_search *search)
     char *paths[FET_MAX_FINALISTS] = {0};
     double measured_ms[FET_MAX_FINALISTS], spread[FET_MAX_FINALISTS];
     fet_status status = FET_OK;
-    for (uint32_t i = 0; i < n && status == FET_OK; i++) status = fet_path_join(search->workspace->dir, search->finalists[index[i]].file, &paths[i]);
-    if (status == FET_OK)
-        status = fet_device_measure_networks(search->device, (const char *const *)paths, n, measured_ms, spread);
+    for (uint32_t i = 0; i < n && status == FET_OK; i++)
+        status = fet_path_join(search->workspace->dir, search->finalists[index[i]].file, &paths[i]);
+    if (status == FET_OK) status = fet_device_measure_networks(search->device, (const char *const *)paths, n, measured_ms, spread);
     for (uint32_t i = 0; i < n; i++) {
-        if (status == FET_OK) search->finalists[index[i]].measured_ms = measured_ms[i], search->finalists[index[i]].measured_spread = spread[i];
+        if (status == FET_OK)
+            search->finalists[index[i]].measured_ms = measured_ms[i], search->finalists[index[i]].measured_spread = spread[i];
         fet_free(paths[i]);
     }
     return status;

@@ -17,11 +17,11 @@ typedef struct fet_finalist {
     char weights[256]; /* relative to the folder; "" when the training failed */
     char file[256];    /* front/NAME.onnx, "" until it is written */
     fet_candidate_cost cost;
-    double short_quality;                   /* at the short fidelity */
-    double val, val_device;                 /* NAN: failed */
-    double measured_ms, measured_spread;    /* whole network; NAN: not measured */
+    double short_quality;                                                             /* at the short fidelity */
+    double val, val_device;                                                           /* NAN: failed */
+    double measured_ms, measured_spread;                                              /* whole network; NAN: not measured */
     double test, test_device, test_device_low, test_device_high, test_low, test_high; /* NAN: not a row of the table */
-    bool on_front;                          /* of val_device against latency among all finalists */
+    bool on_front; /* of val_device against latency among all finalists */
 } fet_finalist;
 
 typedef struct fet_search {
@@ -57,8 +57,8 @@ FET_MUST_CHECK fet_status fet_search_look(fet_search *search, const char *series
 /* Waits until every trial of `series` is finished or the search is stopped. */
 FET_MUST_CHECK fet_status fet_search_wait(fet_search *search, const char *series);
 /* Proposes unless it is there already. */
-FET_MUST_CHECK fet_status fet_search_propose(fet_search *search, const char *series, uint32_t number, const char *fidelity, const char *genome,
-                                             const char *parameters);
+FET_MUST_CHECK fet_status fet_search_propose(fet_search *search, const char *series, uint32_t number, const char *fidelity,
+                                             const char *genome, const char *parameters);
 
 /* Phases; each returns at once with OK when the search is stopped. */
 FET_MUST_CHECK fet_status fet_search_phase_base(fet_search *search);
@@ -66,6 +66,6 @@ FET_MUST_CHECK fet_status fet_search_phase_series(fet_search *search);
 FET_MUST_CHECK fet_status fet_search_phase_finalists(fet_search *search);
 FET_MUST_CHECK fet_status fet_search_phase_networks(fet_search *search); /* export, measure whole */
 FET_MUST_CHECK fet_status fet_search_phase_test(fet_search *search);
-FET_MUST_CHECK fet_status fet_search_phase_report(fet_search *search);   /* results.c */
+FET_MUST_CHECK fet_status fet_search_phase_report(fet_search *search); /* results.c */
 
 #endif

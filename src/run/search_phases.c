@@ -31,8 +31,8 @@ static fet_status measure_kernels(fet_search *search)
     fet_genome genome;
     fet_space_base_genome(search->workspace->whole_space, &genome);
     FET_TRY(fet_costs_of(search->whole_costs, &genome, &search->base_cost));
-    fet_search_news(search, "kernels of %s known; the base takes %.4f ms (sum of its kernels, measured)", fet_device_describe(search->device),
-                    search->base_cost.metric[FET_METRIC_LATENCY]);
+    fet_search_news(search, "kernels of %s known; the base takes %.4f ms (sum of its kernels, measured)",
+                    fet_device_describe(search->device), search->base_cost.metric[FET_METRIC_LATENCY]);
     return FET_OK;
 }
 
@@ -45,7 +45,8 @@ static fet_status base_trial(fet_search *search, bool *out_done)
     if (trials.count == 1 && trials.items[0].state == FET_TRIAL_FAILED)
         status = fet_fail(FET_ERROR_STATE, "the base network could not be trained: %s", trials.items[0].reason);
     if (*out_done)
-        fet_search_news(search, "base trained: val %.2f%%, %.2f%% at the device's precision", 100 * fet_trial_figure(&trials.items[0], "val_accuracy", NAN),
+        fet_search_news(search, "base trained: val %.2f%%, %.2f%% at the device's precision",
+                        100 * fet_trial_figure(&trials.items[0], "val_accuracy", NAN),
                         100 * fet_trial_figure(&trials.items[0], "val_device_accuracy", NAN));
     fet_trials_clear(&trials);
     return status;
@@ -81,7 +82,8 @@ static fet_status create_series(fet_search *search)
     for (uint32_t v = 0; v < search->job->n_variants; v++) {
         const fet_space *space = search->workspace->spaces[v];
         FET_TRY(fet_costs_create(space, search->device, &search->costs[v]));
-        FET_TRY(fet_series_create(search->workspace, &search->job->variants[v], space, search->costs[v], &search->base_cost, &search->series[v]));
+        FET_TRY(fet_series_create(search->workspace, &search->job->variants[v], space, search->costs[v], &search->base_cost,
+                                  &search->series[v]));
         fet_search_news(search, "%s searches %u decisions, 10^%.1f networks, with \"%s\"", search->job->variants[v].name,
                         fet_space_n_decisions(space), fet_space_log10_size(space), search->job->strategy);
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One search of a study: a strategy, its space, and its trials in the store. What trial n is depends only on the results of trials up to n - lookahead:
- * exactly those are told before n is asked, however early later results arrive, so the number and speed of workers change nothing.
- * A resumed series replays its asks against what the store holds and refuses a store that disagrees.
+ * One search of a study: a strategy, its space, and its trials in the store. What trial n is depends only on the results of trials up to n
+ * - lookahead: exactly those are told before n is asked, however early later results arrive, so the number and speed of workers change
+ * nothing. A resumed series replays its asks against what the store holds and refuses a store that disagrees.
  */
 #ifndef FET_RUN_SERIES_H
 #define FET_RUN_SERIES_H

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Field 22 of /proc/PID/stat: clock ticks from boot to the process's start. A pid that was given out again has another one. 0: no such process. */
+/* Field 22 of /proc/PID/stat: clock ticks from boot to the process's start. A pid that was given out again has another one. 0: no such
+ * process. */
 static unsigned long long process_start(long pid)
 {
     char path[64], line[1024];
@@ -82,7 +83,8 @@ static bool on_progress(void *context, uint64_t done, uint64_t total, double los
     double now_s = fet_clock_monotonic_s();
     if (!s->stopped && now_s - s->renewed_s > s->options->lease_s / 4) {
         s->renewed_s = now_s;
-        s->lost = fet_study_renew(s->workspace->study, s->trial->series, s->trial->number, s->owner, s->options->lease_s) == FET_ERROR_STATE;
+        s->lost =
+            fet_study_renew(s->workspace->study, s->trial->series, s->trial->number, s->owner, s->options->lease_s) == FET_ERROR_STATE;
     }
     return !s->stopped && !s->lost;
 }
@@ -100,7 +102,8 @@ static fet_status report(shift *s, fet_status status, const fet_evaluation *eval
     const fet_trial *trial = s->trial;
     if (status == FET_OK) {
         const char *artifact = evaluation->artifact ? evaluation->artifact : "";
-        FET_TRY(fet_study_finish(study, trial->series, trial->number, s->owner, evaluation->figures, evaluation->n_figures, artifact, cpu_s));
+        FET_TRY(
+            fet_study_finish(study, trial->series, trial->number, s->owner, evaluation->figures, evaluation->n_figures, artifact, cpu_s));
         snprintf(line, sizeof line, "done %s %u", trial->series, trial->number);
     } else {
         char reason[1024];
@@ -155,7 +158,11 @@ fet_status fet_worker_run(const char *dir, const fet_worker_options *options, fe
         bool found = false;
         FET_TRY(fet_study_lease(workspace->study, owner, options->lease_s, &leased, &found));
         if (found) {
-            shift s = {.workspace = workspace, .options = options, .trial = &leased.items[0], .owner = owner, .renewed_s = fet_clock_monotonic_s()};
+            shift s = {.workspace = workspace,
+                       .options = options,
+                       .trial = &leased.items[0],
+                       .owner = owner,
+                       .renewed_s = fet_clock_monotonic_s()};
             fet_status status = work(&s);
             fet_trials_clear(&leased);
             FET_TRY(status);

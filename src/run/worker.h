@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A worker: leases a trial from the study, evaluates it, reports, until the study is finished or it is told to stop. Any number may run, on any machine that
- * sees the folder; what a trial yields does not depend on who runs it.
+ * A worker: leases a trial from the study, evaluates it, reports, until the study is finished or it is told to stop. Any number may run, on
+ * any machine that sees the folder; what a trial yields does not depend on who runs it.
  */
 #ifndef FET_RUN_WORKER_H
 #define FET_RUN_WORKER_H

@@ -89,8 +89,9 @@ static fet_status open_data(const fet_job *job, fet_dataset **out_dataset)
     fet_shape sample = fet_dataset_sample_shape(dataset);
     if (sample.dim[0] != base->channels || sample.dim[1] != base->height || sample.dim[2] != base->width) {
         char text[FET_SHAPE_TEXT_BYTES];
-        return fet_fail(FET_ERROR_SHAPE, "%s: field \"base.input\" is %dx%dx%d but the samples of %s are %s", job->path, (int)base->channels,
-                        (int)base->height, (int)base->width, job->data.path, fet_shape_print(&sample, text, sizeof text));
+        return fet_fail(FET_ERROR_SHAPE, "%s: field \"base.input\" is %dx%dx%d but the samples of %s are %s", job->path,
+                        (int)base->channels, (int)base->height, (int)base->width, job->data.path,
+                        fet_shape_print(&sample, text, sizeof text));
     }
     if (fet_dataset_n_classes(dataset) != base->n_classes)
         return fet_fail(FET_ERROR_ARG, "%s: field \"base.classes\" is %u but %s has %u classes", job->path, base->n_classes, job->data.path,

@@ -16,7 +16,7 @@
 #define FET_SERIES_BASE "base"         /* the base network's own training: one trial */
 #define FET_SERIES_BASELINE "baseline" /* the base's genome at the fidelities of the candidates, for a fair comparison */
 #define FET_SERIES_FINALISTS "finalists"
-#define FET_SERIES_TEST "test"         /* the final table's rows, evaluated once on the test split */
+#define FET_SERIES_TEST "test" /* the final table's rows, evaluated once on the test split */
 
 typedef struct fet_workspace {
     char *dir;
@@ -25,8 +25,8 @@ typedef struct fet_workspace {
     fet_graph *base; /* numbers only when base_trained */
     bool base_trained;
     fet_space *spaces[FET_JOB_MAX_VARIANTS]; /* by index of job->variants; made by fet_workspace_spaces */
-    fet_space *whole_space;                  /* every kind of decision: what the baseline's genome and the kernels to measure are drawn from */
-    fet_dataset *dataset;                    /* NULL until fet_workspace_data */
+    fet_space *whole_space; /* every kind of decision: what the baseline's genome and the kernels to measure are drawn from */
+    fet_dataset *dataset;   /* NULL until fet_workspace_data */
 } fet_workspace;
 
 /* Opens DIR's study. Errors: NOT_FOUND, CORRUPT. */

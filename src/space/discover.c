@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Decisions out of a graph. Stages: blocks whose outputs are one channel group, in order of their first block. Decisions stand stage by
- * stage: what there is to decide at its blocks, then its width; what concerns the whole network is last, the multiplier behind all. Names count from stage 1 and block 0 and have nothing to do with
- * the graph's names.
+ * stage: what there is to decide at its blocks, then its width; what concerns the whole network is last, the multiplier behind all. Names
+ * count from stage 1 and block 0 and have nothing to do with the graph's names.
  */
 #include "space/internal.h"
 
@@ -64,7 +64,7 @@ static fet_status share_groups(fet_space *space)
     for (uint32_t b = 0; b < space->blocks.count; b++) {
         const fet_block *block = &space->blocks.items[b];
         uint32_t s = space->block_stage[b];
-        bool has_width = space->stages[s].n_groups > 0; /* its trunk may change */
+        bool has_width = space->stages[s].n_groups > 0;                 /* its trunk may change */
         if (block->kind == FET_BLOCK_SEPARABLE || !has_width) continue; /* a separable block's middle is the trunk before it */
         FET_TRY(claim(space, s, free_group(space, space->base->nodes[block->depthwise.conv].outputs[0])));
         if (block->expand.conv != FET_NONE) FET_TRY(claim(space, s, free_group(space, space->base->nodes[block->expand.conv].outputs[0])));

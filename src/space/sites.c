@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What can be decided at a block, and for the whole network: one table line an option. A line says which kind it belongs to, when it applies
- * and how its patch is planned. Lines of one decision stand together, by rising value; the option that leaves the base alone is put in where
- * its value belongs. A decision without a line that applies is none.
+ * What can be decided at a block, and for the whole network: one table line an option. A line says which kind it belongs to, when it
+ * applies and how its patch is planned. Lines of one decision stand together, by rising value; the option that leaves the base alone is put
+ * in where its value belongs. A decision without a line that applies is none.
  */
 #include "rewrite/fuse_ibn.h"
 #include "rewrite/kernel_size.h"
@@ -127,8 +127,8 @@ static fet_status base_option(const fet_space *space, fet_decision_kind kind, co
 }
 
 /* *out_index: FET_NONE when there is nothing to decide. `block`: NULL for the network. */
-static fet_status add_site(fet_space *space, fet_decision_kind kind, const char *name, const fet_block *block, const fet_space_options *options,
-                           uint32_t *out_index)
+static fet_status add_site(fet_space *space, fet_decision_kind kind, const char *name, const fet_block *block,
+                           const fet_space_options *options, uint32_t *out_index)
 {
     uint32_t patch_of[N_TABLE + 1], n_patches = space->n_patches;
     fet_decision decision = {.name = name, .kind = kind};

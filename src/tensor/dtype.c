@@ -8,10 +8,10 @@ static const struct {
     const char *alias;
     size_t bytes;
 } dtypes[] = {
-    [FET_DTYPE_NONE] = {"none", "none", 0},      [FET_DTYPE_F32] = {"f32", "float32", 4}, [FET_DTYPE_BF16] = {"bf16", "bfloat16", 2},
-    [FET_DTYPE_F16] = {"f16", "float16", 2},     [FET_DTYPE_F64] = {"f64", "float64", 8}, [FET_DTYPE_S8] = {"s8", "int8", 1},
-    [FET_DTYPE_U8] = {"u8", "uint8", 1},         [FET_DTYPE_S16] = {"s16", "int16", 2},   [FET_DTYPE_S32] = {"s32", "int32", 4},
-    [FET_DTYPE_S64] = {"s64", "int64", 8},       [FET_DTYPE_BOOL] = {"bool", "boolean", 1},
+    [FET_DTYPE_NONE] = {"none", "none", 0},  [FET_DTYPE_F32] = {"f32", "float32", 4},   [FET_DTYPE_BF16] = {"bf16", "bfloat16", 2},
+    [FET_DTYPE_F16] = {"f16", "float16", 2}, [FET_DTYPE_F64] = {"f64", "float64", 8},   [FET_DTYPE_S8] = {"s8", "int8", 1},
+    [FET_DTYPE_U8] = {"u8", "uint8", 1},     [FET_DTYPE_S16] = {"s16", "int16", 2},     [FET_DTYPE_S32] = {"s32", "int32", 4},
+    [FET_DTYPE_S64] = {"s64", "int64", 8},   [FET_DTYPE_BOOL] = {"bool", "boolean", 1},
 };
 
 size_t fet_dtype_bytes(fet_dtype dtype)

@@ -20,9 +20,9 @@ typedef enum fet_dtype {
     FET_DTYPE_BOOL,
 } fet_dtype;
 
-size_t fet_dtype_bytes(fet_dtype dtype);      /* bytes an element; 0 for NONE */
-const char *fet_dtype_name(fet_dtype dtype);  /* "f32", "bf16", "s8", ... */
-fet_dtype fet_dtype_parse(const char *name);  /* also "int8" (S8), "float32"; NONE when it is no name */
+size_t fet_dtype_bytes(fet_dtype dtype);     /* bytes an element; 0 for NONE */
+const char *fet_dtype_name(fet_dtype dtype); /* "f32", "bf16", "s8", ... */
+fet_dtype fet_dtype_parse(const char *name); /* also "int8" (S8), "float32"; NONE when it is no name */
 
 /* Round-to-nearest-even, NaN kept quiet. */
 uint16_t fet_bf16_from_f32(float value);

@@ -193,8 +193,8 @@ static fet_id scales_2(void)
     return v;
 }
 
-/* An encoder and decoder with a map as its output: concat of parts of any width, resizing, average pooling, batch norms and constants standing alone,
- * activations standing alone, a value that is an output and read on. */
+/* An encoder and decoder with a map as its output: concat of parts of any width, resizing, average pooling, batch norms and constants
+ * standing alone, activations standing alone, a value that is an output and read on. */
 static void decoder(fet_graph *graph, fet_id src, uint64_t seed)
 {
     (void)graph, (void)seed;
@@ -251,9 +251,8 @@ static void inputs(fet_graph *graph, fet_id src, uint64_t seed)
 }
 
 const net_kind net_kinds[] = {
-    {"mobile", mobile, 3, 32, 32},  {"odd", odd, 1, 14, 11},        {"residual", residual, 3, 33, 29},
-    {"excite", excite, 3, 24, 24},  {"decoder", decoder, 2, 12, 8}, {"windows", windows, 4, 17, 19},
-    {"inputs", inputs, 1, 9, 8},
+    {"mobile", mobile, 3, 32, 32},  {"odd", odd, 1, 14, 11},         {"residual", residual, 3, 33, 29}, {"excite", excite, 3, 24, 24},
+    {"decoder", decoder, 2, 12, 8}, {"windows", windows, 4, 17, 19}, {"inputs", inputs, 1, 9, 8},
 };
 const int n_net_kinds = sizeof net_kinds / sizeof *net_kinds;
 
@@ -288,8 +287,8 @@ static int64_t draw_group(fet_rng *rng, int64_t in, int64_t *out)
 
 static fet_id draw_activation(fet_rng *rng, fet_id x)
 {
-    static const fet_op_kind kinds[] = {FET_OP_RELU,         FET_OP_SIGMOID, FET_OP_HARD_SWISH, FET_OP_LEAKY_RELU, FET_OP_TANH, FET_OP_ELU,
-                                        FET_OP_HARD_SIGMOID, FET_OP_SWISH,   FET_OP_GELU};
+    static const fet_op_kind kinds[] = {FET_OP_RELU, FET_OP_SIGMOID,      FET_OP_HARD_SWISH, FET_OP_LEAKY_RELU, FET_OP_TANH,
+                                        FET_OP_ELU,  FET_OP_HARD_SIGMOID, FET_OP_SWISH,      FET_OP_GELU};
     uint32_t which = fet_rng_below(rng, 14);
     if (which < 9) return unary(kinds[which], x);
     return which < 12 ? relu6(x) : x;

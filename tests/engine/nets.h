@@ -14,7 +14,8 @@ typedef struct net_kind {
 extern const net_kind net_kinds[];
 extern const int n_net_kinds;
 
-/* A network drawn at random: kernels, strides, groups, widths, activations, additions, products and concatenations of earlier maps. Destroy it. */
+/* A network drawn at random: kernels, strides, groups, widths, activations, additions, products and concatenations of earlier maps. Destroy
+ * it. */
 fet_graph *net_random(uint64_t seed, int64_t batch);
 
 /* Built, inferred at `batch`, with numbers. Destroy it. */

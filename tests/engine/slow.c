@@ -84,7 +84,8 @@ static void batch_norm(const call *c)
     double epsilon = (double)fet_node_float(c->node, FET_ATTR_EPSILON, 1e-5f);
     for (int64_t i = 0; i < fet_shape_elements(c->xs[0]); i++) {
         int64_t k = i / image % channels;
-        c->y[i] = (float)(((double)c->x[0][i] - (double)c->x[3][k]) / sqrt((double)c->x[4][k] + epsilon) * (double)c->x[1][k] + (double)c->x[2][k]);
+        c->y[i] = (float)(((double)c->x[0][i] - (double)c->x[3][k]) / sqrt((double)c->x[4][k] + epsilon) * (double)c->x[1][k] +
+                          (double)c->x[2][k]);
     }
 }
 
@@ -93,7 +94,8 @@ static void pool(const call *c)
     fet_window w;
     CHECK_OK(fet_op_window(c->g, c->node, &w));
     bool maximum = c->node->op == FET_OP_MAX_POOL;
-    int64_t maps = c->xs[0]->dim[0] * c->xs[0]->dim[1], ih = c->xs[0]->dim[2], iw = c->xs[0]->dim[3], oh = c->ys->dim[2], ow = c->ys->dim[3];
+    int64_t maps = c->xs[0]->dim[0] * c->xs[0]->dim[1], ih = c->xs[0]->dim[2], iw = c->xs[0]->dim[3], oh = c->ys->dim[2],
+            ow = c->ys->dim[3];
     for (int64_t m = 0; m < maps; m++)
         for (int64_t y = 0; y < oh; y++)
             for (int64_t x = 0; x < ow; x++) {
@@ -101,7 +103,8 @@ static void pool(const call *c)
                 int count = 0;
                 for (int64_t ky = 0; ky < w.kernel[0]; ky++)
                     for (int64_t kx = 0; kx < w.kernel[1]; kx++) {
-                        int64_t fy = y * w.stride[0] + ky * w.dilation[0] - w.pad_begin[0], fx = x * w.stride[1] + kx * w.dilation[1] - w.pad_begin[1];
+                        int64_t fy = y * w.stride[0] + ky * w.dilation[0] - w.pad_begin[0],
+                                fx = x * w.stride[1] + kx * w.dilation[1] - w.pad_begin[1];
                         if (fy < 0 || fx < 0 || fy >= ih || fx >= iw) continue;
                         double v = (double)c->x[0][(m * ih + fy) * iw + fx];
                         sum += v, best = v > best ? v : best, count++;
@@ -217,7 +220,8 @@ static void concat(const call *c)
 static void resize(const call *c)
 {
     bool linear = strcmp(fet_node_string(c->node, FET_ATTR_MODE, "nearest"), "linear") == 0;
-    int64_t maps = c->xs[0]->dim[0] * c->xs[0]->dim[1], ih = c->xs[0]->dim[2], iw = c->xs[0]->dim[3], oh = c->ys->dim[2], ow = c->ys->dim[3];
+    int64_t maps = c->xs[0]->dim[0] * c->xs[0]->dim[1], ih = c->xs[0]->dim[2], iw = c->xs[0]->dim[3], oh = c->ys->dim[2],
+            ow = c->ys->dim[3];
     for (int64_t m = 0; m < maps; m++)
         for (int64_t y = 0; y < oh; y++)
             for (int64_t x = 0; x < ow; x++) {
@@ -227,7 +231,8 @@ static void resize(const call *c)
                     *to = map[y * ih / oh * iw + x * iw / ow];
                     continue;
                 }
-                double fy = fmax(0, ((double)y + 0.5) * (double)ih / (double)oh - 0.5), fx = fmax(0, ((double)x + 0.5) * (double)iw / (double)ow - 0.5);
+                double fy = fmax(0, ((double)y + 0.5) * (double)ih / (double)oh - 0.5),
+                       fx = fmax(0, ((double)x + 0.5) * (double)iw / (double)ow - 0.5);
                 int64_t y0 = (int64_t)fy, x0 = (int64_t)fx, y1 = y0 + 1 < ih ? y0 + 1 : ih - 1, x1 = x0 + 1 < iw ? x0 + 1 : iw - 1;
                 double ay = fy - (double)y0, ax = fx - (double)x0;
                 *to = (float)((1 - ay) * ((1 - ax) * (double)map[y0 * iw + x0] + ax * (double)map[y0 * iw + x1]) +
@@ -261,7 +266,8 @@ static void compute(const call *c)
     case FET_OP_DIV:
     case FET_OP_MAX:
         for (int64_t i = 0; i < count; i++)
-            c->y[i] = (float)binary(c->node->op, (double)c->x[0][broadcast_at(c->ys, c->xs[0], i)], (double)c->x[1][broadcast_at(c->ys, c->xs[1], i)]);
+            c->y[i] = (float)binary(c->node->op, (double)c->x[0][broadcast_at(c->ys, c->xs[0], i)],
+                                    (double)c->x[1][broadcast_at(c->ys, c->xs[1], i)]);
         return;
     default:
         for (int64_t i = 0; i < count; i++) c->y[i] = (float)unary(c, (double)c->x[0][i]);

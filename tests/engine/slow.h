@@ -9,7 +9,8 @@
 /* Numbers for every parameter without, by the end of its name: ".variance" positive, ".weight" normal / sqrt(fan in), others small. */
 void slow_fill(fet_graph *graph, uint64_t seed);
 
-/* values[v] for every value: malloc'd f32, NULL where none is needed. src: by graph input. Free with slow_free. Fails the test on an operator it lacks. */
+/* values[v] for every value: malloc'd f32, NULL where none is needed. src: by graph input. Free with slow_free. Fails the test on an
+ * operator it lacks. */
 float **slow_run(const fet_graph *graph, const float *const src[]);
 void slow_free(const fet_graph *graph, float **values);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The executor against the slow interpreter, in f32 and bf16; the kernel runner against the executor; which implementations they got; keep_all;
- * misuse; allocation failures.
+ * The executor against the slow interpreter, in f32 and bf16; the kernel runner against the executor; which implementations they got;
+ * keep_all; misuse; allocation failures.
  */
 #include "check.h"
 #include "engine/engine.h"
@@ -30,14 +30,15 @@ static void compare(const net_kind *kind, fet_dtype precision, int64_t batch, do
     fet_auto(fet_executor) executor = NULL;
     CHECK_OK(fet_executor_create(graph, &options, &executor));
     float *dst[8];
-    for (uint32_t o = 0; o < graph->n_outputs; o++) dst[o] = malloc((size_t)fet_shape_elements(&graph->values[graph->outputs[o]].shape) * sizeof(float));
+    for (uint32_t o = 0; o < graph->n_outputs; o++)
+        dst[o] = malloc((size_t)fet_shape_elements(&graph->values[graph->outputs[o]].shape) * sizeof(float));
     for (int repeat = 0; repeat < 2; repeat++) {
         CHECK_OK(fet_executor_run(executor, src, dst));
         for (uint32_t o = 0; o < graph->n_outputs; o++) {
             double error = slow_error(expected[graph->outputs[o]], dst[o], fet_shape_elements(&graph->values[graph->outputs[o]].shape));
             if (!(error <= tolerance))
-                fail_msg("%s, %s, batch %d, output %u: error %.3g of the largest, at most %.3g", kind->name, fet_dtype_name(precision), (int)batch, o,
-                         error, tolerance);
+                fail_msg("%s, %s, batch %d, output %u: error %.3g of the largest, at most %.3g", kind->name, fet_dtype_name(precision),
+                         (int)batch, o, error, tolerance);
         }
     }
     for (uint32_t o = 0; o < graph->n_outputs; o++) free(dst[o]);
@@ -74,7 +75,8 @@ static fet_calibration *calibrate(const fet_graph *graph, const float *const src
 static float **outputs_of(const fet_graph *graph)
 {
     float **dst = calloc(graph->n_outputs, sizeof *dst);
-    for (uint32_t o = 0; o < graph->n_outputs; o++) dst[o] = calloc((size_t)fet_shape_elements(&graph->values[graph->outputs[o]].shape), sizeof(float));
+    for (uint32_t o = 0; o < graph->n_outputs; o++)
+        dst[o] = calloc((size_t)fet_shape_elements(&graph->values[graph->outputs[o]].shape), sizeof(float));
     return dst;
 }
 
@@ -91,13 +93,14 @@ static void check_implementation(const char *step, const char *implementation)
     fet_kernel_key key;
     CHECK_OK(fet_kernel_key_parse(step, &key));
     if (key.op == FET_OP_CONV) depthwise = key.group > 1 && key.group == key.ic && key.group == key.oc;
-    if (strncmp(implementation, "ref", 3) == 0 || strncmp(implementation, "nspc_bnorm", 10) == 0 || strncmp(implementation, "simple", 6) == 0 ||
-        (depthwise && strstr(implementation, "gemm") && !strstr(implementation, "brgemm")))
+    if (strncmp(implementation, "ref", 3) == 0 || strncmp(implementation, "nspc_bnorm", 10) == 0 ||
+        strncmp(implementation, "simple", 6) == 0 || (depthwise && strstr(implementation, "gemm") && !strstr(implementation, "brgemm")))
         fail_msg("%s runs in %s", step, implementation);
 }
 
 /*
- * One executor step a kernel of the split, by the same key; a runner made of that key's text alone gets the same implementation; none is slow.
+ * One executor step a kernel of the split, by the same key; a runner made of that key's text alone gets the same implementation; none is
+ * slow.
  */
 static void test_runner_is_the_executor(void **state)
 {
@@ -281,12 +284,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_f32),
-        cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_runner_is_the_executor),
-        cmocka_unit_test(test_keep_all),
-        cmocka_unit_test(test_two_executors),
-        cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_f32),       cmocka_unit_test(test_bf16),          cmocka_unit_test(test_runner_is_the_executor),
+        cmocka_unit_test(test_keep_all),  cmocka_unit_test(test_two_executors), cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Networks that others trained, on every instruction set: f32 against our own loops node by node (those are held against ONNX Runtime in tests/format), bf16
- * and int8 against f32. Real layers have shapes that nobody would think of.
+ * Networks that others trained, on every instruction set: f32 against our own loops node by node (those are held against ONNX Runtime in
+ * tests/format), bf16 and int8 against f32. Real layers have shapes that nobody would think of.
  */
 #include "check.h"
 
@@ -55,7 +55,8 @@ static void run_loops(const fet_graph *graph, const float *image, float **dst)
             continue;
         }
         for (uint32_t o = 0; o < node->n_outputs; o++)
-            if (node->outputs[o] != FET_NONE) values[node->outputs[o]] = owned[node->outputs[o]] = results[o] = room_for(graph, node->outputs[o]);
+            if (node->outputs[o] != FET_NONE)
+                values[node->outputs[o]] = owned[node->outputs[o]] = results[o] = room_for(graph, node->outputs[o]);
         fet_reference_find(node->op)(&(fet_reference_call){graph, node, src, results});
     }
     for (uint32_t o = 0; o < graph->n_outputs; o++)
@@ -95,9 +96,17 @@ static double compare(const char *name, const fet_graph *graph, float **want, fl
 static void test_models(void **state)
 {
     (void)state;
-    static const char *const names[] = {"derived-mnv2-035-96", "derived-vww-float", "mnist-cnn", "sinet-portrait", "stm-flowers-mobilenetv2-035",
-                                        "stm-person-mobilenetv2", "stm-ssd-mobilenetv1-025", "stm-yamnet-256", "ultraface-rfb-320",
-                                        "ultraface-rfb-320-simplified", "yunet-n-320"};
+    static const char *const names[] = {"derived-mnv2-035-96",
+                                        "derived-vww-float",
+                                        "mnist-cnn",
+                                        "sinet-portrait",
+                                        "stm-flowers-mobilenetv2-035",
+                                        "stm-person-mobilenetv2",
+                                        "stm-ssd-mobilenetv1-025",
+                                        "stm-yamnet-256",
+                                        "ultraface-rfb-320",
+                                        "ultraface-rfb-320-simplified",
+                                        "yunet-n-320"};
     (void)check_shared("models");
     for (size_t m = 0; m < sizeof names / sizeof *names; m++) {
         char relative[128];
@@ -107,7 +116,8 @@ static void test_models(void **state)
         assert_int_equal(graph->n_inputs, 1);
         float *image = input_of(graph), *want[16], *is[16];
         assert_true(graph->n_outputs <= 16);
-        for (uint32_t o = 0; o < graph->n_outputs; o++) want[o] = room_for(graph, graph->outputs[o]), is[o] = room_for(graph, graph->outputs[o]);
+        for (uint32_t o = 0; o < graph->n_outputs; o++)
+            want[o] = room_for(graph, graph->outputs[o]), is[o] = room_for(graph, graph->outputs[o]);
         fet_op_work work;
         fet_graph_work(graph, &work);
         double f32 = 0.0, bf16 = 0.0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Random networks of random shapes: the executor in f32, bf16 and int8 against the slow interpreter. None may fall into a slow implementation. */
+/* Random networks of random shapes: the executor in f32, bf16 and int8 against the slow interpreter. None may fall into a slow
+ * implementation. */
 #include "check.h"
 #include "engine/engine.h"
 #include "engine/executor.h"
@@ -17,7 +18,8 @@ static double run(const fet_graph *graph, uint64_t seed, fet_dtype precision, in
     if (status != FET_OK) fail_msg("network %d in %s: %s", (int)seed, fet_dtype_name(precision), fet_error_message());
     float *dst[4];
     double worst = 0.0;
-    for (uint32_t o = 0; o < graph->n_outputs; o++) dst[o] = malloc((size_t)fet_shape_elements(&graph->values[graph->outputs[o]].shape) * sizeof(float));
+    for (uint32_t o = 0; o < graph->n_outputs; o++)
+        dst[o] = malloc((size_t)fet_shape_elements(&graph->values[graph->outputs[o]].shape) * sizeof(float));
     CHECK_OK(fet_executor_run(executor, src, dst));
     for (uint32_t o = 0; o < graph->n_outputs; o++) {
         double error = slow_error(expected[graph->outputs[o]], dst[o], fet_shape_elements(&graph->values[graph->outputs[o]].shape));
@@ -27,7 +29,8 @@ static double run(const fet_graph *graph, uint64_t seed, fet_dtype precision, in
     return worst;
 }
 
-/* bf16 and int8 lose digits at every one of up to 16 layers, more where activations flatten; the mean over networks is held tightly, each loosely. */
+/* bf16 and int8 lose digits at every one of up to 16 layers, more where activations flatten; the mean over networks is held tightly, each
+ * loosely. */
 static void test_random_networks(void **state)
 {
     (void)state;

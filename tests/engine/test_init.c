@@ -196,8 +196,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fresh_by_role), cmocka_unit_test(test_streams), cmocka_unit_test(test_no_role),
-        cmocka_unit_test(test_same_is_shared), cmocka_unit_test(test_slice), cmocka_unit_test(test_compose),
+        cmocka_unit_test(test_fresh_by_role),  cmocka_unit_test(test_streams), cmocka_unit_test(test_no_role),
+        cmocka_unit_test(test_same_is_shared), cmocka_unit_test(test_slice),   cmocka_unit_test(test_compose),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

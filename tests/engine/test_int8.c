@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * int8: whole networks against f32 within the error that 8 bits leave; single convolutions against integer arithmetic, bit by bit; calibration.
- * The error of a network is not a matter of rounding luck: each bound is about twice what was seen when it was set.
+ * int8: whole networks against f32 within the error that 8 bits leave; single convolutions against integer arithmetic, bit by bit;
+ * calibration. The error of a network is not a matter of rounding luck: each bound is about twice what was seen when it was set.
  */
 #include "check.h"
 #include "engine/engine.h"
@@ -25,7 +25,8 @@ static float *random_images(const net_kind *kind, int64_t batch, uint64_t seed)
 static float **outputs_of(const fet_graph *graph)
 {
     float **dst = calloc(graph->n_outputs, sizeof *dst);
-    for (uint32_t o = 0; o < graph->n_outputs; o++) dst[o] = calloc((size_t)fet_shape_elements(&graph->values[graph->outputs[o]].shape), sizeof(float));
+    for (uint32_t o = 0; o < graph->n_outputs; o++)
+        dst[o] = calloc((size_t)fet_shape_elements(&graph->values[graph->outputs[o]].shape), sizeof(float));
     return dst;
 }
 
@@ -86,7 +87,9 @@ static void check_conv(const conv_case *c, uint64_t seed)
     CHECK_OK(fet_graph_add_input(graph, "image", FET_DTYPE_F32, &shape, &x));
     CHECK_OK(fet_build_conv(graph, "first", x, &(fet_conv_options){.out_channels = c->in, .kernel = 1, .bias = true}, &x));
     if (c->unsigned_src) CHECK_OK(fet_build_unary(graph, FET_OP_RELU, "first.relu", x, &x));
-    CHECK_OK(fet_build_conv(graph, "tested", x, &(fet_conv_options){.out_channels = c->out, .kernel = c->kernel, .stride = c->stride, .group = c->group, .bias = true}, &mid));
+    CHECK_OK(fet_build_conv(
+        graph, "tested", x,
+        &(fet_conv_options){.out_channels = c->out, .kernel = c->kernel, .stride = c->stride, .group = c->group, .bias = true}, &mid));
     fet_id w_value = graph->nodes[graph->values[mid].node].inputs[1], b_value = graph->nodes[graph->values[mid].node].inputs[2];
     if (c->relu) CHECK_OK(fet_build_unary(graph, FET_OP_RELU, "tested.relu", mid, &mid));
     CHECK_OK(fet_build_conv(graph, "last", mid, &(fet_conv_options){.out_channels = 4, .kernel = 1}, &out));
@@ -118,7 +121,8 @@ static void check_conv(const conv_case *c, uint64_t seed)
     float dst_scale = c->relu ? high / 255.0f : fmaxf(fabsf(low), fabsf(high)) / 127.0f;
 
     const float *w = fet_tensor_f32(fet_graph_constant(graph, w_value)), *b = fet_tensor_f32(fet_graph_constant(graph, b_value));
-    int64_t ig = c->in / c->group, length = ig * c->kernel * c->kernel, size = c->size, o_size = graph->values[mid].shape.dim[2], pad = c->kernel / 2;
+    int64_t ig = c->in / c->group, length = ig * c->kernel * c->kernel, size = c->size, o_size = graph->values[mid].shape.dim[2],
+            pad = c->kernel / 2;
     int bits = fet_engine_has_vnni() ? 127 : 63, twice = !fet_engine_has_vnni() && !c->unsigned_src ? 2 : 1;
     int64_t wrong = 0, count = 0;
     for (int64_t o = 0; o < c->out; o++) {
@@ -147,9 +151,12 @@ static void check_conv(const conv_case *c, uint64_t seed)
     }
     const char *implementation = "";
     for (uint32_t s = 0; s < fet_executor_n_steps(executor); s++)
-        if (strstr(fet_executor_step_name(executor, s), c->relu ? "relu" : "conv")) implementation = fet_executor_step_implementation(executor, s);
-    if (wrong) fail_msg("%lld of %lld wrong: %lld>%lld k%lld s%lld g%lld %s%s (%s)", (long long)wrong, (long long)count, (long long)c->in, (long long)c->out,
-                        (long long)c->kernel, (long long)c->stride, (long long)c->group, c->unsigned_src ? "u8" : "s8", c->relu ? " relu" : "", implementation);
+        if (strstr(fet_executor_step_name(executor, s), c->relu ? "relu" : "conv"))
+            implementation = fet_executor_step_implementation(executor, s);
+    if (wrong)
+        fail_msg("%lld of %lld wrong: %lld>%lld k%lld s%lld g%lld %s%s (%s)", (long long)wrong, (long long)count, (long long)c->in,
+                 (long long)c->out, (long long)c->kernel, (long long)c->stride, (long long)c->group, c->unsigned_src ? "u8" : "s8",
+                 c->relu ? " relu" : "", implementation);
     free_outputs(graph, dst);
     free(image);
     fet_graph_destroy(graph);
@@ -159,9 +166,10 @@ static void test_conv_is_exact(void **state)
 {
     (void)state;
     const conv_case cases[] = {
-        {16, 24, 1, 1, 1, 9, true, true},   {16, 24, 1, 1, 1, 9, false, true},  {20, 37, 3, 1, 1, 8, true, true},  {20, 37, 3, 2, 1, 9, false, false},
-        {64, 64, 3, 1, 1, 7, true, false},  {64, 64, 3, 1, 1, 7, false, true},  {24, 24, 3, 1, 24, 9, true, true}, {24, 24, 3, 2, 24, 9, false, true},
-        {32, 32, 5, 1, 32, 10, true, true}, {32, 64, 3, 1, 2, 8, true, true},   {32, 64, 3, 1, 2, 8, false, false}, {7, 5, 3, 1, 1, 6, true, false},
+        {16, 24, 1, 1, 1, 9, true, true},   {16, 24, 1, 1, 1, 9, false, true},  {20, 37, 3, 1, 1, 8, true, true},
+        {20, 37, 3, 2, 1, 9, false, false}, {64, 64, 3, 1, 1, 7, true, false},  {64, 64, 3, 1, 1, 7, false, true},
+        {24, 24, 3, 1, 24, 9, true, true},  {24, 24, 3, 2, 24, 9, false, true}, {32, 32, 5, 1, 32, 10, true, true},
+        {32, 64, 3, 1, 2, 8, true, true},   {32, 64, 3, 1, 2, 8, false, false}, {7, 5, 3, 1, 1, 6, true, false},
         {160, 96, 1, 1, 1, 7, true, false}, {160, 96, 1, 2, 1, 7, false, true}, {20, 40, 3, 1, 4, 8, true, false},
         {20, 40, 3, 1, 4, 8, false, true},  {12, 24, 3, 1, 12, 8, true, true},  {12, 24, 3, 2, 12, 8, false, false},
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a training graph computes, by definition, in f64 and plain order: the slow obvious reference of the trainer's tests. Central differences of it are
- * exact to about 1e-8, so a gradient of the trainer is checked against the definition of a derivative.
+ * What a training graph computes, by definition, in f64 and plain order: the slow obvious reference of the trainer's tests. Central
+ * differences of it are exact to about 1e-8, so a gradient of the trainer is checked against the definition of a derivative.
  */
 #ifndef FET_TESTS_ENGINE_TRAIN_REFERENCE_H
 #define FET_TESTS_ENGINE_TRAIN_REFERENCE_H
@@ -18,7 +18,7 @@ typedef struct reference {
     int64_t batch;
     fet_shape *shape; /* of each value, with the batch */
     double **value;
-    bool frozen;      /* batch norm by its running statistics */
+    bool frozen; /* batch norm by its running statistics */
 } reference;
 
 static inline int64_t ref_count(const reference *r, fet_id v)
@@ -111,7 +111,8 @@ static inline void ref_matrix(const reference *r, const fet_node *n)
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < m; j++) {
             double sum = n->n_inputs > 2 && n->inputs[2] != FET_NONE ? r->value[n->inputs[2]][j] : 0;
-            for (int64_t q = 0; q < k; q++) sum += r->value[n->inputs[0]][i * k + q] * r->value[n->inputs[1]][transposed ? j * k + q : q * m + j];
+            for (int64_t q = 0; q < k; q++)
+                sum += r->value[n->inputs[0]][i * k + q] * r->value[n->inputs[1]][transposed ? j * k + q : q * m + j];
             r->value[n->outputs[0]][i * m + j] = sum;
         }
 }
@@ -136,7 +137,10 @@ static inline void ref_batch_norm(const reference *r, const fet_node *n)
 
 static inline double ref_unary(const reference *r, const fet_node *n, double x)
 {
-    double alpha = (double)fet_node_float(n, FET_ATTR_ALPHA, n->op == FET_OP_LEAKY_RELU ? 0.01f : n->op == FET_OP_HARD_SIGMOID ? 0.2f : 1.0f);
+    double alpha = (double)fet_node_float(n, FET_ATTR_ALPHA,
+                                          n->op == FET_OP_LEAKY_RELU     ? 0.01f
+                                          : n->op == FET_OP_HARD_SIGMOID ? 0.2f
+                                                                         : 1.0f);
     double beta = (double)fet_node_float(n, FET_ATTR_BETA, 0.5f);
     switch (n->op) {
     case FET_OP_RELU: return fmax(x, 0);
@@ -265,7 +269,8 @@ static inline void ref_resize(const reference *r, const fet_node *n)
     for (int64_t p = 0; p < d[0] * d[1]; p++)
         for (int64_t y = 0; y < d[2]; y++)
             for (int64_t x = 0; x < d[3]; x++)
-                r->value[n->outputs[0]][(p * d[2] + y) * d[3] + x] = r->value[n->inputs[0]][(p * s[2] + y * s[2] / d[2]) * s[3] + x * s[3] / d[3]];
+                r->value[n->outputs[0]][(p * d[2] + y) * d[3] + x] =
+                    r->value[n->inputs[0]][(p * s[2] + y * s[2] / d[2]) * s[3] + x * s[3] / d[3]];
 }
 
 static inline void ref_transpose(const reference *r, const fet_node *n)
@@ -325,7 +330,8 @@ static inline void reference_run(const reference *r)
         case FET_OP_TRANSPOSE: ref_transpose(r, n); break;
         case FET_OP_REDUCE_MEAN: ref_reduce_mean(r, n); break;
         default:
-            for (int64_t k = 0; k < ref_count(r, n->outputs[0]); k++) r->value[n->outputs[0]][k] = ref_unary(r, n, r->value[n->inputs[0]][k]);
+            for (int64_t k = 0; k < ref_count(r, n->outputs[0]); k++)
+                r->value[n->outputs[0]][k] = ref_unary(r, n, r->value[n->inputs[0]][k]);
             break;
         }
     }

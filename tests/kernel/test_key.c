@@ -70,11 +70,23 @@ static void test_damaged_texts(void **state)
     const char *good = "conv s8 1x64x28x28>128x28x28 k3x3 s2x2 d2x2 p1,1,1,1 g1 clip+bias+add+signed x0000ab12";
     fet_kernel_key key;
     CHECK_OK(fet_kernel_key_parse(good, &key));
-    const char *bad[] = {"", "conv", "conv s8", "conv s8 1x64x28x28", "conf s8 1x64x28x28>128x28x28", "conv s9 1x64x28x28>128x28x28",
-                         "conv s8 1x64x28x28>128x28", "conv s8 1x64x28x28>128x28x28 relu+relu", "conv s8 1x64x28x28>128x28x28 bias+relu",
-                         "conv s8 01x64x28x28>128x28x28", "conv s8 1x64x28x28>128x28x28 k3x3 d1x1", "conv s8 1x64x28x28>128x28x28 p1,1,1",
-                         "conv s8 1x64x28x28>128x28x28 k3x99999", "conv s8 1x64x28x28>128x28x28 x123", "conv  s8 1x64x28x28>128x28x28",
-                         "conv s8 1x64x28x28>128x28x28 ", "conv s8 99999999999x64x28x28>128x28x28"};
+    const char *bad[] = {"",
+                         "conv",
+                         "conv s8",
+                         "conv s8 1x64x28x28",
+                         "conf s8 1x64x28x28>128x28x28",
+                         "conv s9 1x64x28x28>128x28x28",
+                         "conv s8 1x64x28x28>128x28",
+                         "conv s8 1x64x28x28>128x28x28 relu+relu",
+                         "conv s8 1x64x28x28>128x28x28 bias+relu",
+                         "conv s8 01x64x28x28>128x28x28",
+                         "conv s8 1x64x28x28>128x28x28 k3x3 d1x1",
+                         "conv s8 1x64x28x28>128x28x28 p1,1,1",
+                         "conv s8 1x64x28x28>128x28x28 k3x99999",
+                         "conv s8 1x64x28x28>128x28x28 x123",
+                         "conv  s8 1x64x28x28>128x28x28",
+                         "conv s8 1x64x28x28>128x28x28 ",
+                         "conv s8 99999999999x64x28x28>128x28x28"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK_FAILS(FET_ERROR_CORRUPT, fet_kernel_key_parse(bad[i], &key));
     fet_rng rng;
     fet_rng_init(&rng, 2, 0, FET_RNG_TEST);

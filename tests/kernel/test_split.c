@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Splitting: what fuses and what must not, every node in exactly one kernel, sources made before they are read, one cast a crossing; cost of the hot path. */
+/* Splitting: what fuses and what must not, every node in exactly one kernel, sources made before they are read, one cast a crossing; cost
+ * of the hot path. */
 #include "check.h"
 
 #include "base/clock.h"
@@ -33,7 +34,8 @@ static fet_id begin(int64_t n, int64_t c, int64_t h, int64_t w)
 static fet_id conv(fet_id x, int64_t out, int64_t kernel, int64_t stride, int64_t group)
 {
     fet_id y = FET_NONE;
-    CHECK_OK(fet_build_conv(g, name(), x, &(fet_conv_options){.out_channels = out, .kernel = kernel, .stride = stride, .group = group}, &y));
+    CHECK_OK(
+        fet_build_conv(g, name(), x, &(fet_conv_options){.out_channels = out, .kernel = kernel, .stride = stride, .group = group}, &y));
     return y;
 }
 static fet_id bn(fet_id x)
@@ -151,9 +153,9 @@ static void test_what_must_not_fuse(void **state)
 {
     (void)state;
     fet_id a = conv(begin(1, 8, 8, 8), 8, 3, 1, 1);
-    fet_id b = unary(FET_OP_RELU, a);       /* a is read twice: stands alone */
-    fet_id c = binary(FET_OP_ADD, a, b);    /* neither summand is a convolution that only it reads */
-    fet_id d = conv(c, 8, 1, 1, 1);         /* an output too */
+    fet_id b = unary(FET_OP_RELU, a);    /* a is read twice: stands alone */
+    fet_id c = binary(FET_OP_ADD, a, b); /* neither summand is a convolution that only it reads */
+    fet_id d = conv(c, 8, 1, 1, 1);      /* an output too */
     fet_id e = unary(FET_OP_RELU, d);
     fet_id f = unary(FET_OP_RELU, binary(FET_OP_ADD, bn(conv(e, 8, 1, 1, 1)), c));
     CHECK_OK(fet_graph_add_output(g, d));
@@ -194,7 +196,9 @@ static void test_signs(void **state)
     fet_id z = conv(g->nodes[cat].outputs[0], 4, 1, 1, 1);
     end(conv(z, 4, 1, 1, 1));
     split(FET_DTYPE_S8);
-    assert_non_null(strstr(list, "concat s8 1x8x8x8>16x8x8 x00000002\nconv s8 1x16x8x8>4x8x8 k1x1 s1x1 g1\nconv s8 1x4x8x8>4x8x8 k1x1 s1x1 g1 f32_dst+signed\n"));
+    assert_non_null(strstr(
+        list,
+        "concat s8 1x8x8x8>16x8x8 x00000002\nconv s8 1x16x8x8>4x8x8 k1x1 s1x1 g1\nconv s8 1x4x8x8>4x8x8 k1x1 s1x1 g1 f32_dst+signed\n"));
     fet_graph_destroy(g);
 }
 
@@ -297,10 +301,14 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inverted_bottleneck), cmocka_unit_test(test_no_cast_where_bytes_are_equal),
-        cmocka_unit_test(test_what_must_not_fuse),  cmocka_unit_test(test_plain_tail),
-        cmocka_unit_test(test_signs),               cmocka_unit_test(test_constants),
-        cmocka_unit_test(test_hot_path),            cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_inverted_bottleneck),
+        cmocka_unit_test(test_no_cast_where_bytes_are_equal),
+        cmocka_unit_test(test_what_must_not_fuse),
+        cmocka_unit_test(test_plain_tail),
+        cmocka_unit_test(test_signs),
+        cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_hot_path),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_views_agree),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

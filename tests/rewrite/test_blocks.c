@@ -2,8 +2,8 @@
 /* Block forms beside the inverted bottlenecks of test_fuse_ibn.c: explicit Pad, fused, bottleneck, basic; and an IBN with a Pad fused. */
 #include "zoo.h"
 
-#include "space/networks.h"
 #include "run.h"
+#include "space/networks.h"
 
 #include "engine/init.h"
 #include "rewrite/blocks.h"
@@ -148,8 +148,7 @@ static void residual_forms(void **state)
             input = value;
             int64_t channels = end_form == 1 ? 10 : 6;
             if (form == 0) value = zoo_conv(graph, "b", relu_conv(graph, "a", value, 6, 3, 1), channels, 3, 1);
-            else
-                value = zoo_conv(graph, "b", relu_conv(graph, "a", relu_conv(graph, "e", value, 4, 1, 1), 4, 3, form), channels, 1, 1);
+            else value = zoo_conv(graph, "b", relu_conv(graph, "a", relu_conv(graph, "e", value, 4, 1, 1), 4, 3, form), channels, 1, 1);
             value = zoo_norm(graph, "b.bn", value);
             fet_id side = end_form == 1 ? zoo_norm(graph, "s.bn", zoo_conv(graph, "s", input, channels, 1, 1)) : input;
             value = end_form == 2 ? zoo_unary(graph, FET_OP_RELU, "x", value) : zoo_binary(graph, FET_OP_ADD, "x", value, side);

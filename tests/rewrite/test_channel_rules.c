@@ -308,7 +308,8 @@ static fet_id cut_out(fet_graph *graph, const char *name, fet_id src, int64_t fr
 /* Halves through Slice, one to the end; sums of both ways to write it. */
 static fet_id slices(fet_graph *graph, fet_id src)
 {
-    fet_id low = cut_out(graph, "low", src, 0, 3), high = cut_out(graph, "high", src, 3, INT64_MAX), same = cut_out(graph, "same", src, 3, 8);
+    fet_id low = cut_out(graph, "low", src, 0, 3), high = cut_out(graph, "high", src, 3, INT64_MAX),
+           same = cut_out(graph, "same", src, 3, 8);
     return zoo_concat(graph, "both", zoo_conv(graph, "l", low, 4, 1, 1), zoo_binary(graph, FET_OP_ADD, "sum", high, same));
 }
 
@@ -443,7 +444,8 @@ static void passes_or_cuts(void **state)
                 assert_true(fet_graph_hash(graph) != fet_graph_hash(base));
                 CHECK_OK(fet_graph_init_params(graph, base, 1));
                 run_result result = run_graph(graph, 3);
-                if (!(result.largest < 1e6)) fail_msg("%s: group %u at %u gives outputs up to %g", cases[i].name, g, wanted[w], result.largest);
+                if (!(result.largest < 1e6))
+                    fail_msg("%s: group %u at %u gives outputs up to %g", cases[i].name, g, wanted[w], result.largest);
                 double difference = run_compare(&all, &result);
                 if (w && !groups.groups[g].mixed && !(difference < 1e-5))
                     fail_msg("%s: group %u grown to %u: outputs %g apart", cases[i].name, g, wanted[w], difference);

@@ -29,7 +29,8 @@ static fet_id with(fet_graph *graph, fet_op_kind op, const char *name, fet_id x,
 static fet_id clip(fet_graph *graph, fet_id x, float top)
 {
     fet_id node = FET_NONE;
-    CHECK_OK(fet_graph_add_node(graph, FET_OP_CLIP, "clip", (fet_id[]){x, number(graph, "clip.0", 0), number(graph, "clip.1", top)}, 3, 1, &node));
+    CHECK_OK(fet_graph_add_node(graph, FET_OP_CLIP, "clip", (fet_id[]){x, number(graph, "clip.0", 0), number(graph, "clip.1", top)}, 3, 1,
+                                &node));
     CHECK_OK(fet_graph_infer_node(graph, node));
     return graph->nodes[node].outputs[0];
 }
@@ -54,7 +55,8 @@ static fet_id times_sixth(fet_graph *graph, fet_id x)
 }
 static fet_id line_inside(fet_graph *graph, fet_id x)
 {
-    return zoo_binary(graph, FET_OP_MUL, "product", x, clip(graph, with(graph, FET_OP_ADD, "half", with(graph, FET_OP_DIV, "by6", x, 6), 0.5f), 1));
+    return zoo_binary(graph, FET_OP_MUL, "product", x,
+                      clip(graph, with(graph, FET_OP_ADD, "half", with(graph, FET_OP_DIV, "by6", x, 6), 0.5f), 1));
 }
 static fet_id silu(fet_graph *graph, fet_id x)
 {
@@ -91,11 +93,16 @@ static const struct {
     spelling build;
     fet_op_kind becomes; /* NONE: stays */
 } spellings[] = {
-    {"divided_last", divided_last, FET_OP_HARD_SWISH}, {"divided_first", divided_first, FET_OP_HARD_SWISH},
-    {"times_sixth", times_sixth, FET_OP_HARD_SWISH},   {"line_inside", line_inside, FET_OP_HARD_SWISH},
-    {"silu", silu, FET_OP_SWISH},                      {"hard_sigmoid", hard_sigmoid, FET_OP_HARD_SIGMOID},
-    {"other_ramp", other_ramp, FET_OP_HARD_SIGMOID},   {"relu6", relu6, FET_OP_NONE},
-    {"wrong_slope", wrong_slope, FET_OP_NONE},         {"gate_of_another", gate_of_another, FET_OP_NONE},
+    {"divided_last", divided_last, FET_OP_HARD_SWISH},
+    {"divided_first", divided_first, FET_OP_HARD_SWISH},
+    {"times_sixth", times_sixth, FET_OP_HARD_SWISH},
+    {"line_inside", line_inside, FET_OP_HARD_SWISH},
+    {"silu", silu, FET_OP_SWISH},
+    {"hard_sigmoid", hard_sigmoid, FET_OP_HARD_SIGMOID},
+    {"other_ramp", other_ramp, FET_OP_HARD_SIGMOID},
+    {"relu6", relu6, FET_OP_NONE},
+    {"wrong_slope", wrong_slope, FET_OP_NONE},
+    {"gate_of_another", gate_of_another, FET_OP_NONE},
     {"gate_is_read", gate_is_read, FET_OP_NONE},
 };
 
@@ -213,6 +220,7 @@ static void resize_behind_arg_max(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(spelled_out), cmocka_unit_test(softmax_goes), cmocka_unit_test(resize_behind_arg_max)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(spelled_out), cmocka_unit_test(softmax_goes),
+                                       cmocka_unit_test(resize_behind_arg_max)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

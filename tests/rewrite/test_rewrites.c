@@ -89,7 +89,8 @@ static void dense_and_grouped(void **state)
         CHECK_NEAR(difference_at(&b, 1), 0, EXACT);
         CHECK_NEAR(difference_at(&b, 1.5), 0, EXACT);
         fet_graph *half = make(&b, 0.5);
-        const fet_node *node = &half->nodes[fet_graph_find_node(half, sizes[s] == FET_WIDEN_ALL ? "stage2.block0.dense.conv" : "stage2.block0.grouped.conv")];
+        const fet_node *node =
+            &half->nodes[fet_graph_find_node(half, sizes[s] == FET_WIDEN_ALL ? "stage2.block0.dense.conv" : "stage2.block0.grouped.conv")];
         int64_t channels = half->values[node->inputs[0]].shape.dim[1], each = half->values[node->inputs[1]].shape.dim[1];
         assert_int_equal(fet_node_int(node, FET_ATTR_GROUP, 1), channels / each);
         assert_true(each <= (int64_t)sizes[s] && channels % each == 0 && (each > 1 || channels % 2 || sizes[s] == 5));
@@ -108,7 +109,8 @@ static void grown_kernels(void **state)
             bench b = numbered_template();
             for (uint32_t i = 0; i < b.blocks.count; i++) {
                 const fet_block *block = &b.blocks.items[i];
-                if (fused == 1 && block->kind == FET_BLOCK_IBN) CHECK_OK(fet_fuse_ibn_plan(b.base, &b.groups, block, b.arena, &b.patches[b.n++]));
+                if (fused == 1 && block->kind == FET_BLOCK_IBN)
+                    CHECK_OK(fet_fuse_ibn_plan(b.base, &b.groups, block, b.arena, &b.patches[b.n++]));
                 if (fused == 2) CHECK_OK(fet_widen_depthwise_plan(b.base, &b.groups, block, 4, b.arena, &b.patches[b.n++]));
             }
             fet_graph *before = make(&b, 1);
@@ -257,7 +259,8 @@ static void inverted_bottleneck_in_groups(void **state)
     CHECK_OK(fet_graph_create(NULL, &base));
     CHECK_OK(fet_graph_add_input(base, "image", FET_DTYPE_F32, &shape, &value));
     value = zoo_conv(base, "stem", value, 8, 3, 1);
-    fet_conv_options expand = {.out_channels = 24, .kernel = 1}, middle = {.out_channels = 24, .kernel = 3, .group = 24, .stride = 2, .bias = true};
+    fet_conv_options expand = {.out_channels = 24, .kernel = 1},
+                     middle = {.out_channels = 24, .kernel = 3, .group = 24, .stride = 2, .bias = true};
     CHECK_OK(fet_build_conv(base, "u", value, &expand, &value));
     CHECK_OK(fet_build_conv(base, "v", value, &middle, &value));
     CHECK_OK(fet_graph_add_output(base, zoo_conv(base, "out", zoo_conv(base, "w", value, 8, 1, 1), 2, 1, 1)));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Spaces and channel groups of real networks. Each free group at half its width and one channel wider must give a graph that a fresh
- * inference accepts; random candidates of the space too, with every kind of decision, and of small networks they run; the base genome is the base. Networks that are not on this machine are skipped.
+ * inference accepts; random candidates of the space too, with every kind of decision, and of small networks they run; the base genome is
+ * the base. Networks that are not on this machine are skipped.
  */
 #include "spaces.h"
 

@@ -4,23 +4,28 @@
 
 enum { LIMIT_TEXT = 1024, LIMIT_ACTIVATIONS = 32, OPTIONAL = CYAML_FLAG_OPTIONAL, POINTER = CYAML_FLAG_POINTER };
 
-#define TEXT(struct_, key_)                                                                                                           \
-    {                                                                                                                                 \
-        .key = #key_, .data_offset = offsetof(struct_, key_),                                                                         \
-        .value = {.type = CYAML_STRING,                                                                                               \
-                  .flags = (enum cyaml_flag)(OPTIONAL | POINTER),                                                                     \
-                  .data_size = sizeof(char),                                                                                          \
-                  .string = {.min = 0, .max = LIMIT_TEXT}}                                                                            \
+#define TEXT(struct_, key_)                                                                                                                \
+    {                                                                                                                                      \
+        .key = #key_, .data_offset = offsetof(struct_, key_), .value = {                                                                   \
+            .type = CYAML_STRING,                                                                                                          \
+            .flags = (enum cyaml_flag)(OPTIONAL | POINTER),                                                                                \
+            .data_size = sizeof(char),                                                                                                     \
+            .string = {.min = 0, .max = LIMIT_TEXT}                                                                                        \
+        }                                                                                                                                  \
     }
-#define MAPPING(struct_, key_, fields_)                                                                                               \
-    {                                                                                                                                 \
-        .key = #key_, .data_offset = offsetof(struct_, key_),                                                                         \
-        .value = {.type = CYAML_MAPPING,                                                                                              \
-                  .flags = (enum cyaml_flag)OPTIONAL,                                                                                 \
-                  .data_size = sizeof(((struct_ *)NULL)->key_),                                                                       \
-                  .mapping = {.fields = fields_}}                                                                                     \
+#define MAPPING(struct_, key_, fields_)                                                                                                    \
+    {                                                                                                                                      \
+        .key = #key_, .data_offset = offsetof(struct_, key_), .value = {                                                                   \
+            .type = CYAML_MAPPING,                                                                                                         \
+            .flags = (enum cyaml_flag)OPTIONAL,                                                                                            \
+            .data_size = sizeof(((struct_ *)NULL)->key_),                                                                                  \
+            .mapping = {.fields = fields_}                                                                                                 \
+        }                                                                                                                                  \
     }
-#define END {.key = NULL}
+#define END                                                                                                                                \
+    {                                                                                                                                      \
+        .key = NULL                                                                                                                        \
+    }
 #define SECTION(name, FIELDS, LINE) static const cyaml_schema_field_t name##_fields[] = {FIELDS(LINE) END}
 
 #define LINE_BLOCKS(s, key, k, m, o, l, h) TEXT(fet_device_raw_blocks, key),
@@ -53,7 +58,8 @@ static const cyaml_schema_field_t fusion_fields[] = {
                                              .sequence = {.entry = &text_entry, .min = 0, .max = LIMIT_ACTIVATIONS}}},
     END};
 
-static const cyaml_schema_field_t unit_fields[] = {TEXT(fet_device_raw_unit, out), TEXT(fet_device_raw_unit, in), TEXT(fet_device_raw_unit, pixels), END};
+static const cyaml_schema_field_t unit_fields[] = {TEXT(fet_device_raw_unit, out), TEXT(fet_device_raw_unit, in),
+                                                   TEXT(fet_device_raw_unit, pixels), END};
 static const cyaml_schema_field_t array_fields[] = {TEXT(fet_device_raw_array, dataflow),
                                                     TEXT(fet_device_raw_array, depthwise),
                                                     FET_DEVICE_ARRAY(LINE_ARRAY) MAPPING(fet_device_raw_array, int8, unit_fields),

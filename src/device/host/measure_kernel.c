@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One kernel, as it runs inside a network: its weights and activations are not in the first-level cache, for other layers have run since.
- * So several copies of it, each with memory of its own, run in turns, as many as fill half of the second-level cache, at most 16. Measured against
- * whole networks (bench/network_sum), one copy run again and again came out 7% too fast where all weights of a network fit into that cache.
- * Where they do not, a network is slower still, and no figure of a kernel alone can say it. The turns also average over places in memory:
- * with one copy, now and then a whole process saw a small kernel 15% slower for where its buffers happened to lie (bench/kernel_repeat).
+ * So several copies of it, each with memory of its own, run in turns, as many as fill half of the second-level cache, at most 16. Measured
+ * against whole networks (bench/network_sum), one copy run again and again came out 7% too fast where all weights of a network fit into
+ * that cache. Where they do not, a network is slower still, and no figure of a kernel alone can say it. The turns also average over places
+ * in memory: with one copy, now and then a whole process saw a small kernel 15% slower for where its buffers happened to lie
+ * (bench/kernel_repeat).
  */
 #include "device/host/measure.h"
 #include "device/host/target.h"

@@ -2,9 +2,10 @@
 /*
  * Attributes of a convolution or inner product: output scales, sum and activation.
  *
- * int8: acc * src_scale * weight_scale is the real number. Where the activation commutes with a positive factor (ReLU, Leaky ReLU, clip) everything is
- * done in units of the result, so that the requantisation costs nothing; else the activation sees real numbers and its own scale divides by the result's.
- * A u8 result needs no ReLU and no clip at all: saturation does it, for the result's scale never reaches beyond the clip's upper bound (quantise.c).
+ * int8: acc * src_scale * weight_scale is the real number. Where the activation commutes with a positive factor (ReLU, Leaky ReLU, clip)
+ * everything is done in units of the result, so that the requantisation costs nothing; else the activation sees real numbers and its own
+ * scale divides by the result's. A u8 result needs no ReLU and no clip at all: saturation does it, for the result's scale never reaches
+ * beyond the clip's upper bound (quantise.c).
  */
 #include "engine/infer/build.h"
 
@@ -31,7 +32,8 @@ fet_status fet_step_append_activation(dnnl_post_ops_t ops, const fet_activation 
     case FET_ACTIVATION_HARD_SWISH: s = dnnl_post_ops_append_eltwise(ops, 1.0f / out_scale, dnnl_eltwise_hardswish, 0.0f, 0.0f); break;
     case FET_ACTIVATION_SWISH: s = dnnl_post_ops_append_eltwise(ops, 1.0f / out_scale, dnnl_eltwise_swish, a->alpha, 0.0f); break;
     case FET_ACTIVATION_GELU:
-        s = dnnl_post_ops_append_eltwise(ops, 1.0f / out_scale, a->alpha != 0.0f ? dnnl_eltwise_gelu_tanh : dnnl_eltwise_gelu_erf, 0.0f, 0.0f);
+        s = dnnl_post_ops_append_eltwise(ops, 1.0f / out_scale, a->alpha != 0.0f ? dnnl_eltwise_gelu_tanh : dnnl_eltwise_gelu_erf, 0.0f,
+                                         0.0f);
         break;
     case FET_ACTIVATION_TANH: s = dnnl_post_ops_append_eltwise(ops, 1.0f / out_scale, dnnl_eltwise_tanh, 0.0f, 0.0f); break;
     }
@@ -45,8 +47,8 @@ static bool is_homogeneous(fet_activation_kind kind)
 
 static bool is_saturation(const fet_step_spec *spec)
 {
-    return spec->dst.dtype == FET_DTYPE_U8 &&
-           (spec->activation.kind == FET_ACTIVATION_RELU || (spec->activation.kind == FET_ACTIVATION_CLIP && spec->activation.alpha == 0.0f));
+    return spec->dst.dtype == FET_DTYPE_U8 && (spec->activation.kind == FET_ACTIVATION_RELU ||
+                                               (spec->activation.kind == FET_ACTIVATION_CLIP && spec->activation.alpha == 0.0f));
 }
 
 /* Residual in units of what stands in the accumulator at that point. */

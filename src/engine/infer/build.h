@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside of steps: what the builders of the single kernels (step_conv.c, step_pool.c, ...) fill, and what they share. Private to this folder. */
+/* Inside of steps: what the builders of the single kernels (step_conv.c, step_pool.c, ...) fill, and what they share. Private to this
+ * folder. */
 #ifndef FET_ENGINE_INFER_BUILD_H
 #define FET_ENGINE_INFER_BUILD_H
 
@@ -42,7 +43,8 @@ typedef struct fet_engine_pair {
  * Makes the primitive of `descriptor`, refusing slow implementations. The caller keeps the descriptor. `args` of the operands follow with
  * fet_step_add_operand. Messages name spec->name.
  */
-FET_MUST_CHECK fet_status fet_step_set_primitive(fet_step *step, const fet_step_spec *spec, const_dnnl_primitive_desc_t descriptor, bool depthwise);
+FET_MUST_CHECK fet_status fet_step_set_primitive(fet_step *step, const fet_step_spec *spec, const_dnnl_primitive_desc_t descriptor,
+                                                 bool depthwise);
 FET_MUST_CHECK fet_status fet_step_add_operand(fet_step *step, uint32_t operand, int arg, const dnnl_memory_desc_t *desc);
 /* A constant in the form `desc`, reordered from `numbers` in the form `given`. */
 FET_MUST_CHECK fet_status fet_step_add_constant(fet_step *step, int arg, const dnnl_memory_desc_t *given, const void *numbers,
@@ -52,11 +54,13 @@ FET_MUST_CHECK fet_status fet_step_describe(const fet_step_spec *spec, const voi
                                             dnnl_primitive_desc_t *out_descriptor);
 FET_MUST_CHECK fet_status fet_step_set_own(fet_step *step, void (*own)(const fet_step *), size_t state_bytes);
 
-/* Attributes with scratchpad by the user, post-operations as activation and flags say and, in int8, output scales: src_scale * weight_scale[o] / dst. */
+/* Attributes with scratchpad by the user, post-operations as activation and flags say and, in int8, output scales: src_scale *
+ * weight_scale[o] / dst. */
 FET_MUST_CHECK fet_status fet_step_attr_create(const fet_step_spec *spec, const float *weight_scales, uint32_t n_scales, int scale_mask,
                                                dnnl_primitive_attr_t *out_attr);
 /* The activation as a eltwise post-operations (one or two) on numbers in units of in_scale, giving units of out_scale. */
-FET_MUST_CHECK fet_status fet_step_append_activation(dnnl_post_ops_t ops, const fet_activation *activation, float in_scale, float out_scale);
+FET_MUST_CHECK fet_status fet_step_append_activation(dnnl_post_ops_t ops, const fet_activation *activation, float in_scale,
+                                                     float out_scale);
 
 /* s8 weights, one scale an output channel; `rows` outputs of `length` numbers each. signed_src: see weights.c. scales[rows]. */
 void fet_weights_quantise(const float *weights, int64_t rows, int64_t length, bool signed_src, int8_t *quantised, float *scales);

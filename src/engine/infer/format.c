@@ -55,7 +55,8 @@ fet_status fet_format_desc(const fet_format *format, dnnl_memory_desc_t *out_des
         uint32_t rank = format->shape.rank;
         if (rank > 6) return fet_fail(FET_ERROR_UNSUPPORTED, "a value of rank %u: oneDNN takes up to 6 in row-major order", rank);
         for (uint32_t i = 0; i < rank; i++) dims[i] = format->shape.dim[i];
-        return fet_engine_check(dnnl_memory_desc_init_by_tag(out_desc, rank ? (int)rank : 1, dims, type, row_major[rank]), "describe a value");
+        return fet_engine_check(dnnl_memory_desc_init_by_tag(out_desc, rank ? (int)rank : 1, dims, type, row_major[rank]),
+                                "describe a value");
     }
     fet_extent e = fet_format_extent(format);
     dnnl_dims_t dims = {e.n, e.c, e.h, e.w};

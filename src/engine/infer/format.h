@@ -5,8 +5,9 @@
  *   NHWC     maps in the device's form: channels innermost, no padding
  * Values of rank 2 and 1 are row-major in both. Maps of rank 3 (N, C, W) are treated as N, C, 1, W.
  *
- * f32 is NHWC too. Measured on oneDNN 2.6.3 for inference, nhwc / nChw16c: dense convolutions 0.64 (channels no multiple of 16) to 1.07, depthwise 1.0 to
- * 1.3; and nhwc alone has a fast form for every number of channels and groups. (Training is another matter: there nhwc costs 26%.)
+ * f32 is NHWC too. Measured on oneDNN 2.6.3 for inference, nhwc / nChw16c: dense convolutions 0.64 (channels no multiple of 16) to 1.07,
+ * depthwise 1.0 to 1.3; and nhwc alone has a fast form for every number of channels and groups. (Training is another matter: there nhwc
+ * costs 26%.)
  */
 #ifndef FET_ENGINE_INFER_FORMAT_H
 #define FET_ENGINE_INFER_FORMAT_H

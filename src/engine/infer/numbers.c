@@ -11,7 +11,8 @@ static fet_status f32_of(const fet_graph *graph, const fet_node *node, uint32_t 
     const fet_value *value = fet_node_input(graph, node, input);
     const fet_tensor *tensor = value ? fet_graph_constant(graph, node->inputs[input]) : NULL;
     if (!tensor)
-        return fet_fail(FET_ERROR_STATE, "node \"%s\": parameter \"%s\" has no numbers yet", node->name, value ? value->name : "(left out)");
+        return fet_fail(FET_ERROR_STATE, "node \"%s\": parameter \"%s\" has no numbers yet", node->name,
+                        value ? value->name : "(left out)");
     if (tensor->dtype != FET_DTYPE_F32)
         return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": parameter \"%s\" is %s, the engine takes f32", node->name, value->name,
                         fet_dtype_name(tensor->dtype));
@@ -63,8 +64,7 @@ static fet_status fold_conv(const fet_graph *graph, const fet_kernel *kernel, co
     int64_t rows = transposed ? (int64_t)key->ic * o_g : key->oc, length = transposed ? window : i_g * window;
     for (int64_t r = 0; r < rows; r++) {
         int64_t oc = transposed ? r / o_g / i_g * o_g + r % o_g : r;
-        for (int64_t i = 0; i < length; i++)
-            weights[r * length + i] = (float)((double)fet_tensor_f32(tensor)[r * length + i] * scale[oc]);
+        for (int64_t i = 0; i < length; i++) weights[r * length + i] = (float)((double)fet_tensor_f32(tensor)[r * length + i] * scale[oc]);
     }
     return FET_OK;
 }

@@ -10,7 +10,8 @@ typedef struct fet_numbers {
     float *bias;    /* heap or NULL */
 } fet_numbers;
 
-/* For anchors with weights: Conv, ConvTranspose, Gemm, MatMul, batch norm, elementwise with a constant. Errors: STATE a parameter without numbers. */
+/* For anchors with weights: Conv, ConvTranspose, Gemm, MatMul, batch norm, elementwise with a constant. Errors: STATE a parameter without
+ * numbers. */
 FET_MUST_CHECK fet_status fet_numbers_fold(const fet_graph *graph, const fet_kernel *kernel, fet_numbers *out_numbers);
 void fet_numbers_free(fet_numbers *numbers);
 

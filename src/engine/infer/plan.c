@@ -37,8 +37,7 @@ static uint32_t find_fast(const fet_plan *plan, fet_id value)
     for (fet_id v = value;;) {
         if (plan->fast[v] != FET_SLOT_NONE) return plan->fast[v];
         fet_id source = viewed(plan, v);
-        if (source == FET_NONE || !fet_kernel_fast_is_row_major(shape_of(plan, v)) ||
-            !fet_kernel_fast_is_row_major(shape_of(plan, source)))
+        if (source == FET_NONE || !fet_kernel_fast_is_row_major(shape_of(plan, v)) || !fet_kernel_fast_is_row_major(shape_of(plan, source)))
             break;
         v = source;
     }
@@ -171,10 +170,12 @@ static fet_status plan_fast(fet_plan *plan, const fet_kernel *kernel, fet_plan_s
     const fet_node *node = &plan->graph->nodes[kernel->anchor];
     for (uint32_t i = 0; i < step->n_src; i++) {
         /* Binary ones of one map and one N x C x 1 x 1: the map first. */
-        uint32_t at_input = step->n_src == 2 && node->op != FET_OP_CONCAT && !fet_shape_equal(shape_of(plan, node->inputs[0]), shape_of(plan, kernel->dst))
-                                ? 1 - i
-                                : i;
-        if (step->n_src == 1 && kernel->key.flags & FET_KERNEL_CONST && plan->graph->values[node->inputs[0]].kind == FET_VALUE_PARAM) at_input = 1;
+        uint32_t at_input =
+            step->n_src == 2 && node->op != FET_OP_CONCAT && !fet_shape_equal(shape_of(plan, node->inputs[0]), shape_of(plan, kernel->dst))
+                ? 1 - i
+                : i;
+        if (step->n_src == 1 && kernel->key.flags & FET_KERNEL_CONST && plan->graph->values[node->inputs[0]].kind == FET_VALUE_PARAM)
+            at_input = 1;
         fet_id v = node->inputs[at_input];
         step->operands[i] = as_fast(plan, v, find_fast(plan, v));
         if (step->operands[i].slot == FET_SLOT_NONE) { /* a Gemm that looks through a Flatten */

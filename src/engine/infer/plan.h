@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The plan of an executor: which memory each step reads and writes, in which form, and where that memory lies. A slot is one piece of memory; a value may
- * have one for its fast and one for its plain form, a view has none of its own.
+ * The plan of an executor: which memory each step reads and writes, in which form, and where that memory lies. A slot is one piece of
+ * memory; a value may have one for its fast and one for its plain form, a view has none of its own.
  */
 #ifndef FET_ENGINE_INFER_PLAN_H
 #define FET_ENGINE_INFER_PLAN_H
@@ -13,10 +13,10 @@
 
 typedef struct fet_slot {
     fet_format format;
-    size_t bytes, offset;       /* in the arena of activations; external ones have no offset */
-    uint32_t first, last;       /* steps that write and read it */
-    uint32_t merged;            /* the slot whose memory it uses: a residual's, summed in place; FET_SLOT_NONE: its own */
-    uint32_t input, output;     /* the caller's buffer of that number is the memory; FET_SLOT_NONE: ours */
+    size_t bytes, offset;   /* in the arena of activations; external ones have no offset */
+    uint32_t first, last;   /* steps that write and read it */
+    uint32_t merged;        /* the slot whose memory it uses: a residual's, summed in place; FET_SLOT_NONE: its own */
+    uint32_t input, output; /* the caller's buffer of that number is the memory; FET_SLOT_NONE: ours */
 } fet_slot;
 
 /* One operand of a step: a slot seen in a form, or a constant. */

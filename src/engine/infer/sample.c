@@ -27,7 +27,8 @@ static fet_status build(fet_graph *graph, const fet_kernel_key *key, fet_id *out
     fet_op_kind op = (fet_op_kind)key->op;
     const fet_op_info *info = fet_op_find(op);
     bool same = key->ic == key->oc && key->ih == key->oh && key->iw == key->ow;
-    bool itself = same && info->min_inputs == 1 && (info->flags & (FET_OP_ELEMENTWISE | FET_OP_ACTIVATION) || op == FET_OP_SOFTMAX || op == FET_OP_LOG_SOFTMAX);
+    bool itself = same && info->min_inputs == 1 &&
+                  (info->flags & (FET_OP_ELEMENTWISE | FET_OP_ACTIVATION) || op == FET_OP_SOFTMAX || op == FET_OP_LOG_SOFTMAX);
     bool binary = op == FET_OP_ADD || op == FET_OP_SUB || op == FET_OP_MUL || op == FET_OP_DIV || op == FET_OP_POW;
     if (!itself && !binary) op = FET_OP_ADD;
     fet_id inputs[2] = {FET_NONE, FET_NONE};

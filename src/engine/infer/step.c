@@ -157,7 +157,8 @@ fet_status fet_step_add_operand(fet_step *step, uint32_t operand, int arg, const
     return add_arg(step, arg, step->memory[operand]);
 }
 
-fet_status fet_step_add_constant(fet_step *step, int arg, const dnnl_memory_desc_t *given, const void *numbers, const dnnl_memory_desc_t *desc)
+fet_status fet_step_add_constant(fet_step *step, int arg, const dnnl_memory_desc_t *given, const void *numbers,
+                                 const dnnl_memory_desc_t *desc)
 {
     dnnl_engine_t engine;
     dnnl_stream_t stream;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One kernel made ready to run: a oneDNN primitive, or a loop of our own, with its weights and prepared arguments. Built from a key, formats and numbers
- * only, so that the executor and the kernel runner (which knows nothing but the key) run the same primitive in the same layouts.
- * Order: fet_step_create -> fet_step_bind every operand -> fet_step_run many times. Thread-compatible.
+ * One kernel made ready to run: a oneDNN primitive, or a loop of our own, with its weights and prepared arguments. Built from a key,
+ * formats and numbers only, so that the executor and the kernel runner (which knows nothing but the key) run the same primitive in the same
+ * layouts. Order: fet_step_create -> fet_step_bind every operand -> fet_step_run many times. Thread-compatible.
  */
 #ifndef FET_ENGINE_INFER_STEP_H
 #define FET_ENGINE_INFER_STEP_H
@@ -16,16 +16,16 @@ typedef struct fet_step fet_step;
 typedef struct fet_step_spec {
     const fet_kernel_key *key;
     fet_activation activation;
-    const char *name;             /* of the anchor, for messages */
-    const fet_format *src;        /* [n_src] activations; for elementwise ones the operand of the result's shape first */
+    const char *name;      /* of the anchor, for messages */
+    const fet_format *src; /* [n_src] activations; for elementwise ones the operand of the result's shape first */
     uint32_t n_src;
     fet_format dst;
-    fet_format residual;          /* with the flag ADD */
-    const float *weights;         /* Conv: O, I/G, KH, KW; ConvTranspose: I, O/G, KH, KW; Gemm: O, I; SCALE: C. Batch norm folded in */
-    const float *bias;            /* O, or NULL */
-    bool residual_in_place;       /* the residual lies where the result goes */
-    uint32_t n_dst;               /* plain steps: outputs of the node; else 1 */
-    const fet_graph *graph;       /* plain steps: the node to compute */
+    fet_format residual;    /* with the flag ADD */
+    const float *weights;   /* Conv: O, I/G, KH, KW; ConvTranspose: I, O/G, KH, KW; Gemm: O, I; SCALE: C. Batch norm folded in */
+    const float *bias;      /* O, or NULL */
+    bool residual_in_place; /* the residual lies where the result goes */
+    uint32_t n_dst;         /* plain steps: outputs of the node; else 1 */
+    const fet_graph *graph; /* plain steps: the node to compute */
     const fet_node *node;
 } fet_step_spec;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Convolution, transposed convolution, and what is expressed as one: a scale and shift per channel is a depthwise 1x1 convolution, so a batch norm
- * that stands alone gets activation and requantisation for free.
+ * Convolution, transposed convolution, and what is expressed as one: a scale and shift per channel is a depthwise 1x1 convolution, so a
+ * batch norm that stands alone gets activation and requantisation for free.
  */
 #include "engine/infer/build.h"
 
@@ -78,8 +78,8 @@ static fet_status add_numbers(const fet_step_spec *spec, const conv_descs *d, co
     return FET_OK;
 }
 
-static fet_status finish(const fet_step_spec *spec, const fet_kernel_key *key, bool transposed, const conv_descs *d, const int8_t *quantised,
-                         const float *weight_scales, const float *scaled_bias, fet_step *step)
+static fet_status finish(const fet_step_spec *spec, const fet_kernel_key *key, bool transposed, const conv_descs *d,
+                         const int8_t *quantised, const float *weight_scales, const float *scaled_bias, fet_step *step)
 {
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t descriptor = NULL;
@@ -97,8 +97,8 @@ static fet_status finish(const fet_step_spec *spec, const fet_kernel_key *key, b
 }
 
 /* ConvTranspose weights come as I, O/G, ...: gathers output channel o's numbers for the scale, quantises in place of the same order. */
-static void quantise_transposed(const fet_kernel_key *key, const float *weights, bool signed_src, int8_t *quantised, float *scales, float *row,
-                                int8_t *row_s8)
+static void quantise_transposed(const fet_kernel_key *key, const float *weights, bool signed_src, int8_t *quantised, float *scales,
+                                float *row, int8_t *row_s8)
 {
     int64_t window = (int64_t)key->kh * key->kw, g = key->group, o_g = key->oc / g, i_g = key->ic / g;
     for (int64_t oc = 0; oc < key->oc; oc++) {
@@ -155,7 +155,8 @@ static void spread_groups(const fet_kernel_key *key, bool transposed, const floa
     int64_t rows = transposed ? key->ic : key->oc, columns = transposed ? key->oc : key->ic, rows_g = rows / g, columns_g = columns / g;
     memset(dense, 0, (size_t)(rows * columns * window) * sizeof *dense);
     for (int64_t r = 0; r < rows; r++)
-        memcpy(dense + (r * columns + r / rows_g * columns_g) * window, weights + r * columns_g * window, (size_t)(columns_g * window) * sizeof *dense);
+        memcpy(dense + (r * columns + r / rows_g * columns_g) * window, weights + r * columns_g * window,
+               (size_t)(columns_g * window) * sizeof *dense);
 }
 
 static fet_status build_dense(const fet_step_spec *spec, bool transposed, fet_step *step)
@@ -173,8 +174,8 @@ static fet_status build_dense(const fet_step_spec *spec, bool transposed, fet_st
 }
 
 /*
- * Groups that are no multiple of what the instruction set multiplies at once may have no fast form. Done densely they cost `group` times the
- * multiplications, still far less than the reference loop.
+ * Groups that are no multiple of what the instruction set multiplies at once may have no fast form. Done densely they cost `group` times
+ * the multiplications, still far less than the reference loop.
  */
 static fet_status build_any(const fet_step_spec *spec, bool transposed, fet_step *step)
 {

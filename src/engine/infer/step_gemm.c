@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Inner product. The source is always seen as a row-major matrix: a map that is flattened on the way keeps its own layout, and the rows of the weights
- * are put into that order instead. oneDNN has its best form for matrices only.
+ * Inner product. The source is always seen as a row-major matrix: a map that is flattened on the way keeps its own layout, and the rows of
+ * the weights are put into that order instead. oneDNN has its best form for matrices only.
  */
 #include "engine/infer/build.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Pooling by oneDNN, global pooling by our own loops: oneDNN's average of int8 keeps the source's scale, which loses the small means of a last feature map;
- * ours sums exactly and requantises to the result's own scale.
+ * Pooling by oneDNN, global pooling by our own loops: oneDNN's average of int8 keeps the source's scale, which loses the small means of a
+ * last feature map; ours sums exactly and requantises to the result's own scale.
  */
 #include "engine/infer/build.h"
 #include "engine/infer/clones.h"
@@ -19,21 +19,21 @@ typedef struct global_state {
 } global_state;
 
 /* Sums or maxima of up to CHANNELS_AT_ONCE neighbouring channels over an image; `step` elements from pixel to pixel. */
-#define FET_REDUCE(name, type, sum_type, convert)                                                                                      \
-    FET_CLONES static void name(const void *from, int64_t pixels, int64_t step, int count, bool maximum, float *out)                   \
-    {                                                                                                                                  \
-        const type *src = from;                                                                                                        \
-        sum_type sum[CHANNELS_AT_ONCE];                                                                                                \
-        for (int c = 0; c < CHANNELS_AT_ONCE; c++) sum[c] = c < count && maximum ? (sum_type)convert(src[c]) : 0;                      \
-        for (int64_t p = 0; p < pixels; p++, src += step)                                                                              \
-            if (count == CHANNELS_AT_ONCE && !maximum) {                                                                               \
-                for (int c = 0; c < CHANNELS_AT_ONCE; c++) sum[c] += (sum_type)convert(src[c]);                                        \
-            } else if (!maximum) {                                                                                                     \
-                for (int c = 0; c < count; c++) sum[c] += (sum_type)convert(src[c]);                                                   \
-            } else {                                                                                                                   \
-                for (int c = 0; c < count; c++) sum[c] = (sum_type)convert(src[c]) > sum[c] ? (sum_type)convert(src[c]) : sum[c];      \
-            }                                                                                                                          \
-        for (int c = 0; c < count; c++) out[c] = (float)sum[c];                                                                        \
+#define FET_REDUCE(name, type, sum_type, convert)                                                                                          \
+    FET_CLONES static void name(const void *from, int64_t pixels, int64_t step, int count, bool maximum, float *out)                       \
+    {                                                                                                                                      \
+        const type *src = from;                                                                                                            \
+        sum_type sum[CHANNELS_AT_ONCE];                                                                                                    \
+        for (int c = 0; c < CHANNELS_AT_ONCE; c++) sum[c] = c < count && maximum ? (sum_type)convert(src[c]) : 0;                          \
+        for (int64_t p = 0; p < pixels; p++, src += step)                                                                                  \
+            if (count == CHANNELS_AT_ONCE && !maximum) {                                                                                   \
+                for (int c = 0; c < CHANNELS_AT_ONCE; c++) sum[c] += (sum_type)convert(src[c]);                                            \
+            } else if (!maximum) {                                                                                                         \
+                for (int c = 0; c < count; c++) sum[c] += (sum_type)convert(src[c]);                                                       \
+            } else {                                                                                                                       \
+                for (int c = 0; c < count; c++) sum[c] = (sum_type)convert(src[c]) > sum[c] ? (sum_type)convert(src[c]) : sum[c];          \
+            }                                                                                                                              \
+        for (int c = 0; c < count; c++) out[c] = (float)sum[c];                                                                            \
     }
 
 static inline float widen(uint16_t value)
@@ -120,8 +120,9 @@ static fet_status build_primitive(const fet_step_spec *spec, fet_step *step)
                                 : key->extra & 1           ? dnnl_pooling_avg_include_padding
                                                            : dnnl_pooling_avg_exclude_padding;
     dnnl_pooling_v2_desc_t operation;
-    FET_DNNL_TRY(dnnl_pooling_v2_forward_desc_init(&operation, dnnl_forward_inference, algorithm, &src, &dst, stride, kernel, dilation, begin, end),
-                 "describe a pooling");
+    FET_DNNL_TRY(
+        dnnl_pooling_v2_forward_desc_init(&operation, dnnl_forward_inference, algorithm, &src, &dst, stride, kernel, dilation, begin, end),
+        "describe a pooling");
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t descriptor = NULL;
     FET_TRY(fet_step_attr_create(spec, NULL, 0, 0, &attr));
@@ -135,7 +136,8 @@ static fet_status build_primitive(const fet_step_spec *spec, fet_step *step)
     return status;
 }
 
-/* Where oneDNN has no fast form (AVX2: a few channels in int8): the part of the image that each window covers is pooled like a whole one. */
+/* Where oneDNN has no fast form (AVX2: a few channels in int8): the part of the image that each window covers is pooled like a whole one.
+ */
 typedef struct window_state {
     fet_kernel_key key;
     fet_dtype dtype;
@@ -153,10 +155,12 @@ static void pool_window(const window_state *s, const char *image, int64_t y, int
 {
     const fet_kernel_key *k = &s->key;
     bool maximum = k->op == FET_OP_MAX_POOL;
-    int64_t y0 = 0, x0 = 0, rows = inside(y * k->sh - k->pad_top, k->kh, k->ih, &y0), columns = inside(x * k->sw - k->pad_left, k->kw, k->iw, &x0);
+    int64_t y0 = 0, x0 = 0, rows = inside(y * k->sh - k->pad_top, k->kh, k->ih, &y0),
+            columns = inside(x * k->sw - k->pad_left, k->kw, k->iw, &x0);
     for (int64_t r = 0; r < rows; r++) {
         float row[CHANNELS_AT_ONCE];
-        reduce(s->dtype, image + (size_t)(((y0 + r) * k->iw + x0) * k->ic + c) * fet_dtype_bytes(s->dtype), columns, k->ic, count, maximum, row);
+        reduce(s->dtype, image + (size_t)(((y0 + r) * k->iw + x0) * k->ic + c) * fet_dtype_bytes(s->dtype), columns, k->ic, count, maximum,
+               row);
         for (int i = 0; i < count; i++) values[i] = r == 0 ? row[i] : maximum ? fmaxf(values[i], row[i]) : values[i] + row[i];
     }
     int64_t pixels = k->extra & 1 ? (int64_t)k->kh * k->kw : rows * columns;

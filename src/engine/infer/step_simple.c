@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Kernels that oneDNN has in a good form for every layout: binary operations of two maps, activations, resizing, casts between the worlds. */
+/* Kernels that oneDNN has in a good form for every layout: binary operations of two maps, activations, resizing, casts between the worlds.
+ */
 #include "engine/infer/build.h"
 #include "engine/infer/clones.h"
 #include "engine/reference/reference.h"
@@ -42,7 +43,9 @@ fet_status fet_step_build_binary(const fet_step_spec *spec, fet_step *step)
     FET_TRY(fet_format_desc(&spec->src[0], &operands[0].desc));
     FET_TRY(fet_format_desc(&spec->src[1], &operands[1].desc));
     FET_TRY(fet_format_desc(&spec->dst, &operands[2].desc));
-    dnnl_alg_kind_t algorithm = spec->key->op == FET_OP_ADD ? dnnl_binary_add : spec->key->op == FET_OP_SUB ? dnnl_binary_sub : dnnl_binary_mul;
+    dnnl_alg_kind_t algorithm = spec->key->op == FET_OP_ADD   ? dnnl_binary_add
+                                : spec->key->op == FET_OP_SUB ? dnnl_binary_sub
+                                                              : dnnl_binary_mul;
     dnnl_binary_desc_t operation;
     FET_DNNL_TRY(dnnl_binary_desc_init(&operation, algorithm, &operands[0].desc, &operands[1].desc, &operands[2].desc),
                  "describe a binary operation");
@@ -109,7 +112,8 @@ static void run_hard_sigmoid(const fet_step *step)
     }
     const uint16_t *src = step->data[0];
     uint16_t *dst = step->data[1];
-    for (size_t i = 0; i < s->count; i++) dst[i] = fet_bf16_from_f32(fminf(1.0f, fmaxf(0.0f, s->alpha * fet_f32_from_bf16(src[i]) + s->beta)));
+    for (size_t i = 0; i < s->count; i++)
+        dst[i] = fet_bf16_from_f32(fminf(1.0f, fmaxf(0.0f, s->alpha * fet_f32_from_bf16(src[i]) + s->beta)));
 }
 
 static fet_status build_hard_sigmoid(const fet_step_spec *spec, fet_step *step)
@@ -181,7 +185,8 @@ fet_status fet_step_build_cast(const fet_step_spec *spec, fet_step *step)
     float factor = spec->src[0].scale / spec->dst.scale;
     dnnl_status_t made = factor != 1.0f ? dnnl_primitive_attr_set_output_scales(attr, 1, 0, &factor) : dnnl_success;
     dnnl_primitive_desc_t descriptor = NULL;
-    if (made == dnnl_success) made = dnnl_reorder_primitive_desc_create(&descriptor, &operands[0].desc, engine, &operands[1].desc, engine, attr);
+    if (made == dnnl_success)
+        made = dnnl_reorder_primitive_desc_create(&descriptor, &operands[0].desc, engine, &operands[1].desc, engine, attr);
     dnnl_primitive_attr_destroy(attr);
     FET_DNNL_TRY(made, "create a reorder");
     fet_status status = fet_step_set_primitive(step, spec, descriptor, false);

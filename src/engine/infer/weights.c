@@ -2,9 +2,9 @@
 /*
  * Quantising weights: symmetric, one scale an output channel.
  *
- * Without VNNI the processor adds two u8 x s8 products into 16 bits with saturation. 7-bit weights (-63 .. 63) keep that sum below 2 * 255 * 63 = 32130,
- * so nothing saturates. For an s8 source oneDNN adds 128 to it and halves the weights in its own layout; we then give it even weights, twice the 7-bit
- * ones, which halve exactly.
+ * Without VNNI the processor adds two u8 x s8 products into 16 bits with saturation. 7-bit weights (-63 .. 63) keep that sum below 2 * 255
+ * * 63 = 32130, so nothing saturates. For an s8 source oneDNN adds 128 to it and halves the weights in its own layout; we then give it even
+ * weights, twice the 7-bit ones, which halve exactly.
  */
 #include "engine/infer/build.h"
 

@@ -152,7 +152,8 @@ void fet_reference_variadic(const fet_reference_call *call)
     const fet_shape *out = fet_reference_out(call, 0);
     fet_strides strides = fet_strides_broadcast(fet_reference_in(call, 0), out);
     fet_walk_read(out, call->src[0], &strides, call->dst[0]);
-    for (uint32_t i = 1; i < call->node->n_inputs; i++) accumulate(out, call->node->op, fet_reference_in(call, i), call->src[i], call->dst[0]);
+    for (uint32_t i = 1; i < call->node->n_inputs; i++)
+        accumulate(out, call->node->op, fet_reference_in(call, i), call->src[i], call->dst[0]);
     if (call->node->op != FET_OP_MEAN) return;
     int64_t count = fet_shape_elements(out);
     for (int64_t i = 0; i < count; i++) call->dst[0][i] /= (float)call->node->n_inputs;

@@ -75,7 +75,6 @@ fet_strides fet_strides_broadcast(const fet_shape *in, const fet_shape *out);
 /* dst[i, j, ..] (row-major, of `shape`) = src[i * strides[0] + j * strides[1] + ..] */
 void fet_walk_read(const fet_shape *shape, const float *src, const fet_strides *strides, float *dst);
 
-
 /* Elements before, along and behind an axis (counted from the end when negative). */
 typedef struct fet_lines {
     int64_t outer, length, inner;

@@ -19,7 +19,8 @@ void fet_reference_gemm(const fet_reference_call *call)
     bool at = fet_node_int(call->node, FET_ATTR_TRANS_A, 0) != 0, bt = fet_node_int(call->node, FET_ATTR_TRANS_B, 0) != 0;
     float alpha = fet_node_float(call->node, FET_ATTR_ALPHA, 1.0f), beta = fet_node_float(call->node, FET_ATTR_BETA, 1.0f);
     int64_t m_n = out->dim[0], n_n = out->dim[1], k_n = a->dim[at ? 0 : 1];
-    multiply(call->src[0], at ? 1 : a->dim[1], at ? a->dim[1] : 1, call->src[1], bt ? 1 : b->dim[1], bt ? b->dim[1] : 1, call->dst[0], m_n, n_n, k_n);
+    multiply(call->src[0], at ? 1 : a->dim[1], at ? a->dim[1] : 1, call->src[1], bt ? 1 : b->dim[1], bt ? b->dim[1] : 1, call->dst[0], m_n,
+             n_n, k_n);
     const float *c = fet_reference_src(call, 2);
     fet_strides strides = {{0}};
     if (c) strides = fet_strides_broadcast(fet_reference_in(call, 2), out);
@@ -51,6 +52,7 @@ void fet_reference_matmul(const fet_reference_call *call)
             from_a += rest % batch.dim[i] * a_at.at[i];
             from_b += rest % batch.dim[i] * b_at.at[i];
         }
-        multiply(call->src[0] + from_a * m_n * k_n, k_n, 1, call->src[1] + from_b * k_n * n_n, n_n, 1, call->dst[0] + at * m_n * n_n, m_n, n_n, k_n);
+        multiply(call->src[0] + from_a * m_n * k_n, k_n, 1, call->src[1] + from_b * k_n * n_n, n_n, 1, call->dst[0] + at * m_n * n_n, m_n,
+                 n_n, k_n);
     }
 }

@@ -19,7 +19,8 @@ void fet_reference_softmax(const fet_reference_call *call)
                 sum += e;
             }
             float factor = 1.0f / sum, log_sum = logf(sum);
-            for (int64_t k = 0; k < l.length; k++) y[k * l.inner] = logarithm ? x[k * l.inner] - largest - log_sum : y[k * l.inner] * factor;
+            for (int64_t k = 0; k < l.length; k++)
+                y[k * l.inner] = logarithm ? x[k * l.inner] - largest - log_sum : y[k * l.inner] * factor;
         }
 }
 
@@ -74,7 +75,8 @@ void fet_reference_layer_norm(const fet_reference_call *call)
         double mean, variance;
         mean_and_variance(x, length, &mean, &variance);
         for (int64_t i = 0; i < length; i++)
-            call->dst[0][o * length + i] = (float)(((double)x[i] - mean) / sqrt(variance + epsilon) * (double)call->src[1][i] + (bias ? (double)bias[i] : 0.0));
+            call->dst[0][o * length + i] =
+                (float)(((double)x[i] - mean) / sqrt(variance + epsilon) * (double)call->src[1][i] + (bias ? (double)bias[i] : 0.0));
     }
 }
 
@@ -86,7 +88,8 @@ void fet_reference_lp_norm(const fet_reference_call *call)
         for (int64_t i = 0; i < l.inner; i++) {
             const float *x = call->src[0] + o * l.length * l.inner + i;
             double sum = 0.0;
-            for (int64_t k = 0; k < l.length; k++) sum += absolute ? fabs((double)x[k * l.inner]) : (double)x[k * l.inner] * (double)x[k * l.inner];
+            for (int64_t k = 0; k < l.length; k++)
+                sum += absolute ? fabs((double)x[k * l.inner]) : (double)x[k * l.inner] * (double)x[k * l.inner];
             double norm = absolute ? sum : sqrt(sum);
             for (int64_t k = 0; k < l.length; k++)
                 call->dst[0][(o * l.length + k) * l.inner + i] = norm > 0.0 ? (float)((double)x[k * l.inner] / norm) : 0.0f;
@@ -98,7 +101,8 @@ void fet_reference_lrn(const fet_reference_call *call)
 {
     fet_lines l = fet_lines_of(fet_reference_in(call, 0), 1);
     int64_t size = fet_node_int(call->node, FET_ATTR_SIZE, 1);
-    double alpha = (double)fet_node_float(call->node, FET_ATTR_ALPHA, 1e-4f), beta = (double)fet_node_float(call->node, FET_ATTR_BETA, 0.75f);
+    double alpha = (double)fet_node_float(call->node, FET_ATTR_ALPHA, 1e-4f),
+           beta = (double)fet_node_float(call->node, FET_ATTR_BETA, 0.75f);
     double bias = (double)fet_node_float(call->node, FET_ATTR_BIAS, 1.0f);
     for (int64_t o = 0; o < l.outer; o++)
         for (int64_t c = 0; c < l.length; c++) {
@@ -109,7 +113,8 @@ void fet_reference_lrn(const fet_reference_call *call)
                 const float *x = call->src[0] + o * l.length * l.inner + i;
                 double sum = 0.0;
                 for (int64_t k = first; k <= last; k++) sum += (double)x[k * l.inner] * (double)x[k * l.inner];
-                call->dst[0][(o * l.length + c) * l.inner + i] = (float)((double)x[c * l.inner] / pow(bias + alpha / (double)size * sum, beta));
+                call->dst[0][(o * l.length + c) * l.inner + i] =
+                    (float)((double)x[c * l.inner] / pow(bias + alpha / (double)size * sum, beta));
             }
         }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Resize in every mode: nearest, linear, cubic; every way of mapping an output position to an input position but tf_crop_and_resize (its region would have
- * to be read first). An output element is a weighted sum over 1, 2 or 4 taps on each axis.
+ * Resize in every mode: nearest, linear, cubic; every way of mapping an output position to an input position but tf_crop_and_resize (its
+ * region would have to be read first). An output element is a weighted sum over 1, 2 or 4 taps on each axis.
  */
 #include "engine/reference/families.h"
 

@@ -37,7 +37,9 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
         FET_TRY(bound(trainer, step, 2, &s->b));
         break;
     case FET_OP_LEAKY_RELU: s->a = fet_node_float(node, FET_ATTR_ALPHA, 0.01f); break;
-    case FET_OP_SELU: s->a = fet_node_float(node, FET_ATTR_ALPHA, 1.6732632f), s->b = fet_node_float(node, FET_ATTR_GAMMA, 1.0507010f); break;
+    case FET_OP_SELU:
+        s->a = fet_node_float(node, FET_ATTR_ALPHA, 1.6732632f), s->b = fet_node_float(node, FET_ATTR_GAMMA, 1.0507010f);
+        break;
     case FET_OP_HARD_SIGMOID: s->a = fet_node_float(node, FET_ATTR_ALPHA, 0.2f), s->b = fet_node_float(node, FET_ATTR_BETA, 0.5f); break;
     case FET_OP_GELU: s->a = strcmp(fet_node_string(node, FET_ATTR_APPROXIMATE, "none"), "tanh") == 0 ? 1.0f : 0.0f; break;
     default: s->a = fet_node_float(node, FET_ATTR_ALPHA, 1.0f); break;

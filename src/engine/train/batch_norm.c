@@ -46,7 +46,8 @@ static bool clips(const fet_graph *graph, const fet_node *node, float *out_low, 
         return true;
     }
     if (node->op != FET_OP_CLIP) return false;
-    return scalar(graph, node, 1, -INFINITY, out_low) && scalar(graph, node, 2, INFINITY, out_high) && *out_low <= 0.0f && *out_high >= 0.0f;
+    return scalar(graph, node, 1, -INFINITY, out_low) && scalar(graph, node, 2, INFINITY, out_high) && *out_low <= 0.0f &&
+           *out_high >= 0.0f;
 }
 
 fet_bn_fusion fet_bn_find_fusion(const fet_graph *graph, const fet_graph_uses *uses, fet_id node,
@@ -92,7 +93,8 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
     batch_norm *bn = step->state;
     const fet_train_value *x = &trainer->values[step->inputs[0]];
     if (x->shape.rank != 4 && x->shape.rank != 2)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": BatchNormalization of %u dimensions cannot be trained", step->name, x->shape.rank);
+        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": BatchNormalization of %u dimensions cannot be trained", step->name,
+                        x->shape.rank);
     bn->channels = x->shape.dim[1];
     bn->padded = (bn->channels + FET_TRAIN_CHANNEL_PAD - 1) / FET_TRAIN_CHANNEL_PAD * FET_TRAIN_CHANNEL_PAD;
     bn->epsilon = fet_node_float(step->node, FET_ATTR_EPSILON, 1e-5f);
@@ -100,16 +102,18 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
     fet_train_param **params[] = {&bn->gamma, &bn->beta, &bn->mean, &bn->variance};
     for (uint32_t i = 0; i < 4; i++) {
         *params[i] = fet_train_param_of(trainer, step->inputs[i + 1]);
-        if (!*params[i]) return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": input %u of a batch norm is computed, not a parameter", step->name, i + 1);
+        if (!*params[i])
+            return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": input %u of a batch norm is computed, not a parameter", step->name, i + 1);
         int64_t count = fet_shape_elements(&trainer->graph->values[step->inputs[i + 1]].shape);
         if (count != bn->channels)
-            return fet_fail(FET_ERROR_SHAPE, "node \"%s\": input %u has %lld numbers for %lld channels", step->name, i + 1, (long long)count,
-                            (long long)bn->channels);
+            return fet_fail(FET_ERROR_SHAPE, "node \"%s\": input %u has %lld numbers for %lld channels", step->name, i + 1,
+                            (long long)count, (long long)bn->channels);
     }
     step->needs[0] = true;
     step->needs_dst = has_residual(bn) && bn->fusion.clipped; /* otherwise the mask comes from x */
     /* A plain sum passes its gradient on as it is; the other summand's readers then add to the same buffer. */
-    if (has_residual(bn) && step->wants[5] && !step->accumulate[5] && !bn->fusion.clipped) trainer->values[bn->fusion.residual].diff_of = step->dst;
+    if (has_residual(bn) && step->wants[5] && !step->accumulate[5] && !bn->fusion.clipped)
+        trainer->values[bn->fusion.residual].diff_of = step->dst;
     return FET_OK;
 }
 

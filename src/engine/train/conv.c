@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Conv: dense, grouped and depthwise, over oneDNN. */
-#include "engine/train/weighted.h"
 #include "op/conv.h"
+#include "engine/train/weighted.h"
 
 typedef struct conv {
     fet_weighted w;
@@ -22,9 +22,11 @@ static fet_status describe(const fet_train_step *step, fet_weighted_direction di
         status = dnnl_dilated_convolution_forward_desc_init(out_desc, dnnl_forward_training, direct, &d->src, &d->weights, bias, &d->dst,
                                                             stride, dilation, begin, end);
     else if (direction == FET_WEIGHTED_DATA)
-        status = dnnl_dilated_convolution_backward_data_desc_init(out_desc, direct, &d->src, &d->weights, &d->dst, stride, dilation, begin, end);
+        status =
+            dnnl_dilated_convolution_backward_data_desc_init(out_desc, direct, &d->src, &d->weights, &d->dst, stride, dilation, begin, end);
     else
-        status = dnnl_dilated_convolution_backward_weights_desc_init(out_desc, direct, &d->src, &d->weights, bias, &d->dst, stride, dilation, begin, end);
+        status = dnnl_dilated_convolution_backward_weights_desc_init(out_desc, direct, &d->src, &d->weights, bias, &d->dst, stride,
+                                                                     dilation, begin, end);
     return fet_engine_check(status, step->name);
 }
 
@@ -38,8 +40,9 @@ static fet_status make_view(const fet_trainer *trainer, const fet_train_step *st
     if (g > 1) {
         view = (fet_train_view){.rank = 5, .dim = {g, dim[0] / g, dim[1], dim[2], dim[3]}};
         if (in != g * dim[1] || out != dim[0])
-            return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": a Conv of %lld groups needs channels in multiples of %d to be trained in f32",
-                            step->name, (long long)g, trainer->block);
+            return fet_fail(FET_ERROR_UNSUPPORTED,
+                            "node \"%s\": a Conv of %lld groups needs channels in multiples of %d to be trained in f32", step->name,
+                            (long long)g, trainer->block);
         for (int a = 0; a < 5; a++) padded[a] = view.dim[a];
     }
     FET_TRY(fet_train_plain_desc(view.rank, padded, &view.desc));

@@ -20,7 +20,8 @@ bool fet_train_is_depthwise(const fet_graph *graph, const fet_node *node)
 {
     const fet_value *src = fet_node_input(graph, node, 0), *weights = fet_node_input(graph, node, 1);
     if (!src || !weights || src->shape.rank != 4 || weights->shape.rank != 4) return false;
-    return src->shape.dim[1] == fet_node_int(node, FET_ATTR_GROUP, 1) && weights->shape.dim[0] == src->shape.dim[1] && src->shape.dim[1] > 1;
+    return src->shape.dim[1] == fet_node_int(node, FET_ATTR_GROUP, 1) && weights->shape.dim[0] == src->shape.dim[1] &&
+           src->shape.dim[1] > 1;
 }
 
 static fet_status plan(fet_trainer *trainer, fet_train_step *step)
@@ -67,7 +68,8 @@ static fet_status prepare(fet_trainer *trainer, fet_train_step *step)
     FET_TRY(fet_train_plain_desc(3, dims, &view.desc));
     FET_TRY(fet_train_plain_desc(1, dims, &biases.desc));
     FET_DNNL_TRY(dnnl_memory_desc_init_by_strides(&taps, 3, dims, dnnl_f32, strides), "describe a depthwise kernel");
-    if (s->weights->n_uses > 1) return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": a depthwise kernel that is shared cannot be trained", step->name);
+    if (s->weights->n_uses > 1)
+        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": a depthwise kernel that is shared cannot be trained", step->name);
     FET_TRY(fet_train_param_prepare(trainer, s->weights, &view, &taps));
     if (s->bias) FET_TRY(fet_train_param_prepare(trainer, s->bias, &biases, NULL));
     return fet_train_room(trainer, (size_t)fet_train_simd_get()->dw_room(p) * sizeof(float));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Depthwise convolution by our own loops: oneDNN reaches a third of their speed, and a fortieth for the gradient of kernels above 3. Channels lie across a
- * vector; the rows of one vector of channels are widened to f32 with their padding once, and every tap reads them from the L1 cache.
+ * Depthwise convolution by our own loops: oneDNN reaches a third of their speed, and a fortieth for the gradient of kernels above 3.
+ * Channels lie across a vector; the rows of one vector of channels are widened to f32 with their padding once, and every tap reads them
+ * from the L1 cache.
  */
 #ifndef FET_ENGINE_TRAIN_DEPTHWISE_H
 #define FET_ENGINE_TRAIN_DEPTHWISE_H
@@ -23,10 +24,10 @@ typedef struct fet_dw_pass {
     const void *src;
     void *dst;
     const void *diff_dst;
-    void *diff_src;       /* NULL: not wanted */
-    float *diff_weights;  /* [kh * kw][lanes], added to; NULL: not wanted */
-    float *diff_bias;     /* [lanes], added to; NULL */
-    float *room;          /* as many numbers of working space as dw_room says */
+    void *diff_src;      /* NULL: not wanted */
+    float *diff_weights; /* [kh * kw][lanes], added to; NULL: not wanted */
+    float *diff_bias;    /* [lanes], added to; NULL */
+    float *room;         /* as many numbers of working space as dw_room says */
 } fet_dw_pass;
 
 #endif

@@ -8,10 +8,8 @@ static fet_status describe(const fet_train_step *step, fet_weighted_direction di
     dnnl_status_t status = dnnl_success;
     if (direction == FET_WEIGHTED_FORWARD)
         status = dnnl_inner_product_forward_desc_init(out_desc, dnnl_forward_training, &d->src, &d->weights, bias, &d->dst);
-    else if (direction == FET_WEIGHTED_DATA)
-        status = dnnl_inner_product_backward_data_desc_init(out_desc, &d->src, &d->weights, &d->dst);
-    else
-        status = dnnl_inner_product_backward_weights_desc_init(out_desc, &d->src, &d->weights, bias, &d->dst);
+    else if (direction == FET_WEIGHTED_DATA) status = dnnl_inner_product_backward_data_desc_init(out_desc, &d->src, &d->weights, &d->dst);
+    else status = dnnl_inner_product_backward_weights_desc_init(out_desc, &d->src, &d->weights, bias, &d->dst);
     return fet_engine_check(status, step->name);
 }
 
@@ -20,7 +18,8 @@ static fet_status check(const fet_trainer *trainer, const fet_train_step *step, 
     const fet_node *node = step->node;
     const char *name = fet_op_onnx_name(node->op);
     if (trainer->values[step->inputs[0]].shape.rank != 2 || !w->weights || trainer->graph->values[step->inputs[1]].shape.rank != 2)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s is trained only as activations [N, K] times a parameter [K, M]", step->name, name);
+        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s is trained only as activations [N, K] times a parameter [K, M]", step->name,
+                        name);
     if (fet_node_int(node, FET_ATTR_TRANS_A, 0) || fet_node_float(node, FET_ATTR_ALPHA, 1.0f) != 1.0f ||
         (w->bias && fet_node_float(node, FET_ATTR_BETA, 1.0f) != 1.0f))
         return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s with transA, alpha or beta cannot be trained", step->name, name);

@@ -35,10 +35,12 @@ static fet_status backward(fet_trainer *trainer, fet_train_step *step, const fet
     char *diff_src = fet_train_diff_begin(trainer, step, 0, range);
     int64_t spatial = v->shape.dim[2] * v->shape.dim[3], width = row_width(trainer, v);
     size_t item = fet_dtype_bytes(v->dtype), row = (size_t)width * item;
-    for (int64_t panels = range->count * v->items / (spatial * width); panels > 0; panels--, diff_src += (size_t)spatial * row, diff_dst += row)
+    for (int64_t panels = range->count * v->items / (spatial * width); panels > 0;
+         panels--, diff_src += (size_t)spatial * row, diff_dst += row)
         fet_train_simd_get()->fill_rows(v->dtype, spatial, width, 1.0f / (float)spatial, diff_dst, diff_src);
     fet_train_diff_end(trainer, step, 0, range);
     return FET_OK;
 }
 
-const fet_train_op fet_train_global_average_pool = {.kind = FET_OP_GLOBAL_AVERAGE_POOL, .plan = plan, .forward = forward, .backward = backward};
+const fet_train_op fet_train_global_average_pool = {
+    .kind = FET_OP_GLOBAL_AVERAGE_POOL, .plan = plan, .forward = forward, .backward = backward};

@@ -27,10 +27,9 @@ void fet_train_optimizer_step(fet_trainer *trainer, float learning_rate)
         if (!param->gradient) continue;
         float decay = param->decay ? o->weight_decay : 0.0f;
         if (o->optimizer == FET_OPTIMIZER_ADAMW)
-            simd->adamw(param->items, learning_rate, o->momentum, o->beta2, decay, correction1, correction2, param->gradient, param->moment[0],
-                        param->moment[1], param->master);
-        else
-            simd->sgd(param->items, learning_rate, o->momentum, decay, param->gradient, param->moment[0], param->master);
+            simd->adamw(param->items, learning_rate, o->momentum, o->beta2, decay, correction1, correction2, param->gradient,
+                        param->moment[0], param->moment[1], param->master);
+        else simd->sgd(param->items, learning_rate, o->momentum, decay, param->gradient, param->moment[0], param->master);
     }
     trainer->stale = true;
 }

@@ -15,7 +15,8 @@ fet_status fet_train_plain_desc(uint32_t rank, const int64_t *dims, dnnl_memory_
     return FET_OK;
 }
 
-fet_status fet_train_reorder(const fet_trainer *trainer, const dnnl_memory_desc_t *from, const void *src, const dnnl_memory_desc_t *to, void *dst)
+fet_status fet_train_reorder(const fet_trainer *trainer, const dnnl_memory_desc_t *from, const void *src, const dnnl_memory_desc_t *to,
+                             void *dst)
 {
     if (dnnl_memory_desc_equal(from, to)) {
         memcpy(dst, src, dnnl_memory_desc_get_size(to));

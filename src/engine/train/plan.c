@@ -20,7 +20,8 @@ static bool is_image(const fet_trainer *trainer, const fet_graph_uses *uses, fet
 {
     const fet_graph *graph = trainer->graph;
     const fet_value *value = &graph->values[id];
-    if (trainer->options.input_gradients || value->kind != FET_VALUE_INPUT || value->shape.rank != 4 || value->shape.dim[1] > STEM_CHANNELS) return false;
+    if (trainer->options.input_gradients || value->kind != FET_VALUE_INPUT || value->shape.rank != 4 || value->shape.dim[1] > STEM_CHANNELS)
+        return false;
     for (uint32_t u = uses->first[id]; u < uses->first[id + 1]; u++) {
         const fet_node *node = &graph->nodes[uses->nodes[u]];
         if (node->op != FET_OP_CONV || fet_node_int(node, FET_ATTR_GROUP, 1) != 1) return false;
@@ -154,7 +155,8 @@ static fet_status plan_steps(fet_trainer *trainer, const fet_graph_uses *uses)
             FET_TRY(plan_node(trainer, &graph->nodes[n]));
         } else if (fusion->nodes[fusion->n_nodes - 1] == n) {
             const fet_node *node = &graph->nodes[fusion->nodes[0]];
-            fet_id inputs[7] = {node->inputs[0], node->inputs[1], node->inputs[2], node->inputs[3], node->inputs[4], fusion->residual, FET_NONE};
+            fet_id inputs[7] = {node->inputs[0], node->inputs[1],  node->inputs[2], node->inputs[3],
+                                node->inputs[4], fusion->residual, FET_NONE};
             fet_train_step *step = NULL;
             FET_TRY(add_step(trainer, &fet_train_batch_normalization, node, node->name, inputs, fusion->residual == FET_NONE ? 5 : 6,
                              graph->nodes[n].outputs[0], &step));

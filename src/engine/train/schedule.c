@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Cuts the steps into groups between the barriers of batch norm, decides for every value whether it is kept, lives in scratch or is made again, how many
- * samples a group takes at once, and gives every value its memory.
+ * Cuts the steps into groups between the barriers of batch norm, decides for every value whether it is kept, lives in scratch or is made
+ * again, how many samples a group takes at once, and gives every value its memory.
  */
 #include "engine/train/batch_norm.h"
 #include "engine/train/train.h"
@@ -133,7 +133,8 @@ static void note_pass(const fet_trainer *trainer, usage *usages, int pass)
     }
 }
 
-/* A value that one step reads, in the group that makes it, need not be kept for the backward pass: a batch norm makes it again from its input. */
+/* A value that one step reads, in the group that makes it, need not be kept for the backward pass: a batch norm makes it again from its
+ * input. */
 static void choose_remade(fet_trainer *trainer, const usage *usages, fet_train_step *const *producer)
 {
     for (fet_id v = 0; v < trainer->graph->n_values; v++) {

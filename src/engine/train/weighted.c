@@ -19,8 +19,8 @@ static dnnl_memory_desc_t any_layout(const dnnl_memory_desc_t *view, dnnl_data_t
     return desc;
 }
 
-static fet_status make_descs(const fet_trainer *trainer, const fet_train_step *step, const fet_weighted *w, fet_weighted_direction direction,
-                             fet_weighted_descs *out_descs)
+static fet_status make_descs(const fet_trainer *trainer, const fet_train_step *step, const fet_weighted *w,
+                             fet_weighted_direction direction, fet_weighted_descs *out_descs)
 {
     int64_t count = step->chunk[direction == FET_WEIGHTED_FORWARD ? FET_FORWARD : FET_BACKWARD];
     fet_weighted_descs d = {.has_bias = w->bias != NULL};
@@ -58,7 +58,8 @@ static fet_status make_pack(fet_trainer *trainer, const fet_train_step *step, fe
     FET_TRY(fet_train_alloc(trainer, dnnl_memory_desc_get_size(wanted), "packed weights", &data));
     FET_TRY(fet_train_memory(trainer, wanted, data, &pack->memory));
     dnnl_primitive_desc_t descriptor = NULL;
-    FET_DNNL_TRY(dnnl_reorder_primitive_desc_create(&descriptor, have, trainer->engine, wanted, trainer->engine, NULL), "describe a reorder");
+    FET_DNNL_TRY(dnnl_reorder_primitive_desc_create(&descriptor, have, trainer->engine, wanted, trainer->engine, NULL),
+                 "describe a reorder");
     const char *name = fet_arena_printf(trainer->arena, "%s pack", step->name);
     if (!name) {
         dnnl_primitive_desc_destroy(descriptor);
@@ -168,8 +169,7 @@ static fet_status backward_weights(fet_trainer *trainer, fet_train_step *step, f
                               {DNNL_ARG_DIFF_WEIGHTS, w->diff_weights},
                               {DNNL_ARG_DIFF_BIAS, w->diff_bias}};
     FET_TRY(fet_train_execute(trainer, w->primitive[FET_WEIGHTED_WEIGHTS], args, w->bias ? 4 : 3));
-    if (w->bias && w->bias->trainable && !direct_bias)
-        fet_train_simd_get()->accumulate(w->bias->items, w->partial_bias, w->bias->gradient);
+    if (w->bias && w->bias->trainable && !direct_bias) fet_train_simd_get()->accumulate(w->bias->items, w->partial_bias, w->bias->gradient);
     if (direct || !w->weights->trainable) return FET_OK;
     if (w->own_layout) {
         fet_train_simd_get()->accumulate(w->weights->items, w->partial, w->weights->gradient);
@@ -187,8 +187,7 @@ fet_status fet_weighted_backward(fet_trainer *trainer, fet_train_step *step, fet
     if (w->primitive[FET_WEIGHTED_WEIGHTS]) FET_TRY(backward_weights(trainer, step, w, range));
     if (!w->primitive[FET_WEIGHTED_DATA]) return FET_OK;
     FET_TRY(fet_train_point(w->diff_src, fet_train_diff_begin(trainer, step, 0, range)));
-    dnnl_exec_arg_t args[] = {
-        {DNNL_ARG_DIFF_DST, w->diff_dst}, {DNNL_ARG_WEIGHTS, w->pack[1].memory}, {DNNL_ARG_DIFF_SRC, w->diff_src}};
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_DIFF_DST, w->diff_dst}, {DNNL_ARG_WEIGHTS, w->pack[1].memory}, {DNNL_ARG_DIFF_SRC, w->diff_src}};
     FET_TRY(fet_train_execute(trainer, w->primitive[FET_WEIGHTED_DATA], args, 3));
     fet_train_diff_end(trainer, step, 0, range);
     return FET_OK;

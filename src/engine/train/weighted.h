@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What convolution and inner product have in common: three primitives (forward, gradient of the input, gradient of the weights), weights packed for the
- * first two, and the master weights in the layout in which the third gives its gradient.
+ * What convolution and inner product have in common: three primitives (forward, gradient of the input, gradient of the weights), weights
+ * packed for the first two, and the master weights in the layout in which the third gives its gradient.
  */
 #ifndef FET_ENGINE_TRAIN_WEIGHTED_H
 #define FET_ENGINE_TRAIN_WEIGHTED_H
 
 #include "engine/train/train.h"
 
-typedef enum fet_weighted_direction { FET_WEIGHTED_FORWARD = 0, FET_WEIGHTED_DATA, FET_WEIGHTED_WEIGHTS, FET_WEIGHTED_DIRECTIONS } fet_weighted_direction;
+typedef enum fet_weighted_direction {
+    FET_WEIGHTED_FORWARD = 0,
+    FET_WEIGHTED_DATA,
+    FET_WEIGHTED_WEIGHTS,
+    FET_WEIGHTED_DIRECTIONS
+} fet_weighted_direction;
 
 typedef struct fet_weighted_descs {
     dnnl_memory_desc_t src, weights, bias, dst;
