@@ -28,7 +28,7 @@ static uint32_t free_group(const fet_space *space, fet_id value)
 static fet_status find_stages(fet_space *space)
 {
     uint32_t n_blocks = space->blocks.count;
-    space->stages = fet_arena_zalloc(space->arena, n_blocks + 1, sizeof *space->stages);
+    space->stages = fet_arena_zalloc(space->arena, n_blocks + space->groups.n_groups + 1, sizeof *space->stages);
     space->block_stage = fet_arena_zalloc(space->arena, n_blocks + 1, sizeof *space->block_stage);
     if (!space->stages || !space->block_stage) return fet_arena_full();
     for (uint32_t b = 0; b < n_blocks; b++) {
@@ -88,6 +88,47 @@ static fet_status add_stage(fet_space *space, uint32_t s, const fet_space_option
     return decision.n_options < 2 ? FET_OK : space_add_decision(space, &decision, &space->stages[s].decision);
 }
 
+static bool may_have_width(const fet_space *space, uint32_t group)
+{
+    enum { FEWEST = 4 }; /* fewer channels are no matter of speed */
+    return !space->groups.groups[group].fixed && space->group_stage[group] == FET_NONE && space->groups.groups[group].channels >= FEWEST;
+}
+
+/* A stage without blocks for a group alone. */
+static fet_status add_group(fet_space *space, uint32_t group, uint32_t number, const fet_space_options *options)
+{
+    uint32_t s = space->n_stages, *groups = fet_arena_alloc(space->arena, sizeof *groups);
+    fet_decision decision = {.kind = FET_DECISION_WIDTH, .name = fet_arena_printf(space->arena, "group%u.width", number)};
+    if (!groups || !decision.name) return fet_arena_full();
+    groups[0] = group;
+    space->stages[s] = (space_stage){.trunk = group, .groups = groups, .n_groups = 1, .decision = FET_NONE};
+    FET_TRY(space_width_options(space, s, options, &decision));
+    if (decision.n_options < 2) return FET_OK;
+    space->n_stages++;
+    space->group_stage[group] = s;
+    return space_add_decision(space, &decision, &space->stages[s].decision);
+}
+
+/* The widest groups as far as there is room, named and listed in the order of the network. */
+static fet_status add_groups(fet_space *space, const fet_space_options *options)
+{
+    uint32_t n = space->groups.n_groups, room = FET_SPACE_MAX_DECISIONS - space->encoding.n_decisions;
+    uint8_t *chosen = fet_arena_zalloc(space->arena, n + 1, 1);
+    if (!chosen) return fet_arena_full();
+    for (uint32_t taken = 1; taken < room; taken++) { /* one is left for the multiplier */
+        uint32_t best = FET_NONE;
+        for (uint32_t g = 0; g < n; g++)
+            if (!chosen[g] && may_have_width(space, g) &&
+                (best == FET_NONE || space->groups.groups[g].channels > space->groups.groups[best].channels))
+                best = g;
+        if (best == FET_NONE) break;
+        chosen[best] = 1;
+    }
+    for (uint32_t g = 0, number = 1; g < n; g++)
+        if (chosen[g]) FET_TRY(add_group(space, g, number++, options));
+    return FET_OK;
+}
+
 fet_status space_discover(fet_space *space, const fet_space_options *options)
 {
     FET_TRY(fet_channel_groups_find(space->base, space->arena, &space->groups));
@@ -99,6 +140,7 @@ fet_status space_discover(fet_space *space, const fet_space_options *options)
     FET_TRY(share_groups(space));
     for (uint32_t s = 0; s < space->n_stages; s++) FET_TRY(add_stage(space, s, options));
     FET_TRY(space_add_network(space, options));
+    if (options->kinds & FET_SPACE_GROUP_WIDTH) FET_TRY(add_groups(space, options));
     bool any_free = false;
     for (uint32_t g = 0; g < space->groups.n_groups; g++) any_free |= !space->groups.groups[g].fixed;
     if (!any_free) return FET_OK;

@@ -7,7 +7,7 @@
 #include "rewrite/blueprint.h"
 #include "space/space.h"
 
-/* Blocks whose outputs are one channel group, the trunk. */
+/* Blocks whose outputs are one channel group, the trunk; or, without blocks, a group that has a width of its own. */
 typedef struct space_stage {
     uint32_t trunk; /* group; FET_NONE when the outputs are no single group */
     uint32_t n_blocks;
