@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every operator's forward and backward, alone and fused, over random shapes: outputs against the f64 reference, gradients of parameters and inputs against
- * its central differences; bf16 against the same with a stated tolerance; in one chunk and in many.
+ * Every operator's forward and backward, alone and fused, over random shapes: outputs against the f64 reference, gradients of parameters
+ * and inputs against its central differences; bf16 against the same with a stated tolerance; in one chunk and in many.
  */
 #include "check.h"
 
@@ -15,7 +15,8 @@
 
 /* f32 sums of up to some thousand products of order one, relative to the largest gradient of the same array. */
 static const double F32_TOLERANCE = 2e-4;
-/* bf16 keeps 8 bits: every stored activation and gradient is off by up to 2^-9 of itself, and errors of a few layers add up. Relative L2 norm. */
+/* bf16 keeps 8 bits: every stored activation and gradient is off by up to 2^-9 of itself, and errors of a few layers add up. Relative L2
+ * norm. */
 static const double BF16_TOLERANCE = 0.04;
 
 enum { SAMPLES = 4 }; /* numbers of an array whose slope is measured */
@@ -107,13 +108,17 @@ static fet_id param(net *n, fet_shape shape, bool trainable)
     return id;
 }
 
-/* Numbers for everything; batch norms get some that are not 1 and 0. */
+/* Numbers for what has none; batch norms get some that are not 1 and 0. */
 static void fill_params(net *n)
 {
+    fet_tensor *given[64] = {NULL};
+    assert_true(n->graph->n_params <= 64);
+    for (fet_id p = 0; p < n->graph->n_params; p++) given[p] = n->graph->params[p].tensor;
     CHECK_OK(fet_graph_init_params(n->graph, NULL, 7));
     for (fet_id p = 0; p < n->graph->n_params; p++) {
+        bool fresh = given[p] == NULL;
         fet_tensor *tensor = n->graph->params[p].tensor;
-        if (tensor->dtype != FET_DTYPE_F32 || tensor->shape.rank != 1) continue;
+        if (!fresh || tensor->shape.rank != 1) continue;
         for (int64_t i = 0; i < fet_tensor_elements(tensor); i++) fet_tensor_f32(tensor)[i] += 0.4f * (float)fet_rng_uniform(&n->rng);
     }
 }
@@ -191,7 +196,9 @@ static void check_same_run(const net *n, const run *a, const run *b, double tole
         check_close(a->output[o], b->output[o], fet_shape_elements(shape) / shape->dim[0] * n->batch, tolerance, what);
     }
     for (fet_id p = 0; p < g->n_params; p++)
-        if (a->params[p]) check_close(fet_tensor_f32(a->params[p]), fet_tensor_f32(b->params[p]), fet_tensor_elements(a->params[p]), tolerance, g->values[g->params[p].value].name);
+        if (a->params[p])
+            check_close(fet_tensor_f32(a->params[p]), fet_tensor_f32(b->params[p]), fet_tensor_elements(a->params[p]), tolerance,
+                        g->values[g->params[p].value].name);
     for (uint32_t i = 0; i < g->n_inputs; i++)
         check_close(fet_tensor_f32(a->inputs[i]), fet_tensor_f32(b->inputs[i]), fet_tensor_elements(a->inputs[i]), tolerance, what);
 }
@@ -232,7 +239,8 @@ static void check_net(net *n, fet_id output, double bf16_tolerance, bool frozen)
         free(expected);
     }
     for (fet_id p = 0; p < g->n_params; p++)
-        if (f32.params[p]) check_slopes(n, &ref, weight, g->params[p].value, fet_tensor_f32(f32.params[p]), fet_tensor_elements(f32.params[p]));
+        if (f32.params[p])
+            check_slopes(n, &ref, weight, g->params[p].value, fet_tensor_f32(f32.params[p]), fet_tensor_elements(f32.params[p]));
     for (uint32_t i = 0; i < g->n_inputs; i++)
         check_slopes(n, &ref, weight, g->inputs[i], fet_tensor_f32(f32.inputs[i]), fet_tensor_elements(f32.inputs[i]));
     options.cache_bytes = 1; /* one sample at a time */
@@ -265,8 +273,11 @@ static void test_conv(void **state)
         net n = start(seed);
         int64_t kernel = (int64_t[]){1, 3, 5}[fet_rng_below(&n.rng, 3)];
         fet_id x = image(&n, between(&n, 1, 36));
-        check_net(&n, conv(&n, x, (fet_conv_options){.out_channels = between(&n, 1, 40), .kernel = kernel, .stride = between(&n, 1, 2), .bias = seed % 2}),
-                  BF16_TOLERANCE, false);
+        check_net(
+            &n,
+            conv(&n, x,
+                 (fet_conv_options){.out_channels = between(&n, 1, 40), .kernel = kernel, .stride = between(&n, 1, 2), .bias = seed % 2}),
+            BF16_TOLERANCE, false);
     }
 }
 
@@ -277,7 +288,10 @@ static void test_depthwise(void **state)
         net n = start(100 + seed);
         int64_t kernel = (int64_t[]){3, 5, 7}[seed % 3], channels = between(&n, 1, 4) * (seed % 4 == 3 ? 5 : 16);
         fet_id x = image(&n, channels);
-        check_net(&n, conv(&n, x, (fet_conv_options){.out_channels = channels, .kernel = kernel, .stride = between(&n, 1, 2), .group = channels, .bias = seed % 2}),
+        check_net(&n,
+                  conv(&n, x,
+                       (fet_conv_options){
+                           .out_channels = channels, .kernel = kernel, .stride = between(&n, 1, 2), .group = channels, .bias = seed % 2}),
                   BF16_TOLERANCE, false);
     }
 }
@@ -310,7 +324,8 @@ static void test_gemm(void **state)
     }
 }
 
-/* conv -> batch norm, alone or with what is fused into it, then something behind it, so that its output is made again in the backward pass. */
+/* conv -> batch norm, alone or with what is fused into it, then something behind it, so that its output is made again in the backward pass.
+ */
 static void test_batch_norm(void **state)
 {
     (void)state;
@@ -375,9 +390,10 @@ static void test_shared_parameter(void **state)
 static void test_activations(void **state)
 {
     (void)state;
-    static const fet_op_kind ops[] = {FET_OP_RELU,   FET_OP_LEAKY_RELU, FET_OP_ELU,      FET_OP_SELU,     FET_OP_CELU, FET_OP_SIGMOID, FET_OP_HARD_SIGMOID,
-                                      FET_OP_SWISH,  FET_OP_HARD_SWISH, FET_OP_GELU,     FET_OP_TANH,     FET_OP_ERF,  FET_OP_SOFTPLUS, FET_OP_SOFTSIGN,
-                                      FET_OP_ABS,    FET_OP_NEG,        FET_OP_EXP,      FET_OP_IDENTITY, FET_OP_DROPOUT};
+    static const fet_op_kind ops[] = {FET_OP_RELU,    FET_OP_LEAKY_RELU,   FET_OP_ELU,      FET_OP_SELU,       FET_OP_CELU,
+                                      FET_OP_SIGMOID, FET_OP_HARD_SIGMOID, FET_OP_SWISH,    FET_OP_HARD_SWISH, FET_OP_GELU,
+                                      FET_OP_TANH,    FET_OP_ERF,          FET_OP_SOFTPLUS, FET_OP_SOFTSIGN,   FET_OP_ABS,
+                                      FET_OP_NEG,     FET_OP_EXP,          FET_OP_IDENTITY, FET_OP_DROPOUT};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         net n = start(600 + i);
         fet_id x = image(&n, between(&n, 4, 20));
@@ -425,13 +441,154 @@ static void test_head(void **state)
     }
 }
 
+static fet_id constants(net *n, fet_dtype dtype, const double *numbers, int64_t count)
+{
+    fet_auto(fet_tensor) tensor = NULL;
+    fet_shape shape = fet_shape_1d(count);
+    fet_id id = FET_NONE;
+    CHECK_OK(fet_tensor_create(dtype, &shape, &tensor));
+    for (int64_t i = 0; i < count; i++) {
+        if (dtype == FET_DTYPE_F32) fet_tensor_f32(tensor)[i] = (float)numbers[i];
+        else fet_tensor_s64(tensor)[i] = (int64_t)numbers[i];
+    }
+    CHECK_OK(fet_graph_add_param(n->graph, name(n), dtype, &shape, tensor, false, &id));
+    return id;
+}
+
+/* conv -> x -> conv, with the operator under test in the middle: its input and output then lie as feature maps do. */
+static fet_id before(net *n, int64_t channels)
+{
+    return conv(n, image(n, between(n, 1, 6)), (fet_conv_options){.out_channels = channels, .kernel = 1});
+}
+
+static fet_id after(net *n, fet_id x)
+{
+    return conv(n, x, (fet_conv_options){.out_channels = 4, .kernel = 1});
+}
+
+static void test_pool(void **state)
+{
+    (void)state;
+    static const fet_op_kind ops[] = {FET_OP_MAX_POOL, FET_OP_AVERAGE_POOL};
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        net n = start(800 + seed);
+        fet_id x = before(&n, between(&n, 3, 20)), pool = node(&n, ops[seed % 2], &x, 1);
+        int64_t kernel = between(&n, 2, 3), stride = between(&n, 1, 2), pad = between(&n, 0, 1);
+        CHECK_OK(fet_graph_set_ints(n.graph, pool, FET_ATTR_KERNEL_SHAPE, (int64_t[]){kernel, kernel}, 2));
+        CHECK_OK(fet_graph_set_ints(n.graph, pool, FET_ATTR_STRIDES, (int64_t[]){stride, stride}, 2));
+        CHECK_OK(fet_graph_set_ints(n.graph, pool, FET_ATTR_PADS, (int64_t[]){pad, pad, pad, pad}, 4));
+        if (seed & 4) CHECK_OK(fet_graph_set_int(n.graph, pool, FET_ATTR_COUNT_INCLUDE_PAD, 1));
+        check_net(&n, after(&n, out_of(&n, pool)), seed % 2 ? BF16_TOLERANCE : 0, false); /* rounding moves a maximum to another tap */
+    }
+    net n = start(820);
+    check_net(&n, after(&n, unary(&n, FET_OP_GLOBAL_MAX_POOL, before(&n, 18))), 0, false);
+}
+
+static void test_binary(void **state)
+{
+    (void)state;
+    static const fet_op_kind ops[] = {FET_OP_ADD, FET_OP_SUB, FET_OP_MUL, FET_OP_DIV};
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        net n = start(830 + seed);
+        int64_t channels = between(&n, 1, 20);
+        fet_id a = before(&n, channels), b = FET_NONE;
+        fet_op_kind op = ops[seed % 4];
+        if (seed / 4 == 0) b = conv(&n, a, (fet_conv_options){.out_channels = channels, .kernel = 1}); /* equal shapes */
+        if (seed / 4 == 1) b = unary(&n, FET_OP_GLOBAL_AVERAGE_POOL, a);                               /* one number a channel */
+        if (seed / 4 == 2 && op != FET_OP_DIV) b = param(&n, fet_shape_4d(1, channels, 1, 1), true);
+        if (seed / 4 == 3) b = conv(&n, a, (fet_conv_options){.out_channels = 1, .kernel = 1}); /* one channel for all */
+        if (op == FET_OP_DIV) b = unary(&n, FET_OP_SIGMOID, b == FET_NONE ? a : b); /* keep the divisor away from zero */
+        bool swapped = fet_rng_below(&n.rng, 2) && op != FET_OP_DIV;
+        check_net(&n, after(&n, binary(&n, op, swapped ? b : a, swapped ? a : b)), 2 * BF16_TOLERANCE, false);
+    }
+    net n = start(850);
+    fet_id x = before(&n, 7);
+    check_net(&n, after(&n, binary(&n, FET_OP_MUL, x, x)), 2 * BF16_TOLERANCE, false); /* the square: both gradients go to one value */
+    n = start(851);
+    x = before(&n, 9);
+    check_net(&n, after(&n, out_of(&n, node(&n, FET_OP_PRELU, (fet_id[]){x, param(&n, fet_shape_make(3, (int64_t[]){9, 1, 1}), true)}, 2))),
+              2 * BF16_TOLERANCE, false);
+}
+
+static void test_softmax(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        net n = start(860 + seed);
+        fet_id x = seed < 2 ? input(&n, fet_shape_2d(1, 11)) : before(&n, 9);
+        fet_id soft = node(&n, seed % 2 ? FET_OP_LOG_SOFTMAX : FET_OP_SOFTMAX, &x, 1);
+        CHECK_OK(fet_graph_set_int(n.graph, soft, FET_ATTR_AXIS, seed == 3 ? -1 : 1));
+        check_net(&n, out_of(&n, soft), 2 * BF16_TOLERANCE, false);
+    }
+}
+
+static void test_reduce(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        net n = start(870 + seed);
+        fet_id x = before(&n, 18), mean = node(&n, FET_OP_REDUCE_MEAN, &x, 1);
+        CHECK_OK(fet_graph_set_ints(n.graph, mean, FET_ATTR_AXES, seed & 1 ? (int64_t[]){2, 3} : (int64_t[]){-3, 1}, seed & 1 ? 2 : 1));
+        CHECK_OK(fet_graph_set_int(n.graph, mean, FET_ATTR_KEEPDIMS, seed > 1));
+        check_net(&n, out_of(&n, mean), BF16_TOLERANCE, false);
+    }
+}
+
+static void test_moves(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 3; seed++) { /* channels that do and do not fill blocks */
+        net n = start(880 + seed);
+        fet_id a = before(&n, (int64_t[]){16, 5, 20}[seed]);
+        fet_id b = conv(&n, a, (fet_conv_options){.out_channels = (int64_t[]){32, 19, 3}[seed], .kernel = 1});
+        fet_id cat = node(&n, FET_OP_CONCAT, (fet_id[]){a, b, a}, 3);
+        CHECK_OK(fet_graph_set_int(n.graph, cat, FET_ATTR_AXIS, 1));
+        check_net(&n, after(&n, out_of(&n, cat)), 2 * BF16_TOLERANCE, false);
+    }
+    net n = start(885);
+    fet_id x = before(&n, 11), scales = constants(&n, FET_DTYPE_F32, (double[]){1, 1, 2, 2}, 4);
+    fet_id resize = node(&n, FET_OP_RESIZE, (fet_id[]){x, FET_NONE, scales}, 3);
+    CHECK_OK(fet_graph_set_string(n.graph, resize, FET_ATTR_MODE, "nearest"));
+    CHECK_OK(fet_graph_set_string(n.graph, resize, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "asymmetric"));
+    CHECK_OK(fet_graph_set_string(n.graph, resize, FET_ATTR_NEAREST_MODE, "floor"));
+    check_net(&n, after(&n, out_of(&n, resize)), 2 * BF16_TOLERANCE, false);
+    n = start(886);
+    x = before(&n, 6);
+    fet_id transpose = node(&n, FET_OP_TRANSPOSE, &x, 1); /* as detection heads have it: to N, H, W, C, then to rows */
+    CHECK_OK(fet_graph_set_ints(n.graph, transpose, FET_ATTR_PERM, (int64_t[]){0, 2, 3, 1}, 4));
+    x = out_of(&n, transpose);
+    x = out_of(&n, node(&n, FET_OP_RESHAPE, (fet_id[]){x, constants(&n, FET_DTYPE_S64, (double[]){0, -1, 2}, 3)}, 2));
+    check_net(&n, x, BF16_TOLERANCE, false);
+}
+
+/* What cannot be trained says so, by name, and leaves nothing behind. */
+static void test_unsupported(void **state)
+{
+    (void)state;
+    net n = start(890);
+    fet_id x = unary(&n, FET_OP_FLOOR, image(&n, 3));
+    CHECK_OK(fet_graph_add_output(n.graph, x));
+    fet_trainer_options options = fet_trainer_default_options();
+    fet_trainer *trainer = NULL;
+    CHECK_FAILS(FET_ERROR_UNSUPPORTED, fet_trainer_create(n.graph, &options, &trainer));
+    assert_non_null(strstr(fet_error_message(), "Floor"));
+    options.batch = 0;
+    CHECK_FAILS(FET_ERROR_ARG, fet_trainer_create(n.graph, &options, &trainer));
+    fet_graph_destroy(n.graph);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv),          cmocka_unit_test(test_depthwise),  cmocka_unit_test(test_grouped),
-        cmocka_unit_test(test_gemm),          cmocka_unit_test(test_batch_norm), cmocka_unit_test(test_batch_norm_of_rows),
-        cmocka_unit_test(test_shared_values), cmocka_unit_test(test_shared_parameter), cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_clip),          cmocka_unit_test(test_head),
+        cmocka_unit_test(test_conv),          cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_grouped),       cmocka_unit_test(test_gemm),
+        cmocka_unit_test(test_batch_norm),    cmocka_unit_test(test_batch_norm_of_rows),
+        cmocka_unit_test(test_shared_values), cmocka_unit_test(test_shared_parameter),
+        cmocka_unit_test(test_activations),   cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_head),          cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_binary),        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_reduce),        cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_unsupported),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]); /* one test by its name */
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,24 @@ void fet_train_clear_padding(const fet_trainer *trainer, fet_id value, int64_t c
     }
 }
 
+fet_status fet_train_positions(fet_trainer *trainer, fet_id value, uint32_t **out_positions)
+{
+    const fet_train_value *v = &trainer->values[value];
+    int64_t count = fet_shape_elements(&v->shape) / trainer->batch, block = trainer->block;
+    if (v->items > INT32_MAX) return fet_fail(FET_ERROR_LIMIT, "value \"%s\" is too large", trainer->graph->values[value].name);
+    uint32_t *position = fet_train_state(trainer, ((size_t)count + 1) * sizeof *position);
+    if (!position) return fet_arena_full();
+    int64_t c_count = v->shape.dim[1], spatial = v->layout == FET_TRAIN_PLAIN ? 1 : v->shape.dim[2] * v->shape.dim[3];
+    for (int64_t i = 0; i < count; i++) {
+        int64_t c = i / spatial, s = i % spatial, at = i;
+        if (v->layout == FET_TRAIN_NHWC) at = s * c_count + c;
+        if (v->layout == FET_TRAIN_BLOCKED) at = (c / block * spatial + s) * block + c % block;
+        position[i] = (uint32_t)at;
+    }
+    *out_positions = position;
+    return FET_OK;
+}
+
 void fet_train_pack(const fet_trainer *trainer, fet_id value, int64_t count, const float *plain, void *packed)
 {
     const fet_train_value *v = &trainer->values[value];

@@ -7,7 +7,10 @@
 
 extern const fet_train_op fet_train_conv, fet_train_depthwise, fet_train_gemm, fet_train_matmul;
 extern const fet_train_op fet_train_activation; /* every function of unary.inc */
-extern const fet_train_op fet_train_add;
+extern const fet_train_op fet_train_binary;     /* Add, Sub, Mul, Div, PRelu */
+extern const fet_train_op fet_train_pool;       /* MaxPool, AveragePool, GlobalMaxPool */
+extern const fet_train_op fet_train_reduce, fet_train_softmax;
+extern const fet_train_op fet_train_move; /* every operator that only moves numbers */
 extern const fet_train_op fet_train_global_average_pool;
 extern const fet_train_op fet_train_reshape; /* the same numbers in plain order under another shape */
 
