@@ -12,9 +12,40 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * cmocka 1.1 writes a skipped test as "not ok N # SKIP name", which is a failure to whoever reads TAP; the standard's line begins with
+ * "ok". So standard output passes through here, a line at a time, when it is TAP.
+ */
+static ssize_t check_write_line_(void *cookie, const char *line, size_t bytes)
+{
+    static const char skipped[] = " # SKIP ";
+    (void)cookie;
+    bool wrong = bytes > 7 && memcmp(line, "not ok ", 7) == 0 && memmem(line, bytes, skipped, sizeof skipped - 1);
+    for (size_t done = wrong ? 4 : 0; done < bytes;) {
+        ssize_t n = write(STDOUT_FILENO, line + done, bytes - done);
+        if (n < 0) return -1;
+        done += (size_t)n;
+    }
+    return (ssize_t)bytes;
+}
+
+__attribute__((constructor)) static void check_mend_skips_(void)
+{
+    const char *format = getenv("CMOCKA_MESSAGE_OUTPUT");
+    FILE *lines = format && (strcmp(format, "tap") == 0 || strcmp(format, "TAP") == 0)
+                      ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = check_write_line_})
+                      : NULL;
+    if (!lines) return;
+    setvbuf(lines, NULL, _IOLBF, 1 << 16);
+    stdout = lines;
+}
 
 /* The call succeeds, or the test fails with its message. */
 #define CHECK_OK(expr)                                                                                                                     \
@@ -50,7 +81,7 @@ static inline const char *check_shared(const char *relative)
     struct stat info;
     snprintf(path, sizeof path, "%s/%s", root ? root : "../shared", relative);
     if (stat(path, &info) != 0) {
-        print_message("skipped: %s is not on this machine\n", path);
+        print_message("# skipped: %s is not on this machine\n", path);
         skip();
     }
     return path;
