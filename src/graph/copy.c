@@ -194,7 +194,7 @@ fet_status fet_graph_compact(fet_graph *graph)
     for (fet_id n = 0; n < graph->n_nodes; n++)
         for (uint32_t a = 0; graph->nodes[n].op == FET_OP_NONE && a < graph->nodes[n].n_attrs; a++)
             if (graph->nodes[n].attrs[a].type == FET_ATTR_TYPE_TENSOR) fet_tensor_release(graph->nodes[n].attrs[a].tensor);
-    memcpy(graph->nodes, nodes, n_order * sizeof *nodes);
+    if (n_order) memcpy(graph->nodes, nodes, n_order * sizeof *nodes);
     graph->n_nodes = n_order;
     renumber(graph, used, new_value, new_node);
     return FET_OK;

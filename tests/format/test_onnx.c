@@ -53,7 +53,7 @@ static void every_form(void **state)
             for (uint32_t o = 0; o < graph->n_outputs; o++)
                 assert_string_equal(graph->values[graph->outputs[o]].name, m.graph.output[o]->name);
             bool young = strcmp(c->name, "layer_norm") == 0;
-            for (int64_t written = 13; written <= 18; written++) round_trip(graph, written, !young || written >= 17, NULL);
+            for (int64_t written = 13; written <= 18; written += 5) round_trip(graph, written, !young || written >= 17, NULL);
             model_end(&m);
         }
     }
@@ -336,7 +336,7 @@ static void unknown_attributes_are_kept(void **state)
     model_end(&m);
 }
 
-/* Every prefix of a file, and thousands of damaged ones: an error with a message, or a graph that verifies; never a crash. */
+/* Files cut at many places, and thousands of damaged ones: an error with a message, or a graph that verifies; never a crash. */
 static void cut_and_damaged(void **state)
 {
     (void)state;
@@ -348,13 +348,13 @@ static void cut_and_damaged(void **state)
         model_begin(&m, model_cases[i].opset_high);
         model_cases[i].build(&m);
         const uint8_t *data = model_pack(&m, &bytes);
-        for (size_t cut = 0; cut < bytes; cut++) {
+        for (size_t cut = 0; cut < bytes; cut += 1 + bytes / 200) {
             fet_graph *graph = NULL;
             fet_error_clear();
             if (fet_onnx_read_buffer(data, cut, "cut.onnx", NULL, &graph) != FET_OK) assert_true(fet_error_message()[0]);
             fet_graph_destroy(graph);
         }
-        for (int round = 0; round < 200; round++) {
+        for (int round = 0; round < 80; round++) {
             fet_graph *graph = NULL;
             uint8_t *copy = model_room(&m, bytes);
             memcpy(copy, data, bytes);
