@@ -33,6 +33,7 @@ static void image_set_clear(fet_image_set *set)
 void fet_image_sets_clear(fet_image_sets *sets)
 {
     image_set_clear(&sets->train);
+    image_set_clear(&sets->val);
     image_set_clear(&sets->test);
     for (uint32_t c = 0; sets->class_names && c < sets->n_classes; c++) fet_free(sets->class_names[c]);
     fet_free(sets->class_names);
@@ -96,6 +97,13 @@ static fet_status cut_off(const cut *how, uint32_t *from, uint32_t *size, uint32
     return status;
 }
 
+/* The source has this split of its own. */
+static void take_whole(fet_dataset *dataset, fet_split split, const fet_image_set *set)
+{
+    dataset->source[split] = set;
+    dataset->size[split] = set->count;
+}
+
 static fet_status make_splits(fet_dataset *dataset, const fet_dataset_options *options)
 {
     const fet_image_sets *sets = &dataset->sets;
@@ -109,15 +117,12 @@ static fet_status make_splits(fet_dataset *dataset, const fet_dataset_options *o
     for (int s = 0; s < FET_SPLIT_COUNT; s++) dataset->source[s] = &sets->train;
 
     cut how = {.labels = sets->train.labels, .n_classes = sets->n_classes, .seed = options->seed, .stream = CUT_TEST, .share = test_share};
-    if (sets->test.count > 0) {
-        dataset->source[FET_SPLIT_TEST] = &sets->test;
-        dataset->size[FET_SPLIT_TEST] = sets->test.count;
-    } else {
-        FET_TRY(cut_off(&how, train, &dataset->size[FET_SPLIT_TRAIN], &dataset->index[FET_SPLIT_TEST], &dataset->size[FET_SPLIT_TEST]));
-    }
+    if (sets->test.count > 0) take_whole(dataset, FET_SPLIT_TEST, &sets->test);
+    else FET_TRY(cut_off(&how, train, &dataset->size[FET_SPLIT_TRAIN], &dataset->index[FET_SPLIT_TEST], &dataset->size[FET_SPLIT_TEST]));
     how.stream = CUT_VAL;
     how.share = val_share;
-    FET_TRY(cut_off(&how, train, &dataset->size[FET_SPLIT_TRAIN], &dataset->index[FET_SPLIT_VAL], &dataset->size[FET_SPLIT_VAL]));
+    if (sets->val.count > 0) take_whole(dataset, FET_SPLIT_VAL, &sets->val);
+    else FET_TRY(cut_off(&how, train, &dataset->size[FET_SPLIT_TRAIN], &dataset->index[FET_SPLIT_VAL], &dataset->size[FET_SPLIT_VAL]));
     if (dataset->size[FET_SPLIT_TRAIN] == 0)
         return fet_fail(FET_ERROR_ARG, "%s: no sample is left for training out of %u, expected smaller val and test shares than %g and %g",
                         options->path, sets->train.count, val_share, test_share);

@@ -24,7 +24,7 @@ typedef struct fet_dataset fet_dataset;
 typedef struct fet_dataset_options {
     const char *kind; /* "idx", "image_folder" */
     const char *path;
-    double val_share; /* of train; 0: the default, 0.1; negative: no val split */
+    double val_share; /* of train, for a source without a val split of its own; 0: the default, 0.1; negative: none */
     double
         test_share; /* of all, for a source without a test split of its own (image_folder without train/ and test/); 0: the default, 0.2 */
     uint64_t seed;  /* of the splits */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A folder of images, one folder a class: root/{train,test}/class/x.jpg, or root/class/x.jpg (the test split is then cut from it). Classes
+ * A folder of images, one folder a class: root/{train,val,test}/class/x.jpg (val may be missing: it is then cut from train), or
+ * root/class/x.jpg (test is cut from it too). Classes
  * are numbered in byte order of their names, images stand in byte order of theirs, so a listing's order or a locale changes nothing. Hidden
  * files are passed over.
  */
@@ -200,31 +201,48 @@ static fet_status check_bytes(const char *root, const fet_image_sets *sets, size
 
 /* Everything found on disk before the first pixel is decoded, so that a mistake shows at once. */
 typedef struct source {
-    char *train_root, *test_root; /* test_root NULL: no test split of its own */
-    names classes, test_classes;
-    listing train, test;
+    char *train_root, *val_root, *test_root; /* NULL: no split of its own */
+    names classes;
+    listing train, val, test;
 } source;
 
 static void source_clear(source *s)
 {
     fet_free(s->train_root);
+    fet_free(s->val_root);
     fet_free(s->test_root);
     names_clear(&s->classes);
-    names_clear(&s->test_classes);
     listing_clear(&s->train);
+    listing_clear(&s->val);
     listing_clear(&s->test);
 }
 
 static fet_status find_roots(const char *path, source *s)
 {
     FET_TRY(fet_path_join(path, "train", &s->train_root));
+    FET_TRY(fet_path_join(path, "val", &s->val_root));
     FET_TRY(fet_path_join(path, "test", &s->test_root));
-    bool has_train = is_folder(s->train_root), has_test = is_folder(s->test_root);
-    if (has_train && has_test) return FET_OK;
-    if (has_train) return fet_fail(FET_ERROR_NOT_FOUND, "%s: not there, expected a folder beside %s", s->test_root, s->train_root);
+    if (!is_folder(s->val_root)) fet_free(fet_take(s->val_root));
+    if (is_folder(s->train_root)) {
+        if (is_folder(s->test_root)) return FET_OK;
+        return fet_fail(FET_ERROR_NOT_FOUND, "%s: not there, expected a folder beside %s", s->test_root, s->train_root);
+    }
+    fet_free(fet_take(s->val_root)); /* without train beside it, a class of that name */
     fet_free(fet_take(s->test_root));
     fet_free(fet_take(s->train_root));
     return fet_strdup_checked(path, &s->train_root);
+}
+
+/* A split that need not be there, of the classes of train. */
+static fet_status find_split(const source *s, const char *root, listing *list)
+{
+    if (!root) return FET_OK;
+    names classes = {0};
+    fet_status status = list_folder(root, true, &classes);
+    if (status == FET_OK) status = check_same_classes(s->train_root, &s->classes, root, &classes);
+    if (status == FET_OK) status = list_classes(root, &s->classes, list);
+    names_clear(&classes);
+    return status;
 }
 
 static fet_status find_images(const char *path, source *s)
@@ -235,18 +253,17 @@ static fet_status find_images(const char *path, source *s)
         return fet_fail(FET_ERROR_CORRUPT, "%s: %zu class folders, expected 2 to %d", s->train_root, s->classes.count,
                         FET_DATA_LIMIT_CLASSES);
     FET_TRY(list_classes(s->train_root, &s->classes, &s->train));
-    if (!s->test_root) return FET_OK;
-    FET_TRY(list_folder(s->test_root, true, &s->test_classes));
-    FET_TRY(check_same_classes(s->train_root, &s->classes, s->test_root, &s->test_classes));
-    return list_classes(s->test_root, &s->classes, &s->test);
+    FET_TRY(find_split(s, s->val_root, &s->val));
+    return find_split(s, s->test_root, &s->test);
 }
 
 static fet_status read_source(const fet_dataset_options *options, source *s, fet_image_sets *sets)
 {
     FET_TRY(find_images(options->path, s));
     FET_TRY(decide_shape(options, s->train.paths.items[0], sets));
-    FET_TRY(check_bytes(options->path, sets, s->train.paths.count + s->test.paths.count));
+    FET_TRY(check_bytes(options->path, sets, s->train.paths.count + s->val.paths.count + s->test.paths.count));
     FET_TRY(decode_set(&s->train, sets, &sets->train));
+    if (s->val_root) FET_TRY(decode_set(&s->val, sets, &sets->val));
     if (s->test_root) FET_TRY(decode_set(&s->test, sets, &sets->test));
     sets->n_classes = (uint32_t)s->classes.count;
     sets->class_names = fet_take(s->classes.items);
@@ -264,6 +281,7 @@ static fet_status read_image_folder(const fet_dataset_options *options, fet_imag
 
 const fet_reader fet_reader_image_folder = {
     .name = "image_folder",
-    .help = "a folder of JPEG or PNG images, one folder a class: PATH/{train,test}/CLASS/x.jpg or PATH/CLASS/x.jpg",
+    .help =
+        "a folder of JPEG or PNG images, one folder a class: PATH/{train,val,test}/CLASS/x.jpg (val may be missing) or PATH/CLASS/x.jpg",
     .read = read_image_folder,
 };

@@ -16,7 +16,7 @@ typedef struct fet_image_set {
 } fet_image_set;
 
 typedef struct fet_image_sets {
-    fet_image_set train, test; /* test.count == 0: there is none, it is to be cut from train */
+    fet_image_set train, val, test; /* count == 0: there is none, it is to be cut from train */
     uint32_t n_classes;
     char **class_names; /* [n_classes], heap */
     int64_t channels, height, width;

@@ -186,6 +186,16 @@ static void test_folder_with_splits(void **state)
     assert_int_equal(shape.dim[2], 24);
     fet_dataset_close(dataset);
 
+    /* A val folder is the val split, whole, and nothing is cut from train. */
+    make_classes(path_in(root, "val"), 4);
+    options.val_share = 0.5;
+    CHECK_OK(fet_dataset_open(&options, &dataset));
+    assert_int_equal(fet_dataset_size(dataset, FET_SPLIT_TRAIN), 6);
+    assert_int_equal(fet_dataset_size(dataset, FET_SPLIT_VAL), 8);
+    for (uint32_t i = 0; i < 8; i++) assert_int_equal(fet_dataset_label(dataset, FET_SPLIT_VAL, i), i / 4);
+    fet_dataset_close(dataset);
+    remove_folder(path_in(root, "val"));
+
     /* A JPEG cut in half. */
     const char *victim = path_in(root, "train/b/01.JPG");
     void *data = NULL;
