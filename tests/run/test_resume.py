@@ -43,7 +43,7 @@ def write_job(folder, name):
 
 
 def run(fettle, job, *options):
-    return subprocess.run([fettle, "search", job, "--quiet", *options], capture_output=True, text=True, timeout=280)
+    return subprocess.run([fettle, "search", job, "--quiet", *options], capture_output=True, text=True, timeout=1100)
 
 
 def trials_of(folder):
