@@ -56,14 +56,14 @@ def count_program(suites, name):
 
 def meson_test(count, build, *options, **environment):
     logs = ROOT / build / 'meson-logs'
-    for name in ('testlog.json', 'testlog.junit.xml'):
+    for name in ('testlog-tap_skip.sh.json', 'testlog-tap_skip.sh.junit.xml'):
         (logs / name).unlink(missing_ok=True)
     code = run('meson', 'test', '-C', build, '--no-rebuild', '--print-errorlogs', '--timeout-multiplier', '3',
                '--wrapper', str(ROOT / 'tools/tap_skip.sh'), *options, **{'FETTLE_SHARED': str(ROOT.parent / 'shared'), **os.environ, **environment})
     try:
-        results = [json.loads(line) for line in (logs / 'testlog.json').read_text().splitlines()]
+        results = [json.loads(line) for line in (logs / 'testlog-tap_skip.sh.json').read_text().splitlines()]
         suites = {}
-        for suite in xml.parse(logs / 'testlog.junit.xml').getroot():
+        for suite in xml.parse(logs / 'testlog-tap_skip.sh.junit.xml').getroot():
             # TAP programs have a suite of their own, "project.name"; the others are cases of "project".
             for case in suite.iter('testcase'):
                 tap = suite.get('name', '').count('.') and suite.get('name').split('.')[-1]

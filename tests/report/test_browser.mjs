@@ -54,7 +54,7 @@ async function open(url, width, scheme) {
     page.on('request', (request) => request.url() !== url && !request.url().startsWith('data:') && seen.requests.push(request.url()));
     await page.emulateMedia({ colorScheme: scheme });
     await page.setViewportSize({ width, height: 900 });
-    await page.goto(url);
+    await page.goto(url, { timeout: 120000 }); // the first page of a browser takes its time on a busy machine
     await page.waitForSelector('#page main');
     return { page, seen };
 }
