@@ -27,6 +27,8 @@ static fet_status check_options(const fet_trainer_options *o)
     if (!(o->momentum >= 0.0f && o->momentum < 1.0f))
         return fet_fail(FET_ERROR_ARG, "momentum %g: expected 0 to below 1", (double)o->momentum);
     if (!(o->beta2 >= 0.0f && o->beta2 < 1.0f)) return fet_fail(FET_ERROR_ARG, "beta2 %g: expected 0 to below 1", (double)o->beta2);
+    if (!(o->bn_momentum >= 0.0f && o->bn_momentum <= 1.0f))
+        return fet_fail(FET_ERROR_ARG, "batch norm momentum %g: expected 0 to 1", (double)o->bn_momentum);
     if (!(o->weight_decay >= 0.0f)) return fet_fail(FET_ERROR_ARG, "weight decay %g: expected 0 or more", (double)o->weight_decay);
     return FET_OK;
 }
@@ -130,6 +132,13 @@ fet_status fet_trainer_backward(fet_trainer *trainer, const float *const diff[])
     FET_TRY(fet_train_schedule_run(trainer, FET_BACKWARD));
     trainer->output_diffs = NULL;
     trainer->has_backward = true;
+    return FET_OK;
+}
+
+fet_status fet_trainer_set_bn_momentum(fet_trainer *trainer, float share)
+{
+    if (!(share >= 0.0f && share <= 1.0f)) return fet_fail(FET_ERROR_ARG, "batch norm momentum %g: expected 0 to 1", (double)share);
+    trainer->options.bn_momentum = share;
     return FET_OK;
 }
 

@@ -39,6 +39,8 @@ FET_MUST_CHECK fet_status fet_trainer_forward(fet_trainer *trainer, const float 
 const float *fet_trainer_output(const fet_trainer *trainer, uint32_t output); /* [batch, ...] f32 */
 /* diff[o]: gradient of the loss by output o, f32 [batch, ...]; NULL: zero. Overwrites all parameter gradients. */
 FET_MUST_CHECK fet_status fet_trainer_backward(fet_trainer *trainer, const float *const diff[]);
+/* Share of the next batches in the running statistics: 1 / k for the k-th batch makes them plain means. Errors: ARG outside of 0..1. */
+FET_MUST_CHECK fet_status fet_trainer_set_bn_momentum(fet_trainer *trainer, float share);
 /* One optimiser step with the gradients of the last backward. */
 FET_MUST_CHECK fet_status fet_trainer_step(fet_trainer *trainer, float learning_rate);
 
