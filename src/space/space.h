@@ -25,7 +25,8 @@ typedef enum fet_space_kind {
     FET_SPACE_KERNEL = 1 << 3,     /* "stage1.block0.kernel" */
     FET_SPACE_SKIP = 1 << 4,       /* "stage1.block1.skip" */
     FET_SPACE_ACTIVATION = 1 << 5, /* "activation" */
-    FET_SPACE_GROUP_WIDTH = 1 << 6, /* "group1.width": a width for each channel group of no stage; the widest, where there is no room for all */
+    FET_SPACE_GROUP_WIDTH =
+        1 << 6, /* "group1.width": a width for each channel group of no stage; the widest, where there is no room for all */
     FET_SPACE_ALL = (1 << 7) - 1,
 } fet_space_kind;
 

@@ -20,7 +20,7 @@ static void options_of_the_template(void **state)
     assert_string_equal(options_text(space, "stage2.block1.skip"), "keep*,skip");
     assert_string_equal(options_text(space, "stage3.block0.kernel"), "3,5*,7");
     assert_string_equal(options_text(space, "stage3.block0.skip"), "absent");
-    assert_string_equal(options_text(space, "group1.width"), "4,8*,12");   /* the stem's */
+    assert_string_equal(options_text(space, "group1.width"), "4,8*,12");         /* the stem's */
     assert_string_equal(options_text(space, "group2.width"), "12,16,20*,24,28"); /* the head's */
     assert_string_equal(options_text(space, "group3.width"), "absent");
     assert_string_equal(options_text(space, "activation"), "absent"); /* ReLU6 is none that a ReLU could stand for */
