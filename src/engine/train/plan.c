@@ -13,14 +13,15 @@ static bool is_float(const fet_value *value)
     return value->dtype == FET_DTYPE_F32 && value->kind != FET_VALUE_PARAM;
 }
 
-enum { STEM_CHANNELS = 3 }; /* oneDNN's f32 convolutions read up to so many channels in plain order, and only so */
+/* oneDNN's f32 convolutions for AVX-512 read up to so many channels in plain order, and only so; those for AVX2 want padding also here. */
+enum { STEM_CHANNELS = 3, STEM_BLOCK = 16 };
 
 /* An image: the graph's input, with few channels, read by dense convolutions alone, without a gradient of its own. */
 static bool is_image(const fet_trainer *trainer, const fet_graph_uses *uses, fet_id id)
 {
     const fet_graph *graph = trainer->graph;
     const fet_value *value = &graph->values[id];
-    if (trainer->options.input_gradients || value->kind != FET_VALUE_INPUT || value->shape.rank != 4 || value->shape.dim[1] > STEM_CHANNELS)
+    if (trainer->block != STEM_BLOCK || trainer->options.input_gradients || value->kind != FET_VALUE_INPUT || value->shape.rank != 4 || value->shape.dim[1] > STEM_CHANNELS)
         return false;
     for (uint32_t u = uses->first[id]; u < uses->first[id + 1]; u++) {
         const fet_node *node = &graph->nodes[uses->nodes[u]];
