@@ -497,7 +497,7 @@ static void test_binary(void **state)
         if (seed / 4 == 1) b = unary(&n, FET_OP_GLOBAL_AVERAGE_POOL, a);                               /* one number a channel */
         if (seed / 4 == 2 && op != FET_OP_DIV) b = param(&n, fet_shape_4d(1, channels, 1, 1), true);
         if (seed / 4 == 3) b = conv(&n, a, (fet_conv_options){.out_channels = 1, .kernel = 1}); /* one channel for all */
-        if (op == FET_OP_DIV) b = unary(&n, FET_OP_SIGMOID, b == FET_NONE ? a : b); /* keep the divisor away from zero */
+        if (op == FET_OP_DIV) b = unary(&n, FET_OP_SIGMOID, b == FET_NONE ? a : b);             /* keep the divisor away from zero */
         bool swapped = fet_rng_below(&n.rng, 2) && op != FET_OP_DIV;
         check_net(&n, after(&n, binary(&n, op, swapped ? b : a, swapped ? a : b)), 2 * BF16_TOLERANCE, false);
     }

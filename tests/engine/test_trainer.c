@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The trainer as a whole: trainings whose loss falls, the same bits twice, optimisers against scalar arithmetic, what sync gives back, running statistics,
- * images of few channels, which implementations were chosen, misuse, NaN, allocation failures.
+ * The trainer as a whole: trainings whose loss falls, the same bits twice, optimisers against scalar arithmetic, what sync gives back,
+ * running statistics, images of few channels, which implementations were chosen, misuse, NaN, allocation failures.
  */
 #include "check.h"
 
@@ -203,7 +203,8 @@ static void test_optimizers(void **state)
         o.weight_decay = 0.01f;
         double w[2][K * M] = {{0}}, m[2][K * M] = {{0}}, v[2][K * M] = {{0}};
         for (fet_id p = 0; p < 2; p++)
-            for (int64_t i = 0; i < fet_tensor_elements(graph->params[p].tensor); i++) w[p][i] = (double)fet_tensor_f32(graph->params[p].tensor)[i];
+            for (int64_t i = 0; i < fet_tensor_elements(graph->params[p].tensor); i++)
+                w[p][i] = (double)fet_tensor_f32(graph->params[p].tensor)[i];
         fet_trainer *trainer = NULL;
         CHECK_OK(fet_trainer_create(graph, &o, &trainer));
         float images[BATCH * K], diff[BATCH * M];
@@ -269,7 +270,8 @@ static void test_running_statistics(void **state)
     double mean[C] = {0}, variance[C] = {0};
     for (int round = 0; round < 2; round++) {
         double share = round ? 0.5 : 1;
-        for (size_t i = 0; i < sizeof images / sizeof *images; i++) images[i] = 100.0f + (float)fet_rng_normal(&rng); /* far from zero: sums must not cancel */
+        for (size_t i = 0; i < sizeof images / sizeof *images; i++)
+            images[i] = 100.0f + (float)fet_rng_normal(&rng); /* far from zero: sums must not cancel */
         const float *src[] = {images};
         CHECK_OK(fet_trainer_set_bn_momentum(trainer, (float)share));
         CHECK_OK(fet_trainer_forward(trainer, src));
@@ -277,7 +279,8 @@ static void test_running_statistics(void **state)
         for (int c = 0; c < C; c++) {
             double sum = 0, squares = 0;
             for (int i = 0; i < count; i++) sum += (double)images[(i / (SIDE * SIDE) * C + c) * SIDE * SIDE + i % (SIDE * SIDE)];
-            for (int i = 0; i < count; i++) squares += pow((double)images[(i / (SIDE * SIDE) * C + c) * SIDE * SIDE + i % (SIDE * SIDE)] - sum / count, 2);
+            for (int i = 0; i < count; i++)
+                squares += pow((double)images[(i / (SIDE * SIDE) * C + c) * SIDE * SIDE + i % (SIDE * SIDE)] - sum / count, 2);
             mean[c] += share * (sum / count - mean[c]);
             variance[c] += share * (squares / (count - 1) - variance[c]);
         }
@@ -292,7 +295,8 @@ static void test_running_statistics(void **state)
     fet_graph_destroy(graph);
 }
 
-/* The stem reads an image of few channels in another layout when nobody asks for the image's gradient. The weights' gradients are the same. */
+/* The stem reads an image of few channels in another layout when nobody asks for the image's gradient. The weights' gradients are the same.
+ */
 static void test_images(void **state)
 {
     (void)state;
@@ -437,9 +441,15 @@ static void test_no_memory(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training),   cmocka_unit_test(test_deterministic),      cmocka_unit_test(test_sync),
-        cmocka_unit_test(test_optimizers), cmocka_unit_test(test_running_statistics), cmocka_unit_test(test_images),
-        cmocka_unit_test(test_implementations), cmocka_unit_test(test_misuse),        cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_deterministic),
+        cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_optimizers),
+        cmocka_unit_test(test_running_statistics),
+        cmocka_unit_test(test_images),
+        cmocka_unit_test(test_implementations),
+        cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_nan),
         cmocka_unit_test(test_no_memory),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]); /* one test by its name */

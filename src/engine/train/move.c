@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Operators that only move numbers: Concat, Slice, Transpose, Pad with zeros, nearest Resize, DepthToSpace, Expand, Split with one output, ... What goes where is
- * learnt once, by running the operator's reference on numbers that say where they stand; then it is a list of runs between the physical layouts.
+ * Operators that only move numbers: Concat, Slice, Transpose, Pad with zeros, nearest Resize, DepthToSpace, Expand, Split with one output,
+ * ... What goes where is learnt once, by running the operator's reference on numbers that say where they stand; then it is a list of runs
+ * between the physical layouts.
  */
 #include "engine/reference/reference.h"
 #include "engine/train/boundary.h"
@@ -32,7 +33,7 @@ static int64_t graph_items(const fet_trainer *trainer, fet_id value)
 static void read_constant(const fet_tensor *tensor, float *to)
 {
     for (int64_t i = 0; i < fet_tensor_elements(tensor); i++)
-        to[i] = tensor->dtype == FET_DTYPE_S64 ? (float)fet_tensor_s64(tensor)[i]
+        to[i] = tensor->dtype == FET_DTYPE_S64   ? (float)fet_tensor_s64(tensor)[i]
                 : tensor->dtype == FET_DTYPE_S32 ? (float)((const int32_t *)tensor->data)[i]
                                                  : fet_tensor_f32(tensor)[i];
 }
@@ -56,7 +57,8 @@ static fet_status trace(fet_trainer *trainer, const fet_train_step *step, bool n
             for (int64_t k = 0; numbered && k < graph_items(trainer, node->inputs[i]); k++) data[k] = next++;
         src[i] = data;
     }
-    if (next > (float)LARGEST_INDEX) return fet_fail(FET_ERROR_LIMIT, "node \"%s\": too many numbers to train %s", step->name, fet_op_onnx_name(node->op));
+    if (next > (float)LARGEST_INDEX)
+        return fet_fail(FET_ERROR_LIMIT, "node \"%s\": too many numbers to train %s", step->name, fet_op_onnx_name(node->op));
     dst[0] = fet_train_state(trainer, ((size_t)graph_items(trainer, step->dst) + 1) * sizeof(float));
     if (!dst[0]) return fet_arena_full();
     fet_reference_call call = {.graph = trainer->graph, .node = node, .src = src, .dst = dst};
@@ -109,14 +111,16 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
         if (!plain[d]) continue;
         float from = numbered[plain[d] - 1], nothing = zero[plain[d] - 1];
         if (from == nothing) {
-            if (nothing != 0.0f) return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s that puts in %g cannot be trained", step->name, fet_op_onnx_name(step->node->op), (double)nothing);
+            if (nothing != 0.0f)
+                return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s that puts in %g cannot be trained", step->name,
+                                fet_op_onnx_name(step->node->op), (double)nothing);
             continue;
         }
         uint32_t input = 0;
         int64_t at = 0;
         if (!source_of(trainer, step, (int64_t)from, &input, &at) || from != (float)(int64_t)from)
-            return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s that does not keep samples apart, or computes, cannot be trained", step->name,
-                            fet_op_onnx_name(step->node->op));
+            return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s that does not keep samples apart, or computes, cannot be trained",
+                            step->name, fet_op_onnx_name(step->node->op));
         if (!source_position[input]) FET_TRY(fet_train_positions(trainer, step->inputs[input], &source_position[input]));
         append(m, (run){(uint32_t)d, source_position[input][at], 1, input});
         covered++;

@@ -21,7 +21,8 @@ static bool is_image(const fet_trainer *trainer, const fet_graph_uses *uses, fet
 {
     const fet_graph *graph = trainer->graph;
     const fet_value *value = &graph->values[id];
-    if (trainer->block != STEM_BLOCK || trainer->options.input_gradients || value->kind != FET_VALUE_INPUT || value->shape.rank != 4 || value->shape.dim[1] > STEM_CHANNELS)
+    if (trainer->block != STEM_BLOCK || trainer->options.input_gradients || value->kind != FET_VALUE_INPUT || value->shape.rank != 4 ||
+        value->shape.dim[1] > STEM_CHANNELS)
         return false;
     for (uint32_t u = uses->first[id]; u < uses->first[id + 1]; u++) {
         const fet_node *node = &graph->nodes[uses->nodes[u]];

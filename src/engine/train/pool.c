@@ -16,13 +16,15 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
     step->state = s;
     const fet_train_value *src = &trainer->values[step->inputs[0]], *dst = &trainer->values[step->dst];
     if (src->shape.rank != 4)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s of other than 4 dimensions cannot be trained", step->name, fet_op_onnx_name(step->node->op));
+        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s of other than 4 dimensions cannot be trained", step->name,
+                        fet_op_onnx_name(step->node->op));
     fet_window w = {.kernel = {src->shape.dim[2], src->shape.dim[3]}, .stride = {1, 1}, .dilation = {1, 1}};
     if (step->node->op != FET_OP_GLOBAL_MAX_POOL) FET_TRY(fet_op_window(trainer->graph, step->node, &w));
     s->most = step->node->op != FET_OP_AVERAGE_POOL;
     s->count_padding = w.count_include_pad;
     if (s->count_padding && w.ceil_mode)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": AveragePool with ceil_mode and count_include_pad cannot be trained", step->name);
+        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": AveragePool with ceil_mode and count_include_pad cannot be trained",
+                        step->name);
     s->pass = (fet_dw_pass){.dtype = src->dtype,
                             .blocked = src->layout == FET_TRAIN_BLOCKED,
                             .channels = fet_train_channels(trainer, step->inputs[0]),

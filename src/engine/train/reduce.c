@@ -22,14 +22,17 @@ static fet_status reduced_axes(const fet_trainer *trainer, const fet_train_step 
 {
     const fet_shape *s = &trainer->values[step->inputs[0]].shape;
     const fet_attr *attr = fet_node_attr(step->node, FET_ATTR_AXES);
-    const fet_tensor *input = step->node->n_inputs > 1 && step->node->inputs[1] != FET_NONE ? fet_graph_constant(trainer->graph, step->node->inputs[1]) : NULL;
+    const fet_tensor *input =
+        step->node->n_inputs > 1 && step->node->inputs[1] != FET_NONE ? fet_graph_constant(trainer->graph, step->node->inputs[1]) : NULL;
     int64_t count = attr ? attr->count : input ? fet_tensor_elements(input) : 0;
     for (uint32_t a = 0; a < s->rank; a++) reduced[a] = count == 0;
     for (int64_t i = 0; i < count; i++) {
         int64_t axis = attr ? attr->ints[i] : fet_tensor_s64(input)[i];
         reduced[axis < 0 ? axis + (int64_t)s->rank : axis] = true;
     }
-    if (reduced[0]) return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s over the batch cannot be trained", step->name, fet_op_onnx_name(step->node->op));
+    if (reduced[0])
+        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s over the batch cannot be trained", step->name,
+                        fet_op_onnx_name(step->node->op));
     return FET_OK;
 }
 
@@ -65,7 +68,9 @@ static fet_status plan_softmax(fet_trainer *trainer, fet_train_step *step)
     const fet_shape *s = &trainer->values[step->inputs[0]].shape;
     int64_t axis = fet_node_int(step->node, FET_ATTR_AXIS, -1);
     if (axis < 0) axis += s->rank;
-    if (axis == 0) return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s over the batch cannot be trained", step->name, fet_op_onnx_name(step->node->op));
+    if (axis == 0)
+        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s over the batch cannot be trained", step->name,
+                        fet_op_onnx_name(step->node->op));
     r->length = s->dim[axis];
     r->inner = 1;
     for (uint32_t a = (uint32_t)axis + 1; a < s->rank; a++) r->inner *= s->dim[a];
@@ -145,7 +150,8 @@ static fet_status backward_softmax(fet_trainer *trainer, fet_train_step *step, c
     for (int64_t first = 0; first < count; first += r->length * r->inner)
         for (int64_t i = first; i < first + r->inner; i++) {
             double sum = 0.0;
-            for (int64_t k = 0; k < r->length; k++) sum += logarithm ? (double)dy[i + k * r->inner] : (double)y[i + k * r->inner] * (double)dy[i + k * r->inner];
+            for (int64_t k = 0; k < r->length; k++)
+                sum += logarithm ? (double)dy[i + k * r->inner] : (double)y[i + k * r->inner] * (double)dy[i + k * r->inner];
             for (int64_t k = 0; k < r->length; k++) {
                 int64_t at = i + k * r->inner;
                 dx[at] = logarithm ? dy[at] - expf(y[at]) * (float)sum : y[at] * (dy[at] - (float)sum);
