@@ -138,6 +138,8 @@ fet_status fet_step_set_primitive(fet_step *step, const fet_step_spec *spec, con
     char text[FET_KERNEL_KEY_TEXT_BYTES];
     const char *implementation = fet_engine_implementation(descriptor);
     FET_TRY(fet_engine_refuse_fallback(implementation, fet_kernel_key_print(spec->key, text, sizeof text), depthwise));
+    fet_free(step->implementation_text); /* of a form tried before that could not be made after all */
+    step->implementation_text = NULL;
     FET_TRY(fet_strdup_checked(implementation, &step->implementation_text));
     step->implementation = step->implementation_text;
     FET_DNNL_TRY(dnnl_primitive_create(&step->primitive, descriptor), "create a primitive");
