@@ -14,8 +14,9 @@ static bool is_float(const fet_value *value)
 }
 
 /*
- * Feature maps lie as oneDNN's convolutions want them, everything else in plain order. NHWC wherever there is a choice: its convolutions work on channels that
- * fill no block without padding them, and with our own batch norm it is at least as fast as nChw16c. Those for AVX2 are quick only with nChw8c.
+ * Feature maps lie as oneDNN's convolutions want them, everything else in plain order. NHWC wherever there is a choice: its convolutions
+ * work on channels that fill no block without padding them, and with our own batch norm it is at least as fast as nChw16c. Those for AVX2
+ * are quick only with nChw8c.
  */
 static fet_train_layout layout_of_maps(const fet_trainer *trainer)
 {
