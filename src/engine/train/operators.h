@@ -14,8 +14,8 @@ extern const fet_train_op fet_train_move; /* every operator that only moves numb
 extern const fet_train_op fet_train_global_average_pool;
 extern const fet_train_op fet_train_reshape; /* the same numbers in plain order under another shape */
 
-/* A Conv that fet_train_depthwise does: as many groups as input and output channels. */
-bool fet_train_is_depthwise(const fet_graph *graph, const fet_node *node);
+/* A Conv that fet_train_depthwise does: one channel a group, where oneDNN is not the faster one. */
+bool fet_train_own_depthwise(const fet_trainer *trainer, const fet_node *node);
 /* Zeroes the channels that only pad the last block; nothing to do in other layouts. */
 void fet_train_clear_padding(const fet_trainer *trainer, fet_id value, int64_t count, void *data);
 

@@ -106,7 +106,7 @@ static fet_status add_step(fet_trainer *trainer, const fet_train_op *op, const f
 
 static fet_status plan_node(fet_trainer *trainer, const fet_node *node)
 {
-    const fet_train_op *op = fet_train_find(trainer->graph, node);
+    const fet_train_op *op = fet_train_find(trainer, node);
     if (!op) return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": operator %s cannot be trained", node->name, fet_op_onnx_name(node->op));
     for (uint32_t i = 1; i < node->n_outputs; i++)
         if (node->outputs[i] != FET_NONE)

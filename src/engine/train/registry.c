@@ -64,9 +64,9 @@ static const struct {
     {FET_OP_ERF, &fet_train_activation},
 };
 
-const fet_train_op *fet_train_find(const fet_graph *graph, const fet_node *node)
+const fet_train_op *fet_train_find(const fet_trainer *trainer, const fet_node *node)
 {
-    if (node->op == FET_OP_CONV && fet_train_is_depthwise(graph, node)) return &fet_train_depthwise;
+    if (node->op == FET_OP_CONV && fet_train_own_depthwise(trainer, node)) return &fet_train_depthwise;
     for (size_t i = 0; i < sizeof registry / sizeof *registry; i++)
         if (registry[i].kind == node->op) return registry[i].op;
     return NULL;

@@ -217,7 +217,7 @@ static inline fet_train_param *fet_train_param_of(const fet_trainer *trainer, fe
 }
 
 /* --- registry.c --- */
-const fet_train_op *fet_train_find(const fet_graph *graph, const fet_node *node); /* NULL: cannot be trained */
+const fet_train_op *fet_train_find(const fet_trainer *trainer, const fet_node *node); /* NULL: cannot be trained */
 
 /* --- plan.c: values, parameters, steps --- */
 FET_MUST_CHECK fet_status fet_train_plan(fet_trainer *trainer);
