@@ -56,9 +56,16 @@ static fet_id input(net *n, fet_shape shape)
     return id;
 }
 
+/* A map of `low` to 7 on each side; drawn in order, so that every compiler draws the same. */
+static fet_id image_from(net *n, int64_t channels, int64_t low)
+{
+    int64_t height = between(n, low, 7), width = between(n, low, 7);
+    return input(n, fet_shape_4d(1, channels, height, width));
+}
+
 static fet_id image(net *n, int64_t channels)
 {
-    return input(n, fet_shape_4d(1, channels, between(n, 4, 7), between(n, 4, 7)));
+    return image_from(n, channels, 4);
 }
 
 static fet_id node(net *n, fet_op_kind op, const fet_id *inputs, uint32_t n_inputs)
@@ -272,12 +279,12 @@ static void test_conv(void **state)
     for (uint64_t seed = 0; seed < 12; seed++) {
         net n = start(seed);
         int64_t kernel = (int64_t[]){1, 3, 5}[fet_rng_below(&n.rng, 3)];
-        fet_id x = image(&n, between(&n, 1, 36));
-        check_net(
-            &n,
-            conv(&n, x,
-                 (fet_conv_options){.out_channels = between(&n, 1, 40), .kernel = kernel, .stride = between(&n, 1, 2), .bias = seed % 2}),
-            BF16_TOLERANCE, false);
+        /* On AVX2 oneDNN has only a reference loop for the gradient of a window larger than its map, and the trainer refuses that. */
+        bool window_fits = strcmp(fet_engine_isa_name(), "AVX2") == 0;
+        fet_id x = image_from(&n, between(&n, 1, 36), window_fits && kernel > 4 ? kernel : 4);
+        int64_t out = between(&n, 1, 40), stride = between(&n, 1, 2);
+        check_net(&n, conv(&n, x, (fet_conv_options){.out_channels = out, .kernel = kernel, .stride = stride, .bias = seed % 2}),
+                  BF16_TOLERANCE, false);
     }
 }
 
