@@ -45,10 +45,6 @@ static void defaults(void *v)
     ((values *)v)->seed = -1;
 }
 
-typedef struct watch {
-    fet_progress progress;
-} watch;
-
 static bool stopped(void *context)
 {
     (void)context;
@@ -60,9 +56,9 @@ enum { PROGRESS_STEPS = 1000 };
 
 static void on_event(void *context, const fet_search_event *event)
 {
-    watch *w = context;
-    if (event->is_news) fet_progress_say(&w->progress, "%s", event->text);
-    else fet_progress_show(&w->progress, (uint64_t)(event->share * PROGRESS_STEPS), PROGRESS_STEPS, event->text);
+    fet_progress *progress = context;
+    if (event->is_news) fet_progress_say(progress, "%s", event->text);
+    else fet_progress_show(progress, (uint64_t)(event->share * PROGRESS_STEPS), PROGRESS_STEPS, event->text);
 }
 
 static fet_status run(fet_cli *cli, const void *v)
@@ -72,14 +68,14 @@ static fet_status run(fet_cli *cli, const void *v)
     fet_job_overrides overrides = {
         .output = given->output, .has_seed = given->seed >= 0, .seed = (uint64_t)(given->seed >= 0 ? given->seed : 0)};
     FET_TRY(fet_job_read_with(cli->arguments[0], &overrides, &job));
-    watch w;
-    fet_progress_begin(&w.progress, cli, "search");
+    fet_progress progress;
+    fet_progress_begin(&progress, cli, "search");
     fet_search_options options = {
-        .resume = given->resume, .workers = (uint32_t)given->workers, .stopped = stopped, .on_event = on_event, .context = &w};
+        .resume = given->resume, .workers = (uint32_t)given->workers, .stopped = stopped, .on_event = on_event, .context = &progress};
     fet_cli_catch_signals();
     fet_search_end end = FET_SEARCH_FINISHED;
     fet_status status = fet_search_run(job, &options, &end);
-    fet_progress_end(&w.progress);
+    fet_progress_end(&progress);
     FET_TRY(status);
     if (end == FET_SEARCH_INTERRUPTED) {
         cli->exit_code = FET_EXIT_INTERRUPTED;

@@ -92,8 +92,6 @@ int fet_cli_exit_code(fet_status status);
 /* Ctrl-C or SIGTERM came. Progress callbacks return !fet_cli_interrupted(), so that work stops at its next safe point; a second Ctrl-C ends
  * at once. */
 bool fet_cli_interrupted(void);
-/* "interrupted" as a status (exit code 3), with what is kept and how to go on. */
-#define fet_cli_fail_interrupted(...) fet_fail(FET_ERROR_STATE, __VA_ARGS__)
 void fet_cli_catch_signals(void);
 
 /* Escape sequences, or "" when `cli` writes no colours. */

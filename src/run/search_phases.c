@@ -100,6 +100,17 @@ static double best_quality(const fet_series *series)
     return best;
 }
 
+static const char *end_text(fet_series_end end)
+{
+    switch (end) {
+    case FET_SERIES_RUNNING: break;
+    case FET_SERIES_TRIALS: return "as many as the job allows";
+    case FET_SERIES_EXHAUSTED: return "every network of its space";
+    case FET_SERIES_BUDGET: return "the time was up";
+    }
+    return "running";
+}
+
 static void show_series(fet_search *search)
 {
     char text[256];
@@ -143,7 +154,8 @@ fet_status fet_search_phase_series(fet_search *search)
         show_series(search);
     }
     for (uint32_t v = 0; v < search->job->n_variants; v++)
-        fet_search_news(search, "%s: %u trials, best val %.2f%% after short training", search->job->variants[v].name,
-                        fet_series_n_finished(search->series[v]), 100 * best_quality(search->series[v]));
+        fet_search_news(search, "%s: %u trials (%s), best val %.2f%% after short training", search->job->variants[v].name,
+                        fet_series_n_finished(search->series[v]), end_text(fet_series_ended(search->series[v])),
+                        100 * best_quality(search->series[v]));
     return fet_search_wait(search, FET_SERIES_BASELINE);
 }

@@ -191,16 +191,6 @@ fet_series_end fet_series_ended(const fet_series *s)
     return s->end;
 }
 
-const fet_variant *fet_series_variant(const fet_series *s)
-{
-    return s->variant;
-}
-
-uint32_t fet_series_n_asked(const fet_series *s)
-{
-    return s->n_asked;
-}
-
 uint32_t fet_series_n_finished(const fet_series *s)
 {
     return s->n_in_order;

@@ -29,8 +29,6 @@ FET_MUST_CHECK fet_status fet_series_close(fet_series *series);
 
 bool fet_series_is_done(const fet_series *series); /* every trial asked is finished */
 fet_series_end fet_series_ended(const fet_series *series);
-const fet_variant *fet_series_variant(const fet_series *series);
-uint32_t fet_series_n_asked(const fet_series *series);
 uint32_t fet_series_n_finished(const fet_series *series);
 
 /* One finished trial as the search saw it. */

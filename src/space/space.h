@@ -33,8 +33,8 @@ typedef enum fet_space_kind {
 typedef struct fet_space_options {
     uint32_t kinds; /* set of fet_space_kind that is looked for; default FET_SPACE_FUSE */
     /* What is not searched stays a decision with its base option alone, so that a genome means the same in every variant of a job. */
-    bool search_block_form;       /* V1, V3: all but widths */
-    bool search_width;            /* V2, V3: stage widths and the multiplier */
+    bool search_block_form;       /* V2, V3: all but widths */
+    bool search_width;            /* V1, V3: stage widths and the multiplier */
     double width_low, width_high; /* shares of the base's stage width; default 0.5, 1.5 */
     const double *multipliers;    /* default {0.5, 0.75, 1, 1.25}; 1 is added where it is missing */
     uint32_t n_multipliers;
