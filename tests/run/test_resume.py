@@ -68,16 +68,29 @@ def workers_of(pid):
     return [int(p) for p in found.stdout.split()]
 
 
-def killed_search(fettle, job, folder, kills, rng, whole_s):
-    """Runs the search to its end, killing it or one of its workers `kills` times; undisturbed it takes whole_s. Returns what went wrong, or None."""
+def n_finished(folder):
+    try:
+        return len(finished(trials_of(folder)))
+    except sqlite3.OperationalError:
+        return 0  # there is no store yet
+
+
+def wait_for_moment(process, folder, share, n_trials, rng):
+    """A random while, but not past the moment at which more than `share` of the trials are finished: all kills come before the end, however fast the machine."""
+    until = time.monotonic() + rng.uniform(0.05, 1.6)
+    while time.monotonic() < until and process.poll() is None and n_finished(folder) <= share * n_trials:
+        time.sleep(0.01)
+
+
+def killed_search(fettle, job, folder, kills, rng, n_trials):
+    """Runs the search of n_trials to its end, killing it or one of its workers `kills` times. Returns what went wrong, or None."""
     before, done = {}, 0
-    span_s = max(0.1, 0.08 * whole_s)  # so that the kills come well before the end, on a fast machine as on a slow one
     while True:
         options = ["--resume"] if os.path.exists(os.path.join(folder, "study.sqlite")) else []
         process = subprocess.Popen([fettle, "search", job, "--quiet", "--workers", str(1 + done % 3), *options],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while done < kills and process.poll() is None:
-            time.sleep(rng.uniform(0.05, span_s))
+            wait_for_moment(process, folder, done / (kills + 1), n_trials, rng)
             if process.poll() is not None:
                 break
             done += 1
@@ -139,9 +152,7 @@ def main():
     tap = Tap(4)
     with tempfile.TemporaryDirectory(prefix="fettle-resume-") as folder:
         os.environ["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
-        start = time.monotonic()
         one = run(fettle, write_job(folder, "one"), "--workers", "1")
-        whole_s = time.monotonic() - start
         tap.check("a search with one worker ends well", None if one.returncode == 0 else one.stderr.strip() or one.returncode)
         if one.returncode != 0:
             return 1
@@ -150,7 +161,7 @@ def main():
         trouble = three.stderr.strip() if three.returncode else difference(reference, identity(trials_of(os.path.join(folder, "three"))))
         tap.check("three workers give the same trials", trouble)
         seed = int(os.environ.get("FETTLE_TEST_SEED", "1"))
-        trouble = killed_search(fettle, write_job(folder, "killed"), os.path.join(folder, "killed"), kills, random.Random(seed), whole_s)
+        trouble = killed_search(fettle, write_job(folder, "killed"), os.path.join(folder, "killed"), kills, random.Random(seed), len(reference))
         tap.check(f"{kills} times kill -9 of the search or a worker: nothing lost, nothing run twice", trouble)
         if trouble is None:
             trouble = difference(reference, identity(trials_of(os.path.join(folder, "killed"))))
