@@ -64,6 +64,10 @@ static fet_train_options train_options(call *c, double epochs, float learning_ra
     options.trial = trial_key(c->trial);
     options.augment = job->augment;
     options.trainer.batch = job->batch;
+    /* The base itself has nobody to learn from: its numbers are not there yet. */
+    options.distil = (fet_distil_options){.teacher = c->workspace->base_trained ? c->workspace->base : NULL,
+                                          .weight = job->distil_weight,
+                                          .temperature = job->distil_temperature};
     options.checkpoint = checkpoint;
     options.progress = c->progress;
     options.context = c->context;

@@ -376,6 +376,10 @@ static fet_status read_train(reader *r)
     FET_TRY(fet_job_whole32(&r->yaml, raw->augment.shift, "train.augment.shift", 2, 0, 1024, &job->augment.shift));
     FET_TRY(fet_job_real(&r->yaml, raw->augment.erase, "train.augment.erase", 0, 0, 1, &share));
     job->augment.erase = (float)share;
+    FET_TRY(fet_job_real(&r->yaml, raw->distil.weight, "train.distil.weight", 0.5, 0, 1, &share));
+    job->distil_weight = (float)share;
+    FET_TRY(fet_job_real(&r->yaml, raw->distil.temperature, "train.distil.temperature", 4, 0.01, 1000, &share));
+    job->distil_temperature = (float)share;
     return fet_job_real(&r->yaml, r->yaml.raw->report.watts_per_core, "report.watts_per_core", 10, 0, 10000, &job->watts_per_core);
 }
 

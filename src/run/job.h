@@ -76,10 +76,11 @@ typedef struct fet_job {
     float short_learning_rate, full_learning_rate; /* defaults 0.05, 0.1 */
     uint32_t batch;                                /* default 64 */
     float label_smoothing;
-    fet_augment_options augment; /* default flip, shift 2 */
-    uint32_t finalists;          /* trained longer, for each variant; default 3 */
-    double watts_per_core;       /* for the energy of the report; default 10 */
-    const char *output;          /* folder, relative to the working directory; default "out/<name of the job file's folder>" */
+    fet_augment_options augment;             /* default flip, shift 2 */
+    float distil_weight, distil_temperature; /* candidates learn from the trained base too; weight 0: from labels alone */
+    uint32_t finalists;                      /* trained longer, for each variant; default 3 */
+    double watts_per_core;                   /* for the energy of the report; default 10 */
+    const char *output;                      /* folder, relative to the working directory; default "out/<name of the job file's folder>" */
 } fet_job;
 
 /* Errors: one line naming file, line, field, value and what was expected. */

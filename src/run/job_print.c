@@ -143,6 +143,8 @@ static void put_train(printer *p, const fet_job *job)
     put_number(p, "  label_smoothing: ", job->label_smoothing, true, "\n");
     put(p, "  augment: {flip: %s, shift: %u", job->augment.flip ? "true" : "false", job->augment.shift);
     put_number(p, ", erase: ", job->augment.erase, true, "}\n");
+    put_number(p, "  distil: {weight: ", job->distil_weight, true, "");
+    put_number(p, ", temperature: ", job->distil_temperature, true, "}\n");
     put_number(p, "report:\n  watts_per_core: ", job->watts_per_core, false, "\n");
     put_quoted(p, "output: ", job->output);
 }

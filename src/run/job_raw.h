@@ -70,9 +70,14 @@ typedef struct fet_job_raw_augment {
     char *flip, *shift, *erase;
 } fet_job_raw_augment;
 
+typedef struct fet_job_raw_distil {
+    char *weight, *temperature;
+} fet_job_raw_distil;
+
 typedef struct fet_job_raw_train {
     char *short_epochs, *full_epochs, *short_learning_rate, *full_learning_rate, *batch, *label_smoothing;
     fet_job_raw_augment augment;
+    fet_job_raw_distil distil;
 } fet_job_raw_train;
 
 typedef struct fet_job_raw_report {

@@ -8,6 +8,7 @@
 #include "data/loader.h"
 #include "engine/executor.h"
 #include "engine/trainer.h"
+#include "task/distil.h"
 
 /* Mean loss over `count` samples and its gradient by the logits (zero for the padding samples). Errors: STATE naming the batch when the
  * loss is no number. */
@@ -22,6 +23,7 @@ typedef struct fet_train_options {
     uint64_t seed, trial;
     fet_augment_options augment;
     fet_trainer_options trainer;
+    fet_distil_options distil;
     const char *checkpoint; /* NULL, or a file: saved about once a minute and resumed from when it fits this training */
     /* May be NULL; false stops the training (STATE "interrupted"). Called about twice a second. */
     bool (*progress)(void *context, uint64_t batches_done, uint64_t batches_total, double loss, double images_per_s);

@@ -4,6 +4,7 @@
 #include "task/internal.h"
 
 #include "base/clock.h"
+#include "task/teacher.h"
 
 #include <math.h>
 
@@ -17,6 +18,7 @@ fet_train_options fet_train_default_options(void)
         .warmup_share = 0.1,
         .label_smoothing = 0.05f,
         .trainer = fet_trainer_default_options(),
+        .distil = {.weight = 0.5f, .temperature = 4.0f},
     };
 }
 
@@ -43,12 +45,25 @@ typedef struct training {
     const fet_train_options *options;
     fet_trainer *trainer;
     fet_loader *loader;
+    fet_teacher *teacher; /* NULL: labels alone */
     uint32_t per_epoch, n_classes;
     uint64_t n_batches, first, fingerprint;
     fet_task_progress at;
     float *diff; /* [batch, classes] */
     double started_s, shown_s, saved_s, loss;
 } training;
+
+static fet_status loss_of(training *t, const fet_batch *batch)
+{
+    const fet_train_options *o = t->options;
+    const float *logits = fet_trainer_output(t->trainer, 0);
+    uint32_t size = (uint32_t)o->trainer.batch;
+    if (!t->teacher)
+        return fet_classify_loss(logits, batch->labels, batch->count, size, t->n_classes, o->label_smoothing, t->diff, &t->loss);
+    FET_TRY(fet_teacher_run(t->teacher, batch->images));
+    return fet_distil_loss(logits, fet_teacher_output(t->teacher, 0), batch->labels, batch->count, size, t->n_classes, o->label_smoothing,
+                           &o->distil, t->diff, &t->loss);
+}
 
 static fet_status train_batch(training *t)
 {
@@ -57,8 +72,7 @@ static fet_status train_batch(training *t)
     FET_TRY(fet_loader_batch(t->loader, (uint32_t)(b / t->per_epoch), (uint32_t)(b % t->per_epoch), &batch));
     FET_TRY(fet_trainer_forward(t->trainer, &batch.images));
     const float *diff = t->diff;
-    FET_TRY(fet_classify_loss(fet_trainer_output(t->trainer, 0), batch.labels, batch.count, (uint32_t)t->options->trainer.batch,
-                              t->n_classes, t->options->label_smoothing, t->diff, &t->loss));
+    FET_TRY(loss_of(t, &batch));
     FET_TRY(fet_trainer_backward(t->trainer, &diff));
     FET_TRY(fet_trainer_step(t->trainer, (float)fet_train_learning_rate(t->options, b, t->n_batches)));
     t->at.batches_done++;
@@ -118,6 +132,7 @@ static fet_status train_logits(fet_graph *graph, const fet_dataset *dataset, con
 {
     fet_auto(fet_loader) loader = NULL;
     fet_auto(fet_trainer) trainer = NULL;
+    fet_auto(fet_teacher) teacher = NULL;
     fet_loader_options loading = {.split = FET_SPLIT_TRAIN,
                                   .batch = options->trainer.batch,
                                   .shuffle = true,
@@ -132,7 +147,9 @@ static fet_status train_logits(fet_graph *graph, const fet_dataset *dataset, con
     t.n_batches = (uint64_t)fmax(1.0, floor(options->epochs * t.per_epoch + 0.5));
     if (options->checkpoint) FET_TRY(fet_task_fingerprint(graph, dataset, options, t.n_batches, &t.fingerprint));
     FET_TRY(fet_trainer_create(graph, &options->trainer, &trainer));
+    if (fet_distil_active(&options->distil)) FET_TRY(fet_teacher_create(options->distil.teacher, options->trainer.batch, &teacher));
     t.trainer = trainer;
+    t.teacher = teacher;
     bool resumed = false;
     if (options->checkpoint) FET_TRY(fet_task_checkpoint_read(options->checkpoint, t.fingerprint, trainer, &t.at, &resumed));
     t.first = t.at.batches_done;
@@ -156,13 +173,15 @@ fet_status fet_classify_train(fet_graph *graph, const fet_dataset *dataset, cons
 {
     FET_TRY(check_options(options));
     FET_TRY(fet_task_check_graph(graph, dataset));
+    if (fet_distil_active(&options->distil)) {
+        fet_status fits = fet_task_check_graph(options->distil.teacher, dataset);
+        if (fits != FET_OK) return fet_note(fits, "the network that is learnt from");
+    }
     /* Networks made for inference often end in Softmax. The loss has its own, so it stands aside while training: the gradient through both
      * would vanish. */
-    const fet_value *output = &graph->values[graph->outputs[0]];
-    fet_node *last = output->kind == FET_VALUE_COMPUTED ? &graph->nodes[output->node] : NULL;
-    bool bypass = last && last->op == FET_OP_SOFTMAX;
-    if (bypass) last->op = FET_OP_IDENTITY;
+    fet_node *softmax = fet_task_softmax_at_end(graph);
+    if (softmax) softmax->op = FET_OP_IDENTITY;
     fet_status status = train_logits(graph, dataset, options, out_result);
-    if (bypass) last->op = FET_OP_SOFTMAX;
+    if (softmax) softmax->op = FET_OP_SOFTMAX;
     return status;
 }

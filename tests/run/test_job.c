@@ -89,7 +89,7 @@ static const char *const full =
     "search: {strategy: nsga2, trials: 7, budget: 1h 30min, workers: 3, lookahead: 2, seed: 18446744073709551615, finalists: 1, variants: "
     "[V3]}\n"
     "train: {short_epochs: 0.5, full_epochs: 1, short_learning_rate: 0.01, full_learning_rate: 0.02, batch: 32, label_smoothing: 0,\n"
-    "        augment: {flip: no, shift: 0, erase: 0.25}}\n"
+    "        augment: {flip: no, shift: 0, erase: 0.25}, distil: {weight: 0.75, temperature: 2.5}}\n"
     "report: {watts_per_core: 7.5}\n"
     "output: results/a \"b\"\n";
 
@@ -132,6 +132,8 @@ static void test_every_field(void **state)
     CHECK_NEAR(job->limits[2].value, 300000, 0);
     assert_false(job->limits[2].relative);
     CHECK_NEAR(job->quality_margin, 0.005, 1e-12);
+    CHECK_NEAR(job->distil_weight, 0.75, 0);
+    CHECK_NEAR(job->distil_temperature, 2.5, 0);
     assert_string_equal(job->strategy, "nsga2");
     CHECK_NEAR(job->budget_s, 5400, 0);
     assert_int_equal(job->workers, 3);

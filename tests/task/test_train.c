@@ -4,132 +4,38 @@
  * that is resumed ends in the same bits, a loss that is no number names its batch, and recalibration sets the statistics that the data
  * have.
  */
-#include "../data/samples.h"
+#include "made_data.h"
 
-#include "base/rng.h"
 #include "engine/engine.h"
-#include "engine/init.h"
-#include "op/builder.h"
-#include "op/op.h"
-#include "task/classify.h"
 
 #include <math.h>
-
-enum { SIDE = 12, N_TRAIN = 600, N_TEST = 150, CLASSES = 3 };
-
-static const char *folder;
-static fet_dataset *dataset;
-
-static uint8_t paint(uint32_t label, uint32_t x, uint32_t y, fet_rng *rng)
-{
-    bool on = label == 0 ? x / 2 % 2 : label == 1 ? y / 2 % 2 : (x / 2 + y / 2) % 2;
-    return (uint8_t)(60u + (on ? 100u : 0u) + fet_rng_below(rng, 60));
-}
-
-static void write_split(const char *images, const char *labels, uint32_t n, uint64_t seed)
-{
-    uint8_t *pixels = malloc((size_t)n * SIDE * SIDE), *classes = malloc(n);
-    assert_non_null(pixels);
-    assert_non_null(classes);
-    fet_rng rng;
-    fet_rng_init(&rng, seed, 0, FET_RNG_TEST);
-    for (uint32_t i = 0; i < n; i++) {
-        classes[i] = (uint8_t)(i % CLASSES);
-        for (uint32_t p = 0; p < SIDE * SIDE; p++) pixels[(size_t)i * SIDE * SIDE + p] = paint(classes[i], p % SIDE, p / SIDE, &rng);
-    }
-    write_idx_images(path_in(folder, images), n, SIDE, SIDE, pixels);
-    write_idx_labels(path_in(folder, labels), n, classes);
-    free(pixels);
-    free(classes);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    folder = make_folder();
-    write_split("train-images-idx3-ubyte", "train-labels-idx1-ubyte", N_TRAIN, 1);
-    write_split("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", N_TEST, 2);
-    fet_dataset_options options = {.kind = "idx", .path = folder, .val_share = 0.1, .seed = 1};
-    CHECK_OK(fet_dataset_open(&options, &dataset));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fet_dataset_close(dataset);
-    remove_folder(folder);
-    return 0;
-}
-
-/* conv 3x3 -> batch norm -> ReLU -> depthwise -> batch norm -> ReLU -> mean -> linear. */
-static fet_graph *make_graph(int64_t classes)
-{
-    fet_graph *graph = NULL;
-    fet_id v;
-    const fet_shape shape = fet_shape_4d(1, 1, SIDE, SIDE);
-    CHECK_OK(fet_graph_create(NULL, &graph));
-    CHECK_OK(fet_graph_add_input(graph, "image", FET_DTYPE_F32, &shape, &v));
-    CHECK_OK(fet_build_conv(graph, "stem", v, &(fet_conv_options){.out_channels = 16, .kernel = 3, .stride = 1}, &v));
-    CHECK_OK(fet_build_batch_norm(graph, "stem.bn", v, &v));
-    CHECK_OK(fet_build_unary(graph, FET_OP_RELU, "stem.act", v, &v));
-    CHECK_OK(fet_build_conv(graph, "dw", v, &(fet_conv_options){.out_channels = 16, .kernel = 3, .stride = 2, .group = 16}, &v));
-    CHECK_OK(fet_build_batch_norm(graph, "dw.bn", v, &v));
-    CHECK_OK(fet_build_unary(graph, FET_OP_RELU, "dw.act", v, &v));
-    CHECK_OK(fet_build_unary(graph, FET_OP_GLOBAL_AVERAGE_POOL, "pool", v, &v));
-    CHECK_OK(fet_build_unary(graph, FET_OP_FLATTEN, "flatten", v, &v));
-    CHECK_OK(fet_build_gemm(graph, "classifier", v, classes, &v));
-    CHECK_OK(fet_graph_add_output(graph, v));
-    CHECK_OK(fet_graph_infer(graph));
-    CHECK_OK(fet_graph_init_params(graph, NULL, 3));
-    return graph;
-}
-
-static fet_train_options make_options(void)
-{
-    fet_train_options options = fet_train_default_options();
-    options.epochs = 6;
-    options.learning_rate = 0.1f;
-    options.seed = 5;
-    options.augment = (fet_augment_options){.flip = true, .shift = 1};
-    options.trainer.batch = 20;
-    return options;
-}
-
-static void check_same_params(const fet_graph *a, const fet_graph *b)
-{
-    assert_int_equal(a->n_params, b->n_params);
-    for (uint32_t p = 0; p < a->n_params; p++)
-        if (memcmp(a->params[p].tensor->data, b->params[p].tensor->data, a->params[p].tensor->bytes) != 0)
-            fail_msg("parameter \"%s\" differs", a->values[a->params[p].value].name);
-}
 
 static void test_learns_and_repeats(void **state)
 {
     (void)state;
-    fet_auto(fet_graph) graph = make_graph(CLASSES);
-    fet_auto(fet_graph) again = make_graph(CLASSES);
+    fet_auto(fet_graph) graph = made_graph(16, MADE_CLASSES);
+    fet_auto(fet_graph) again = made_graph(16, MADE_CLASSES);
     fet_accuracy before, after;
-    CHECK_OK(fet_classify_eval(graph, dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &before));
-    fet_train_options options = make_options();
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &before));
+    fet_train_options options = made_options();
     fet_train_result result;
-    CHECK_OK(fet_classify_train(graph, dataset, &options, &result));
+    CHECK_OK(fet_classify_train(graph, made_dataset, &options, &result));
     assert_int_equal(result.n_batches, 6 * (540 / 20));
     assert_true(result.loss < 0.5);
     assert_true(result.images_per_s > 0);
-    CHECK_OK(fet_classify_eval(graph, dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &after));
-    assert_int_equal(after.n, N_TEST);
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &after));
+    assert_int_equal(after.n, MADE_TEST);
     assert_true(before.share < 0.8 && after.share > 0.97);
     assert_true(after.low < after.share && after.high <= 1.0);
-    CHECK_OK(fet_classify_train(again, dataset, &options, &result));
+    CHECK_OK(fet_classify_train(again, made_dataset, &options, &result));
     check_same_params(graph, again);
 
     /* The other precisions agree on an easy task; a limit takes the first samples. */
     for (int s = 0; s < 2; s++) {
-        CHECK_OK(fet_classify_eval(graph, dataset, FET_SPLIT_TEST, s ? FET_DTYPE_S8 : FET_DTYPE_BF16, 4, 0, &before));
+        CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, s ? FET_DTYPE_S8 : FET_DTYPE_BF16, 4, 0, &before));
         assert_true(before.share > 0.95);
     }
-    CHECK_OK(fet_classify_eval(graph, dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 70, &after));
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 70, &after));
     assert_int_equal(after.n, 70);
 }
 
@@ -146,9 +52,9 @@ static bool stop_early(void *context, uint64_t done, uint64_t total, double loss
 static void test_interrupted_and_resumed(void **state)
 {
     (void)state;
-    fet_auto(fet_graph) whole = make_graph(CLASSES);
-    fet_auto(fet_graph) parts = make_graph(CLASSES);
-    fet_train_options options = make_options();
+    fet_auto(fet_graph) whole = made_graph(16, MADE_CLASSES);
+    fet_auto(fet_graph) parts = made_graph(16, MADE_CLASSES);
+    fet_train_options options = made_options();
     fet_train_result result;
     options.epochs = 60; /* long enough to be asked about twice a second */
     for (int optimizer = 0; optimizer < 2; optimizer++) {
@@ -158,17 +64,17 @@ static void test_interrupted_and_resumed(void **state)
         options.progress = NULL;
         fet_graph_destroy(fet_take(whole));
         fet_graph_destroy(fet_take(parts));
-        whole = make_graph(CLASSES);
-        parts = make_graph(CLASSES);
-        CHECK_OK(fet_classify_train(whole, dataset, &options, &result));
+        whole = made_graph(16, MADE_CLASSES);
+        parts = made_graph(16, MADE_CLASSES);
+        CHECK_OK(fet_classify_train(whole, made_dataset, &options, &result));
 
-        options.checkpoint = path_in(folder, "training.checkpoint");
+        options.checkpoint = path_in(made_folder, "training.checkpoint");
         uint64_t seen[2] = {1, 0};
         options.progress = stop_early;
         options.context = seen;
         uint64_t interruptions = 0;
         fet_status status;
-        while ((status = fet_classify_train(parts, dataset, &options, &result)) == FET_ERROR_STATE) {
+        while ((status = fet_classify_train(parts, made_dataset, &options, &result)) == FET_ERROR_STATE) {
             CHECK_SAYS("interrupted after batch", "training.checkpoint");
             if (++interruptions == 2) seen[0] = UINT64_MAX;
         }
@@ -181,7 +87,7 @@ static void test_interrupted_and_resumed(void **state)
         options.seed++;
         options.epochs = 1;
         options.progress = NULL;
-        CHECK_OK(fet_classify_train(parts, dataset, &options, &result));
+        CHECK_OK(fet_classify_train(parts, made_dataset, &options, &result));
         assert_int_equal(result.resumed_batch, 0);
         options.seed--;
         options.epochs = 60;
@@ -193,34 +99,34 @@ static void test_interrupted_and_resumed(void **state)
 static void test_softmax_at_the_end(void **state)
 {
     (void)state;
-    fet_auto(fet_graph) plain = make_graph(CLASSES);
-    fet_auto(fet_graph) graph = make_graph(CLASSES);
+    fet_auto(fet_graph) plain = made_graph(16, MADE_CLASSES);
+    fet_auto(fet_graph) graph = made_graph(16, MADE_CLASSES);
     fet_id v;
     CHECK_OK(fet_build_unary(graph, FET_OP_SOFTMAX, "softmax", graph->outputs[0], &v));
     graph->outputs[0] = v;
-    fet_train_options options = make_options();
+    fet_train_options options = made_options();
     fet_train_result result;
     options.epochs = 1;
-    CHECK_OK(fet_classify_train(plain, dataset, &options, &result));
-    CHECK_OK(fet_classify_train(graph, dataset, &options, &result));
+    CHECK_OK(fet_classify_train(plain, made_dataset, &options, &result));
+    CHECK_OK(fet_classify_train(graph, made_dataset, &options, &result));
     check_same_params(plain, graph);
     assert_int_equal(graph->nodes[graph->n_nodes - 1].op, FET_OP_SOFTMAX);
     fet_accuracy a, b;
-    CHECK_OK(fet_classify_eval(plain, dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &a));
-    CHECK_OK(fet_classify_eval(graph, dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &b));
+    CHECK_OK(fet_classify_eval(plain, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &a));
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &b));
     assert_int_equal(a.n_correct, b.n_correct);
 }
 
 static void test_damaged_checkpoint(void **state)
 {
     (void)state;
-    fet_auto(fet_graph) graph = make_graph(CLASSES);
-    fet_train_options options = make_options();
+    fet_auto(fet_graph) graph = made_graph(16, MADE_CLASSES);
+    fet_train_options options = made_options();
     fet_train_result result;
     options.epochs = 1;
-    options.checkpoint = path_in(folder, "damaged.checkpoint");
+    options.checkpoint = path_in(made_folder, "damaged.checkpoint");
     write_file(options.checkpoint, "FFETCKT1 and so on", 18);
-    CHECK_OK(fet_classify_train(graph, dataset, &options, &result));
+    CHECK_OK(fet_classify_train(graph, made_dataset, &options, &result));
     assert_int_equal(result.resumed_batch, 0);
 }
 
@@ -228,19 +134,19 @@ static void test_damaged_checkpoint(void **state)
 static void test_no_memory(void **state)
 {
     (void)state;
-    fet_auto(fet_graph) graph = make_graph(CLASSES);
-    fet_train_options options = make_options();
+    fet_auto(fet_graph) graph = made_graph(16, MADE_CLASSES);
+    fet_train_options options = made_options();
     options.epochs = 0.04;
-    options.checkpoint = path_in(folder, "memory.checkpoint");
+    options.checkpoint = path_in(made_folder, "memory.checkpoint");
     for (int kind = 0; kind < 3; kind++) {
         for (uint64_t n = 0;; n += 3) {
             fet_train_result result;
             fet_accuracy accuracy;
             fet_alloc_fail_after(n);
             fet_error_clear();
-            fet_status status = kind == 0   ? fet_classify_train(graph, dataset, &options, &result)
-                                : kind == 1 ? fet_classify_eval(graph, dataset, FET_SPLIT_TEST, FET_DTYPE_S8, 1, 0, &accuracy)
-                                            : fet_classify_recalibrate(graph, dataset, 1, 1);
+            fet_status status = kind == 0   ? fet_classify_train(graph, made_dataset, &options, &result)
+                                : kind == 1 ? fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_S8, 1, 0, &accuracy)
+                                            : fet_classify_recalibrate(graph, made_dataset, 1, 1);
             if (fet_alloc_fail_after(UINT64_MAX) <= n) {
                 CHECK_OK(status);
                 break;
@@ -253,34 +159,34 @@ static void test_no_memory(void **state)
 static void test_diverging(void **state)
 {
     (void)state;
-    fet_auto(fet_graph) graph = make_graph(CLASSES);
-    fet_auto(fet_graph) fresh = make_graph(CLASSES);
-    fet_train_options options = make_options();
+    fet_auto(fet_graph) graph = made_graph(16, MADE_CLASSES);
+    fet_auto(fet_graph) fresh = made_graph(16, MADE_CLASSES);
+    fet_train_options options = made_options();
     fet_train_result result;
     options.learning_rate = 1e5f;
     options.trainer.weight_decay = 1.0f;
-    CHECK_FAILS(FET_ERROR_STATE, fet_classify_train(graph, dataset, &options, &result));
+    CHECK_FAILS(FET_ERROR_STATE, fet_classify_train(graph, made_dataset, &options, &result));
     CHECK_SAYS("training: batch ", " of 162", "lower the learning rate");
     check_same_params(graph, fresh); /* untouched */
     options.learning_rate = 0.0f;
-    CHECK_FAILS(FET_ERROR_ARG, fet_classify_train(graph, dataset, &options, &result));
+    CHECK_FAILS(FET_ERROR_ARG, fet_classify_train(graph, made_dataset, &options, &result));
     options.learning_rate = 0.1f;
     options.epochs = -1.0;
-    CHECK_FAILS(FET_ERROR_ARG, fet_classify_train(graph, dataset, &options, &result));
+    CHECK_FAILS(FET_ERROR_ARG, fet_classify_train(graph, made_dataset, &options, &result));
 }
 
 static void test_wrong_network(void **state)
 {
     (void)state;
-    fet_auto(fet_graph) graph = make_graph(CLASSES + 1);
-    fet_train_options options = make_options();
+    fet_auto(fet_graph) graph = made_graph(16, MADE_CLASSES + 1);
+    fet_train_options options = made_options();
     fet_train_result result;
     fet_accuracy accuracy;
-    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_train(graph, dataset, &options, &result));
+    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_train(graph, made_dataset, &options, &result));
     CHECK_SAYS("1x4", "expected 3 numbers a sample");
-    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_eval(graph, dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &accuracy));
+    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &accuracy));
     graph->values[graph->inputs[0]].shape.dim[2] = 11;
-    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_train(graph, dataset, &options, &result));
+    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_train(graph, made_dataset, &options, &result));
     CHECK_SAYS("1x1x11x12", "expected 1x1x12x12");
 }
 
@@ -290,21 +196,21 @@ static void test_recalibration(void **state)
     (void)state;
     fet_auto(fet_graph) graph = NULL;
     fet_id v;
-    const fet_shape shape = fet_shape_4d(1, 1, SIDE, SIDE);
+    const fet_shape shape = fet_shape_4d(1, 1, MADE_SIDE, MADE_SIDE);
     CHECK_OK(fet_graph_create(NULL, &graph));
     CHECK_OK(fet_graph_add_input(graph, "image", FET_DTYPE_F32, &shape, &v));
     CHECK_OK(fet_build_conv(graph, "copy", v, &(fet_conv_options){.out_channels = 16, .kernel = 1, .stride = 1}, &v));
     CHECK_OK(fet_build_batch_norm(graph, "bn", v, &v));
     CHECK_OK(fet_build_unary(graph, FET_OP_GLOBAL_AVERAGE_POOL, "pool", v, &v));
     CHECK_OK(fet_build_unary(graph, FET_OP_FLATTEN, "flatten", v, &v));
-    CHECK_OK(fet_build_gemm(graph, "classifier", v, CLASSES, &v));
+    CHECK_OK(fet_build_gemm(graph, "classifier", v, MADE_CLASSES, &v));
     CHECK_OK(fet_graph_add_output(graph, v));
     CHECK_OK(fet_graph_infer(graph));
     CHECK_OK(fet_graph_init_params(graph, NULL, 3));
     float *weights = fet_tensor_f32(graph->params[graph->values[fet_graph_find_value(graph, "copy.weight")].param].tensor);
     for (int c = 0; c < 16; c++) weights[c] = (float)(c - 7) * 0.5f;
-    CHECK_FAILS(FET_ERROR_ARG, fet_classify_recalibrate(graph, dataset, 0, 1));
-    CHECK_OK(fet_classify_recalibrate(graph, dataset, 8, 1)); /* 8 batches of 64 are nearly the whole split */
+    CHECK_FAILS(FET_ERROR_ARG, fet_classify_recalibrate(graph, made_dataset, 0, 1));
+    CHECK_OK(fet_classify_recalibrate(graph, made_dataset, 8, 1)); /* 8 batches of 64 are nearly the whole split */
     const float *mean = fet_tensor_f32(graph->params[graph->values[fet_graph_find_value(graph, "bn.mean")].param].tensor);
     const float *variance = fet_tensor_f32(graph->params[graph->values[fet_graph_find_value(graph, "bn.variance")].param].tensor);
     for (int c = 0; c < 16; c++) {
@@ -324,5 +230,5 @@ int main(void)
         cmocka_unit_test(test_no_memory),          cmocka_unit_test(test_diverging),
         cmocka_unit_test(test_wrong_network),      cmocka_unit_test(test_recalibration),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, made_data_setup, made_data_teardown);
 }
