@@ -23,7 +23,7 @@ static const fet_cli_option OPTIONS[] = {
      .kind = FET_CLI_TEXT,
      .offset = offsetof(values, device),
      .value = "NAME",
-     .help = "what the layers run on: host, this CPU (default); none leaves times out"},
+     .help = "what the layers run on: host, this CPU (default), a device of `fettle device list` or a device file; none leaves times out"},
     {.name = "precision",
      .kind = FET_CLI_CHOICE,
      .offset = offsetof(values, precision),
@@ -83,9 +83,10 @@ static bool on_measured(void *context, size_t done, size_t total)
 
 static fet_status measure(const fet_cli *cli, view *v)
 {
-    fet_kernel_key *keys = fet_arena_zalloc(v->arena, v->kernels.count, sizeof *keys);
-    v->costs = fet_arena_zalloc(v->arena, v->kernels.count, sizeof *v->costs);
-    if (!keys || !v->costs) return fet_arena_full();
+    fet_kernel_key *keys = fet_arena_zalloc(v->arena, v->kernels.count + 1, sizeof *keys);
+    double *kernel_ms = fet_arena_zalloc(v->arena, v->kernels.count + 1, sizeof *kernel_ms);
+    v->costs = fet_arena_zalloc(v->arena, v->kernels.count + 1, sizeof *v->costs);
+    if (!keys || !kernel_ms || !v->costs) return fet_arena_full();
     for (uint32_t k = 0; k < v->kernels.count; k++) keys[k] = v->kernels.items[k].key;
     fet_progress progress;
     fet_progress_begin(&progress, cli, "measuring kernels");
@@ -93,11 +94,10 @@ static fet_status measure(const fet_cli *cli, view *v)
     fet_status status = fet_device_measure(v->device, keys, v->kernels.count, on_measured, &context);
     fet_progress_end(&progress);
     FET_TRY(status);
+    FET_TRY(fet_device_network_latency(v->device, v->graph, &v->kernels, v->arena, kernel_ms, &v->total_ms));
     for (uint32_t k = 0; k < v->kernels.count; k++) {
-        char text[FET_KERNEL_KEY_TEXT_BYTES];
-        if (!fet_device_lookup(v->device, &keys[k], &v->costs[k]))
-            return fet_fail(FET_ERROR_NOT_FOUND, "kernel \"%s\" was not measured", fet_kernel_key_print(&keys[k], text, sizeof text));
-        v->total_ms += v->costs[k].latency_ms;
+        if (!fet_device_lookup(v->device, &keys[k], &v->costs[k])) v->costs[k] = (fet_cost){0}; /* part of what was simulated whole */
+        v->costs[k].latency_ms = kernel_ms[k];
     }
     return FET_OK;
 }
@@ -158,6 +158,7 @@ static fet_status print_json(const fet_cli *cli, const view *v, const fet_table 
     if (root && v->device) {
         json_object_set_new(root, "device", json_string(fet_device_describe(v->device)));
         json_object_set_new(root, "latency_ms", json_real(v->total_ms));
+        json_object_set_new(root, "latency_source", json_string(fet_cost_source_name(fet_device_source(v->device))));
     }
     return fet_cli_print_json(cli, root);
 }
@@ -168,9 +169,12 @@ static fet_status print_text(const fet_cli *cli, const view *v, const fet_table 
     fprintf(cli->out, "\n%.3f MMACs, %llu bytes of weights, peak activation memory %llu bytes (lower bound %llu) at %s, planned\n",
             (double)total_macs(v) / 1e6, (unsigned long long)v->memory.param_bytes, (unsigned long long)v->memory.arena_bytes,
             (unsigned long long)v->memory.lower_bound_bytes, v->precision_name);
-    if (v->device)
-        fprintf(cli->out, "%s%.4f ms%s, sum of %u kernels measured on %s\n", fet_cli_style_text(cli, FET_STYLE_BOLD), v->total_ms,
-                fet_cli_style_text(cli, FET_STYLE_RESET), v->kernels.count, fet_device_describe(v->device));
+    if (!v->device) return FET_OK;
+    fet_cost_source source = fet_device_source(v->device);
+    fprintf(cli->out, "%s%.4f ms%s, ", fet_cli_style_text(cli, FET_STYLE_BOLD), v->total_ms, fet_cli_style_text(cli, FET_STYLE_RESET));
+    if (source == FET_COST_SIMULATED)
+        fprintf(cli->out, "%u kernels as one network on %s\n", v->kernels.count, fet_device_describe(v->device));
+    else fprintf(cli->out, "sum of %u kernels %s on %s\n", v->kernels.count, fet_cost_source_name(source), fet_device_describe(v->device));
     return FET_OK;
 }
 
@@ -178,6 +182,7 @@ static fet_status inspect(fet_cli *cli, const values *given, view *v)
 {
     const fet_fusion_rules *rules = v->device ? fet_device_fusion_rules(v->device) : &fet_fusion_rules_host;
     fet_memory_options memory = fet_memory_default_options(v->precision);
+    if (v->device) memory.channel_rounding = fet_device_channel_rounding(v->device);
     fet_auto(fet_table) table = NULL;
     FET_TRY(fet_kernels_split(v->graph, rules, v->precision, v->arena, &v->kernels));
     FET_TRY(fet_memory_plan_make(v->graph, &v->kernels, &memory, v->arena, &v->memory));

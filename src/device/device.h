@@ -18,13 +18,15 @@ typedef struct fet_cost {
     fet_cost_source source;
 } fet_cost;
 
+const char *fet_cost_source_name(fet_cost_source source); /* "measured", "simulated", "estimated", "recorded" */
+
 typedef struct fet_device fet_device;
 
 /* Called before each kernel is measured and at the end; false stops (STATE). */
 typedef bool (*fet_device_progress)(void *context, size_t done, size_t total);
 
 typedef struct fet_device_options {
-    const char *name;    /* "host" */
+    const char *name;    /* "host", a name of devices/, or the path of a device file */
     fet_dtype precision; /* S8, BF16, F32 */
     const char *isa;     /* host: "amx", "avx512_vnni", "avx512", "avx2", "auto" (the best here) */
     const char *cache;   /* folder of the kernel table; NULL: $XDG_CACHE_HOME/fettle or ~/.cache/fettle */
@@ -41,6 +43,8 @@ FET_DEFINE_AUTO(fet_device);
 const char *fet_device_describe(const fet_device *device); /* "host int8 avx512_core_amx (Intel(R) Xeon(R) ...), oneDNN 2.6.3" */
 const fet_fusion_rules *fet_device_fusion_rules(const fet_device *device);
 fet_dtype fet_device_precision(const fet_device *device);
+fet_cost_source fet_device_source(const fet_device *device);    /* where its figures come from */
+uint32_t fet_device_channel_rounding(const fet_device *device); /* of stored feature maps; 1: none */
 fet_parallelism fet_device_parallelism(const fet_device *device);
 /* The same from the options alone, without opening the device: workers derive candidates but never measure. */
 FET_MUST_CHECK fet_status fet_device_parallelism_of(const fet_device_options *options, fet_parallelism *out_parallelism);
@@ -57,13 +61,17 @@ FET_MUST_CHECK fet_status fet_device_measure(fet_device *device, const fet_kerne
 
 /*
  * Latency of a whole network: the sum of its kernels, which all must be known (NOT_FOUND names the missing one); a described device
- * simulates the network as a whole, with what overlaps.
+ * simulates the network as a whole, with what overlaps (LIMIT: it does not fit into its memory).
  */
 FET_MUST_CHECK fet_status fet_device_graph_latency(const fet_device *device, const fet_graph *graph, fet_arena *scratch, double *out_ms);
+/* The same of a graph that is split already, by this device's rules. kernel_ms[kernels->count] is each kernel's part; NULL: not wanted. */
+FET_MUST_CHECK fet_status fet_device_network_latency(const fet_device *device, const fet_graph *graph, const fet_kernels *kernels,
+                                                     fet_arena *scratch, double *kernel_ms, double *out_ms);
 
 /*
  * Measures whole networks end to end, interleaved round by round against drift: batch 1, one thread. onnx_paths[n]; out_ms[n] as for
  * kernels (see host/sampler.h), out_spread[n] relative. int8 networks are calibrated on random numbers: latency does not depend on values.
+ * A device that measures nothing gives what fet_device_graph_latency says of them; fet_device_source tells which.
  */
 FET_MUST_CHECK fet_status fet_device_measure_networks(fet_device *device, const char *const *onnx_paths, size_t n, double *out_ms,
                                                       double *out_spread);

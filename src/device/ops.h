@@ -11,6 +11,7 @@
 typedef struct fet_device_ops {
     const char *name; /* "host": as a job writes it */
     const char *help;
+    fet_cost_source source; /* of everything it says */
     fet_status (*open)(const fet_device_options *options, void **out_state);
     void (*close)(void *state); /* NULL is fine */
     const char *(*describe)(const void *state);
@@ -18,9 +19,12 @@ typedef struct fet_device_ops {
     bool (*lookup)(const void *state, const fet_kernel_key *key, fet_cost *out_cost);
     /* Makes all of them known; those that are known already cost nothing. */
     fet_status (*measure)(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context);
+    /* End to end; NULL: nothing here can be measured, networks cost what is known of them. */
     fet_status (*measure_networks)(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread);
-    /* A whole network, where the kind knows better than the sum of its kernels; NULL: the sum. */
-    fet_status (*graph_latency)(const void *state, const fet_graph *graph, fet_arena *scratch, double *out_ms);
+    /* A whole network, where the kind knows better than the sum of its kernels; NULL: the sum. kernel_ms may be NULL. */
+    fet_status (*network_latency)(const void *state, const fet_graph *graph, const fet_kernels *kernels, fet_arena *scratch,
+                                  double *kernel_ms, double *out_ms);
+    uint32_t (*channel_rounding)(const void *state); /* NULL: none */
     /* From the options alone, without opening. */
     fet_status (*parallelism)(const fet_device_options *options, fet_parallelism *out_parallelism);
 } fet_device_ops;

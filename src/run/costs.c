@@ -4,8 +4,11 @@
 #include "base/hash.h"
 #include "op/op.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const double DOES_NOT_FIT = 1e6; /* as a violation: beyond any share of a limit */
 
 struct fet_costs {
     const fet_space *space;
@@ -55,39 +58,30 @@ static fet_status measure_missing(fet_costs *costs, const fet_kernels *kernels)
     return n_missing ? fet_device_measure(costs->device, missing, n_missing, NULL, NULL) : FET_OK;
 }
 
-/* The sum of the kernels' latencies; *out_known false when one is missing. */
-static double sum_latency(const fet_costs *costs, const fet_kernels *kernels, bool *out_known)
+/* Kernels that nobody has measured yet are measured; a candidate that does not fit into the device's memory takes for ever. */
+static fet_status latency_of(fet_costs *costs, const fet_kernels *kernels, double *out_ms)
 {
-    double sum_ms = 0;
-    fet_cost cost;
-    *out_known = true;
-    for (uint32_t k = 0; k < kernels->count; k++) {
-        if (!fet_device_lookup(costs->device, &kernels->items[k].key, &cost)) {
-            *out_known = false;
-            return 0;
-        }
-        sum_ms += cost.latency_ms;
+    fet_status status = fet_device_network_latency(costs->device, costs->graph, kernels, costs->arena, NULL, out_ms);
+    if (status == FET_ERROR_NOT_FOUND) {
+        FET_TRY(measure_missing(costs, kernels));
+        status = fet_device_network_latency(costs->device, costs->graph, kernels, costs->arena, NULL, out_ms);
     }
-    return sum_ms;
+    if (status != FET_ERROR_LIMIT || fet_device_source(costs->device) != FET_COST_SIMULATED) return status;
+    fet_error_clear();
+    *out_ms = INFINITY;
+    return FET_OK;
 }
 
 fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidate_cost *out_cost)
 {
     fet_kernels kernels;
     FET_TRY(split(costs, genome, &kernels));
-    bool known = false;
-    double latency_ms = sum_latency(costs, &kernels, &known);
-    if (!known) {
-        FET_TRY(measure_missing(costs, &kernels));
-        latency_ms = sum_latency(costs, &kernels, &known);
-        if (!known)
-            return fet_fail(FET_ERROR_STATE, "%s: a kernel was measured but is not in its table", fet_device_describe(costs->device));
-    }
     fet_memory_options memory = fet_memory_default_options(fet_device_precision(costs->device));
+    memory.channel_rounding = fet_device_channel_rounding(costs->device);
     fet_memory_plan plan;
-    FET_TRY(fet_memory_plan_make(costs->graph, &kernels, &memory, costs->arena, &plan));
     fet_candidate_cost cost = {.hash = fet_graph_hash(costs->graph)};
-    cost.metric[FET_METRIC_LATENCY] = latency_ms;
+    FET_TRY(latency_of(costs, &kernels, &cost.metric[FET_METRIC_LATENCY]));
+    FET_TRY(fet_memory_plan_make(costs->graph, &kernels, &memory, costs->arena, &plan));
     cost.metric[FET_METRIC_PEAK_MEMORY] = (double)plan.arena_bytes;
     cost.metric[FET_METRIC_PARAMS] = (double)plan.param_bytes;
     for (uint32_t k = 0; k < kernels.count; k++) cost.macs += fet_kernel_key_macs(&kernels.items[k].key);
@@ -98,6 +92,7 @@ fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidat
 double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, const fet_candidate_cost *base)
 {
     double violation = 0;
+    if (isinf(cost->metric[FET_METRIC_LATENCY])) return DOES_NOT_FIT;
     for (uint32_t l = 0; l < job->n_limits; l++) {
         const fet_limit *limit = &job->limits[l];
         if (limit->metric == FET_METRIC_QUALITY) continue;
@@ -181,6 +176,8 @@ fet_status fet_costs_measure_ahead(fet_costs *costs, uint32_t n_draws, uint64_t 
 {
     draws set = {0};
     fet_kernel_key *keys = NULL;
+    *out_missing = 0;
+    if (fet_device_source(costs->device) == FET_COST_SIMULATED) return FET_OK; /* networks are simulated whole: nothing is looked up */
     size_t n = 0, still = 0;
     fet_status status = draw(costs, n_draws, seed, &set);
     if (status == FET_OK) status = missing_keys(costs, &set, &keys, &n);

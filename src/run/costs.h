@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a candidate costs on the device, without running it: derive -> split into kernels -> look each up -> plan the memory.
- * Kernels nobody measured yet are measured on demand. The figures of a genome depend on the kernel table alone. Thread-compatible.
+ * What a candidate costs on the device, without running it: derive -> split into kernels -> look each up, or simulate the whole -> plan the
+ * memory. Kernels nobody measured yet are measured on demand. The figures of a genome depend on the kernel table or the device's
+ * description alone. Thread-compatible.
  */
 #ifndef FET_RUN_COSTS_H
 #define FET_RUN_COSTS_H
@@ -14,7 +15,7 @@
 typedef struct fet_costs fet_costs; /* one space on one device; both borrowed */
 
 typedef struct fet_candidate_cost {
-    double metric[FET_METRIC_COUNT]; /* QUALITY is not set; ms and bytes */
+    double metric[FET_METRIC_COUNT]; /* QUALITY is not set; ms and bytes. Latency INFINITY: it does not fit into the device's memory */
     int64_t macs;
     uint64_t hash; /* of the derived graph: equal networks have equal costs */
 } fet_candidate_cost;
@@ -25,8 +26,8 @@ FET_DEFINE_AUTO(fet_costs);
 
 FET_MUST_CHECK fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidate_cost *out_cost);
 
-/* Sum over limits of how far each is exceeded, as a share of it; 0 when all hold. `base` serves the relative ones; quality limits are left
- * out. */
+/* Sum over limits of how far each is exceeded, as a share of it; 0 when all hold; very large when it does not fit the device. `base` serves
+ * the relative ones; quality limits are left out. */
 double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, const fet_candidate_cost *base);
 
 /*

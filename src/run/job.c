@@ -173,19 +173,9 @@ static fet_status read_base(reader *r)
 
 static fet_status read_device(reader *r)
 {
-    const fet_job_raw_device *raw = &r->yaml.raw->device;
-    static const char *const names[] = {"host"}, *const precisions[] = {"int8", "bf16", "f32"};
-    static const fet_dtype dtypes[] = {FET_DTYPE_S8, FET_DTYPE_BF16, FET_DTYPE_F32};
-    static const char *const isas[] = {"auto", "amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2_vnni", "avx2"};
-    fet_device_options *device = &r->job->device;
-    size_t index = 0;
-    FET_TRY(fet_job_choice(&r->yaml, raw->name, "device.name", "device", names, 1, 0, &index));
-    device->name = names[index];
-    FET_TRY(fet_job_choice(&r->yaml, raw->precision, "device.precision", "precision", precisions, 3, 0, &index));
-    device->precision = dtypes[index];
-    FET_TRY(fet_job_choice(&r->yaml, raw->isa, "device.isa", "instruction set", isas, sizeof isas / sizeof *isas, 0, &index));
-    device->isa = isas[index];
-    return raw->cache ? keep_path(r, raw->cache, &device->cache) : FET_OK;
+    const char *cache = r->yaml.raw->device.cache;
+    FET_TRY(fet_job_device(&r->yaml, r->arena, r->folder, &r->job->device));
+    return cache ? keep_path(r, cache, &r->job->device.cache) : FET_OK;
 }
 
 static fet_status read_multipliers(reader *r, const fet_job_raw_decision *raw, uint32_t d)

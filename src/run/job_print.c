@@ -78,8 +78,8 @@ static void put_base(printer *p, const fet_job *job)
 static void put_device(printer *p, const fet_job *job)
 {
     const fet_device_options *device = &job->device;
-    put(p, "device:\n  name: %s\n  precision: %s\n  isa: %s\n", device->name,
-        device->precision == FET_DTYPE_S8 ? "int8" : fet_dtype_name(device->precision), device->isa);
+    put_quoted(p, "device:\n  name: ", device->name);
+    put(p, "  precision: %s\n  isa: %s\n", device->precision == FET_DTYPE_S8 ? "int8" : fet_dtype_name(device->precision), device->isa);
     if (device->cache) put_quoted(p, "  cache: ", device->cache);
 }
 

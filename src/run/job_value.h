@@ -30,4 +30,7 @@ FET_MUST_CHECK fet_status fet_job_range(fet_job_yaml *yaml, const char *text, co
 /* "0.3%" or "0.003" */
 FET_MUST_CHECK fet_status fet_job_share(fet_job_yaml *yaml, const char *text, const char *path, double otherwise, double *out_share);
 
+/* The job's device, all but its cache; `folder` is the job file's. Texts come from the arena. */
+FET_MUST_CHECK fet_status fet_job_device(fet_job_yaml *yaml, fet_arena *arena, const char *folder, fet_device_options *out_device);
+
 #endif

@@ -17,7 +17,7 @@
 
 static json_t *figure(double value, const char *unit, const char *source)
 {
-    if (isnan(value)) return json_null();
+    if (!isfinite(value)) return json_null();
     return json_pack("{s:f, s:s, s:s}", "value", value, "unit", unit, "source", source);
 }
 
@@ -33,6 +33,18 @@ static json_t *figure_interval(double value, const char *source, double low, dou
     json_t *f = figure(value, "share", source);
     if (json_is_object(f) && !isnan(low)) json_object_set_new(f, "interval", json_pack("[f, f]", low, high));
     return f;
+}
+
+/* Whole networks: measured, simulated. */
+static const char *whole_source(const fet_search *search)
+{
+    return fet_cost_source_name(fet_device_source(search->device));
+}
+
+/* What the search itself went by. */
+static const char *predicted_source(const fet_search *search)
+{
+    return fet_device_source(search->device) == FET_COST_SIMULATED ? "simulated" : "kernel sum";
 }
 
 static const char *precision_label(const fet_search *search)
@@ -69,9 +81,9 @@ static fet_status variant_json(const fet_search *search, const fet_finalist *f, 
                           "genome", f->genome, "description", description, "file", f->file, "same_quality", same_quality(search, f));
     fet_free(description);
     if (!v) return fet_fail(FET_ERROR_NOMEM, "no memory for the results");
-    put(v, "latency", figure_spread(f->measured_ms, "ms", "measured", f->measured_spread));
-    put(v, "latency_predicted", figure(metric[FET_METRIC_LATENCY], "ms", "kernel sum"));
-    put(v, "reduction", figure(1.0 - f->measured_ms / search->finalists[0].measured_ms, "share", "measured"));
+    put(v, "latency", figure_spread(f->measured_ms, "ms", whole_source(search), f->measured_spread));
+    put(v, "latency_predicted", figure(metric[FET_METRIC_LATENCY], "ms", predicted_source(search)));
+    put(v, "reduction", figure(1.0 - f->measured_ms / search->finalists[0].measured_ms, "share", whole_source(search)));
     put(v, "val", figure(f->val_device, "share", "quantised"));
     put(v, "test", figure_interval(f->test, "trained", f->test_low, f->test_high));
     put(v, "test_int8", figure_interval(f->test_device, "quantised", f->test_device_low, f->test_device_high));
@@ -111,6 +123,7 @@ static fet_status layers_json(const fet_search *search, const fet_finalist *f, j
     const fet_space *space = NULL;
     fet_genome genome;
     fet_kernels kernels;
+    double *kernel_ms = NULL, whole_ms = 0;
     fet_auto(fet_arena) arena = NULL;
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_arena_create(&arena));
@@ -118,17 +131,20 @@ static fet_status layers_json(const fet_search *search, const fet_finalist *f, j
     FET_TRY(fet_genome_parse(space, f->genome, &genome));
     FET_TRY(fet_space_derive(space, &genome, arena, &graph));
     FET_TRY(fet_kernels_split(graph, fet_device_fusion_rules(search->device), fet_device_precision(search->device), arena, &kernels));
+    kernel_ms = fet_arena_zalloc(arena, kernels.count + 1, sizeof *kernel_ms);
+    if (!kernel_ms) return fet_arena_full();
+    FET_TRY(fet_device_network_latency(search->device, graph, &kernels, arena, kernel_ms, &whole_ms));
     for (uint32_t k = 0; k < kernels.count; k++) {
         const fet_kernel *kernel = &kernels.items[k];
         char key[FET_KERNEL_KEY_TEXT_BYTES], block[64];
         fet_cost cost = {0};
         const char *name = kernel->anchor == FET_NONE ? "input" : graph->nodes[kernel->anchor].name;
-        if (!fet_device_lookup(search->device, &kernel->key, &cost)) continue;
+        if (kernel_ms[k] <= 0 || !fet_device_lookup(search->device, &kernel->key, &cost)) continue;
         block_of(name, block, sizeof block);
         fet_kernel_key_print(&kernel->key, key, sizeof key);
         json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:s}", "name", name, "block", block, "kernel", key, "macs",
-                                               (json_int_t)fet_kernel_key_macs(&kernel->key), "us", cost.latency_ms * 1e3, "spread",
-                                               cost.spread, "source", "measured"));
+                                               (json_int_t)fet_kernel_key_macs(&kernel->key), "us", kernel_ms[k] * 1e3, "spread",
+                                               cost.spread, "source", whole_source(search)));
     }
     return FET_OK;
 }
@@ -146,7 +162,7 @@ static fet_status trials_json(const fet_search *search, json_t *array)
                                   description, "violation", trials[i].result.violation);
             fet_free(description);
             json_t *figures = json_object();
-            put(figures, "latency", figure(trials[i].cost.metric[FET_METRIC_LATENCY], "ms", "kernel sum"));
+            put(figures, "latency", figure(trials[i].cost.metric[FET_METRIC_LATENCY], "ms", predicted_source(search)));
             put(figures, "peak_memory", figure(trials[i].cost.metric[FET_METRIC_PEAK_MEMORY], "bytes", "planned"));
             put(figures, "params", figure(trials[i].cost.metric[FET_METRIC_PARAMS], "bytes", "counted"));
             put(figures, "macs", figure((double)trials[i].cost.macs, "macs", "counted"));
@@ -163,8 +179,8 @@ static fet_status trials_json(const fet_search *search, json_t *array)
         json_t *t =
             json_pack("{s:s, s:i, s:s, s:s}", "series", FET_SERIES_FINALISTS, "number", (int)i, "description", label, "file", f->file);
         json_t *figures = json_object();
-        put(figures, "latency", figure(f->cost.metric[FET_METRIC_LATENCY], "ms", "kernel sum"));
-        put(figures, "latency_measured", figure_spread(f->measured_ms, "ms", "measured", f->measured_spread));
+        put(figures, "latency", figure(f->cost.metric[FET_METRIC_LATENCY], "ms", predicted_source(search)));
+        put(figures, "latency_measured", figure_spread(f->measured_ms, "ms", whole_source(search), f->measured_spread));
         put(figures, "peak_memory", figure(f->cost.metric[FET_METRIC_PEAK_MEMORY], "bytes", "planned"));
         put(figures, "params", figure(f->cost.metric[FET_METRIC_PARAMS], "bytes", "counted"));
         json_object_set_new(t, "figures", figures);
@@ -178,15 +194,18 @@ static json_t *objectives_json(const fet_search *search)
     static const struct {
         const char *figure, *label;
     } names[] = {[FET_METRIC_QUALITY] = {"val_device_accuracy", "Accuracy on val"},
-                 [FET_METRIC_LATENCY] = {"latency", "Latency (sum of measured kernels)"},
+                 [FET_METRIC_LATENCY] = {"latency", "Latency"},
                  [FET_METRIC_PEAK_MEMORY] = {"peak_memory", "Peak activation memory"},
                  [FET_METRIC_PARAMS] = {"params", "Parameters"}};
     json_t *array = json_array();
     for (uint32_t o = 0; o < search->job->n_objectives; o++) {
         fet_metric metric = search->job->objectives[o];
+        const char *more = metric == FET_METRIC_QUALITY                              ? precision_label(search)
+                           : metric != FET_METRIC_LATENCY                            ? ""
+                           : fet_device_source(search->device) == FET_COST_SIMULATED ? "simulated"
+                                                                                     : "sum of kernels";
         char label[128];
-        snprintf(label, sizeof label, "%s%s%s", names[metric].label, metric == FET_METRIC_QUALITY ? ", " : "",
-                 metric == FET_METRIC_QUALITY ? precision_label(search) : "");
+        snprintf(label, sizeof label, "%s%s%s", names[metric].label, more[0] ? ", " : "", more);
         json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s}", "figure", names[metric].figure, "label", label, "direction",
                                                metric == FET_METRIC_QUALITY ? "max" : "min", "unit", fet_metric_unit(metric)));
     }
@@ -222,7 +241,8 @@ static json_t *searches_json(const fet_search *search)
 static json_t *latency_check_json(const fet_search *search)
 {
     json_t *array = json_array();
-    for (uint32_t i = 0; i < search->n_finalists; i++) {
+    /* Only a measurement can check anything. */
+    for (uint32_t i = 0; i < search->n_finalists && fet_device_source(search->device) == FET_COST_MEASURED; i++) {
         const fet_finalist *f = &search->finalists[i];
         if (isnan(f->measured_ms)) continue;
         char label[64];
@@ -266,14 +286,19 @@ static void spent_json(const fet_search *search, json_t *facts)
                                   search->job->watts_per_core));
 }
 
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
 static fet_status fill(fet_search *search, json_t *facts)
 {
     char created[32], title[256];
     time_t now = time(NULL);
     struct tm utc;
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    const char *data = strrchr(search->job->data.path, '/');
-    snprintf(title, sizeof title, "%s on %s", data && data[1] ? data + 1 : search->job->data.path, search->job->device.name);
+    snprintf(title, sizeof title, "%s on %s", last_part(search->job->data.path), last_part(search->job->device.name));
     json_object_set_new(facts, "title", json_string(title));
     json_object_set_new(facts, "created", json_string(created));
     json_object_set_new(facts, "seed", json_integer((json_int_t)search->job->seed));

@@ -198,6 +198,25 @@ static uint32_t count_workers(const fet_search *search)
     return cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
 }
 
+/* Trials simulated on a description that has changed since do not compare; a measured device may be another machine's. */
+static fet_status keep_device(fet_search *search)
+{
+    char *before = NULL;
+    const char *now = fet_device_describe(search->device);
+    fet_status status = fet_study_get(search->workspace->study, "device", &before);
+    if (status == FET_ERROR_NOT_FOUND) {
+        fet_error_clear();
+        return fet_study_set(search->workspace->study, "device", now);
+    }
+    if (status == FET_OK && fet_device_source(search->device) == FET_COST_SIMULATED && strcmp(before, now) != 0)
+        status =
+            fet_fail(FET_ERROR_STATE, "%s: its device was %s and is %s now: put the device's file back, or choose another output folder",
+                     search->workspace->dir, before, now);
+    fet_free(before);
+    FET_TRY(status);
+    return fet_study_set(search->workspace->study, "device", now);
+}
+
 static fet_status open_search(fet_search *search, const fet_job *job)
 {
     FET_TRY(fet_workspace_open(job->output, &search->workspace));
@@ -208,7 +227,7 @@ static fet_status open_search(fet_search *search, const fet_job *job)
     if (!search->workspace->whole_space) FET_TRY(fet_workspace_spaces(search->workspace));
     FET_TRY(fet_device_open(&search->job->device, &search->device));
     FET_TRY(fet_study_set(search->workspace->study, "state", "running"));
-    FET_TRY(fet_study_set(search->workspace->study, "device", fet_device_describe(search->device)));
+    FET_TRY(keep_device(search));
     FET_TRY(fet_pool_release_dead(search->workspace->study));
     return fet_pool_start(search->workspace->dir, search->workspace->study, count_workers(search), on_line, search, &search->pool);
 }

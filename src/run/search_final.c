@@ -260,7 +260,8 @@ fet_status fet_search_phase_networks(fet_search *search)
     FET_TRY(status);
     for (uint32_t i = 0; i < search->n_finalists; i++)
         if (search->finalists[i].weights[0] && (search->finalists[i].on_front || is_row(search, i))) FET_TRY(export_finalist(search, i));
-    fet_search_progress(search, "measuring whole networks against the base, in turns");
+    if (fet_device_source(search->device) == FET_COST_MEASURED)
+        fet_search_progress(search, "measuring whole networks against the base, in turns");
     return measure_whole(search);
 }
 

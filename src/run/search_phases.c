@@ -20,6 +20,19 @@ static bool on_measured(void *context, size_t done, size_t total)
     return !fet_search_is_stopped(search);
 }
 
+static fet_status tell_base(fet_search *search)
+{
+    const char *device = fet_device_describe(search->device);
+    double ms = search->base_cost.metric[FET_METRIC_LATENCY];
+    fet_cost_source source = fet_device_source(search->device);
+    if (isinf(ms)) return fet_fail(FET_ERROR_LIMIT, "%s: the base network does not fit into the memory of %s", search->job->path, device);
+    if (source == FET_COST_SIMULATED) fet_search_news(search, "the base takes %.4f ms on %s", ms, device);
+    else
+        fet_search_news(search, "kernels of %s known; the base takes %.4f ms (sum of its kernels, %s)", device, ms,
+                        fet_cost_source_name(source));
+    return FET_OK;
+}
+
 /* The device's kernels are measured while the first worker trains the base. */
 static fet_status measure_kernels(fet_search *search)
 {
@@ -31,9 +44,7 @@ static fet_status measure_kernels(fet_search *search)
     fet_genome genome;
     fet_space_base_genome(search->workspace->whole_space, &genome);
     FET_TRY(fet_costs_of(search->whole_costs, &genome, &search->base_cost));
-    fet_search_news(search, "kernels of %s known; the base takes %.4f ms (sum of its kernels, measured)",
-                    fet_device_describe(search->device), search->base_cost.metric[FET_METRIC_LATENCY]);
-    return FET_OK;
+    return tell_base(search);
 }
 
 static fet_status base_trial(fet_search *search, bool *out_done)

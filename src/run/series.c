@@ -67,7 +67,7 @@ fet_status fet_series_create(fet_workspace *workspace, const fet_variant *varian
     fet_searcher_options options = {
         .n_objectives = job->n_objectives,
         .seed = fet_hash_combine(job->seed, fet_hash(variant->name, strlen(variant->name))),
-        .screen = job->n_limits ? screen : NULL,
+        .screen = job->n_limits || strcmp(job->device.name, "host") != 0 ? screen : NULL, /* other devices have memories to fit into */
         .screen_context = s,
     };
     FET_TRY(fet_searcher_create(ops, fet_space_encoding(space), &options, &s->searcher));

@@ -201,6 +201,13 @@ static void test_mistakes(void **state)
         {DATA "search: {budget: 10 parsecs}\n",
          "2: field \"search.budget\": \"10 parsecs\" is no duration: expected such as 90s, 10min, 1h 30min or none"},
         {DATA "device:\n  precision: int9\n", "3: field \"device.precision\": \"int9\" is no precision: expected int8, bf16 or f32"},
+        {DATA "device:\n  name: npu-46\n", "3: field \"device.name\": there is no device \"npu-46\", did you mean \"npu-16\"?: expected a "
+                                           "file NAME.yaml in devices/ or " FET_DEVICE_DIR ", or a path to one (`fettle device list`)"},
+        {DATA "device: {name: x.yaml}\n", "2: field \"device.name\": /jobs/night/x.yaml: there is no such device file"},
+        {DATA "device: {name: npu-16, precision: bf16}\n",
+         "2: field \"device.precision\": \"bf16\": npu-16 does not compute in it: expected int8"},
+        {DATA "device: {name: npu-16, isa: amx}\n",
+         "2: field \"device.isa\": \"amx\": npu-16 is a described device: expected none, it belongs to host"},
         {DATA "device: {isa: avx511}\n", "2: field \"device.isa\": \"avx511\" is no instruction set, did you mean \"avx512\"?: expected "
                                          "auto, amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni "
                                          "or avx2"},
@@ -282,6 +289,41 @@ static void test_files(void **state)
     rmdir(folder);
 }
 
+/* A device by name, by a path relative to the job, and this machine by another name. */
+static void test_devices(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/fet-job-XXXXXX", path[64], chip[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/job.yaml", folder);
+    snprintf(chip, sizeof chip, "%s/my chip.yaml", folder);
+    static const char text[] = DATA "device: {name: my chip.yaml}\n", here[] = "kind: measured\nisa: avx2\n",
+                      array[] = "clock: 1 GHz\narray: {bf16: {out: 8, in: 4}}\nsram: {size: 1 MiB, bytes_per_cycle: 8}\n"
+                                "external: {bytes_per_cycle: 4}\n";
+    CHECK_OK(fet_file_replace(path, text, sizeof text - 1));
+    for (int i = 0; i < 3; i++) {
+        fet_auto(fet_job) job = NULL;
+        fet_auto(fet_job) again = NULL;
+        if (i == 0) CHECK_OK(parse(DATA "device: {name: npu-64}\n", &job));
+        if (i == 1) CHECK_OK(fet_file_replace(chip, here, sizeof here - 1));
+        if (i == 2) CHECK_OK(fet_file_replace(chip, array, sizeof array - 1));
+        if (i == 2) CHECK_FAILS(FET_ERROR_ARG, fet_job_read(path, &job)); /* int8 */
+        if (i == 2) CHECK_OK(fet_file_replace(path, DATA "device: {name: my chip.yaml, precision: bf16}\n", sizeof text - 1 + 17));
+        if (i > 0) CHECK_OK(fet_job_read(path, &job));
+        assert_string_equal(job->device.name, i == 0 ? "npu-64" : i == 1 ? "host" : chip);
+        assert_string_equal(job->device.isa, i == 1 ? "avx2" : "auto");
+        fet_parallelism parallelism;
+        CHECK_OK(fet_device_parallelism_of(&job->device, &parallelism));
+        assert_int_equal(parallelism.out_channels, i == 0 ? 64 : 8);
+        assert_int_equal(parallelism.in_channels, i == 0 ? 64 : 4);
+        CHECK_OK(parse(job->text, &again));
+        assert_string_equal(job->text, again->text);
+    }
+    unlink(path);
+    unlink(chip);
+    rmdir(folder);
+}
+
 static void test_the_example_is_a_job(void **state)
 {
     (void)state;
@@ -319,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_zero_bytes_and_rubbish),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_devices),
         cmocka_unit_test(test_the_example_is_a_job),
         cmocka_unit_test(test_allocation_failures),
     };

@@ -3,7 +3,6 @@
 #include "device/ops.h"
 
 #include "device/described/described.h"
-#include "format/onnx/onnx.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,8 +41,9 @@ static fet_status fill(described *d, const fet_device_options *options)
         return fet_fail(FET_ERROR_UNSUPPORTED, "device %s does not have precision %s: see \"array\" in %s", m->name,
                         fet_dtype_name(options->precision), d->file->path);
     d->precision = options->precision;
-    snprintf(d->text, sizeof d->text, "%s %s (simulated, %.0f MACs a cycle at %.0f MHz, %llu KiB SRAM)", m->name,
-             fet_sim_precision_name(precision), fet_sim_peak(m, precision), m->clock_hz / 1e6, (unsigned long long)(m->sram_bytes / 1024));
+    snprintf(d->text, sizeof d->text, "%s %s (simulated, %.0f MACs a cycle at %.0f MHz, %llu KiB SRAM; file %08x)", m->name,
+             fet_sim_precision_name(precision), fet_sim_peak(m, precision), m->clock_hz / 1e6, (unsigned long long)(m->sram_bytes / 1024),
+             (unsigned)(d->file->hash & 0xffffffffu));
     return fet_alloc_zeroed((size_t)1 << CACHE_BITS, sizeof *d->cache, "a cache of kernels", &d->cache);
 }
 
@@ -97,29 +97,22 @@ static fet_status measure(void *state, const fet_kernel_key *keys, size_t n_keys
     return FET_OK;
 }
 
-/* The whole network, with what overlaps from kernel to kernel. */
-static fet_status graph_latency(const void *state, const fet_graph *graph, fet_arena *scratch, double *out_ms)
+/* The whole network, with what overlaps from kernel to kernel. A kernel's part is by how much it made the network longer. */
+static fet_status network_latency(const void *state, const fet_graph *graph, const fet_kernels *kernels, fet_arena *scratch,
+                                  double *kernel_ms, double *out_ms)
 {
-    const described *d = state;
-    fet_kernels kernels;
+    const fet_sim_machine *machine = &((const described *)state)->file->machine;
     fet_sim_network network;
-    FET_TRY(fet_kernels_split(graph, &d->file->fusion, d->precision, scratch, &kernels));
-    FET_TRY(fet_sim_network_run(&d->file->machine, graph, &kernels, scratch, &network));
+    FET_TRY(fet_sim_network_run(machine, graph, kernels, scratch, &network));
+    for (uint32_t k = 0; k < kernels->count && kernel_ms; k++) kernel_ms[k] = network.kernels[k].cycles / machine->clock_hz * 1e3;
     *out_ms = network.latency_ms;
     return FET_OK;
 }
 
-static fet_status measure_networks(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread)
+static uint32_t channel_rounding(const void *state)
 {
-    for (size_t i = 0; i < n; i++) {
-        fet_auto(fet_graph) graph = NULL;
-        fet_auto(fet_arena) arena = NULL;
-        FET_TRY(fet_onnx_read(onnx_paths[i], NULL, &graph));
-        FET_TRY(fet_arena_create(&arena));
-        FET_TRY(graph_latency(state, graph, arena, &out_ms[i]));
-        out_spread[i] = 0;
-    }
-    return FET_OK;
+    uint32_t rounding = ((const described *)state)->file->machine.channel_rounding;
+    return rounding ? rounding : 1;
 }
 
 static fet_status parallelism(const fet_device_options *options, fet_parallelism *out_parallelism)
@@ -133,13 +126,14 @@ static fet_status parallelism(const fet_device_options *options, fet_parallelism
 const fet_device_ops fet_device_described = {
     .name = "described",
     .help = "an accelerator from its description in a YAML file, simulated",
+    .source = FET_COST_SIMULATED,
     .open = open,
     .close = close,
     .describe = describe,
     .fusion_rules = fusion_rules,
     .lookup = lookup,
     .measure = measure,
-    .measure_networks = measure_networks,
-    .graph_latency = graph_latency,
+    .network_latency = network_latency,
+    .channel_rounding = channel_rounding,
     .parallelism = parallelism,
 };

@@ -21,6 +21,7 @@ typedef struct fet_device_file {
     fet_fusion_rules fusion;
     fet_parallelism parallelism; /* stated, or what the array has */
     fet_sim_machine machine;     /* DESCRIBED; its name is `name` */
+    uint64_t hash;               /* of the file's text */
     fet_arena *arena;            /* of the texts */
 } fet_device_file;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A device file's texts become a machine, field by field from the one list of them. */
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "device/described/raw.h"
 
@@ -217,6 +218,7 @@ fet_status fet_device_file_parse(const char *path, const char *text, size_t byte
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
     file->name = fet_arena_printf(file->arena, "%.*s", (int)(dot && dot > base ? (size_t)(dot - base) : strlen(base)), base);
     if (!file->name) return fet_arena_full();
+    file->hash = fet_hash(text, bytes);
     fet_yaml yaml;
     fet_status status = fet_yaml_init(&yaml, &file_kind, path, text, bytes);
     if (status == FET_OK) status = read_file(&yaml, file);

@@ -202,6 +202,7 @@ static fet_status host_parallelism(const fet_device_options *options, fet_parall
 const fet_device_ops fet_device_host = {
     .name = "host",
     .help = "this CPU through oneDNN, measured",
+    .source = FET_COST_MEASURED,
     .open = host_open,
     .close = host_close,
     .describe = host_describe,

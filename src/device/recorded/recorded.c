@@ -96,14 +96,6 @@ static fet_status measure(void *state, const fet_kernel_key *keys, size_t n_keys
     return FET_OK;
 }
 
-static fet_status measure_networks(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread)
-{
-    (void)onnx_paths, (void)out_ms, (void)out_spread;
-    return n == 0 ? FET_OK
-                  : fet_fail(FET_ERROR_UNSUPPORTED, "%s: a recorded device cannot measure whole networks",
-                             ((const recorded *)state)->file->table);
-}
-
 static fet_status parallelism(const fet_device_options *options, fet_parallelism *out_parallelism)
 {
     fet_auto(fet_device_file) file = NULL;
@@ -115,12 +107,12 @@ static fet_status parallelism(const fet_device_options *options, fet_parallelism
 const fet_device_ops fet_device_recorded = {
     .name = "recorded",
     .help = "a table of measured kernels, from a CSV file",
+    .source = FET_COST_RECORDED,
     .open = open,
     .close = close,
     .describe = describe,
     .fusion_rules = fusion_rules,
     .lookup = lookup,
     .measure = measure,
-    .measure_networks = measure_networks,
     .parallelism = parallelism,
 };

@@ -41,7 +41,10 @@ export function accuracySection(report) {
     const points = (report.latency_check ?? []).filter((p) => p.predicted_ms > 0 && p.measured_ms > 0);
     const ranks = report.fidelities ?? [];
     if (!points.length && !ranks.length) return undefined;
-    return section('accuracy', 'Predicted against measured', 'The search adds up measured kernels; the best networks were then measured whole, end to end, in turn with the base.',
+    const [title, lead] = points.length ?
+        ['Predicted against measured', 'The search adds up measured kernels; the best networks were then measured whole, end to end, in turn with the base.'] :
+        ['How far cheap answers go', 'A search goes by short trainings; how well they order candidates decides what it finds.'];
+    return section('accuracy', title, lead,
         h('div', { class: 'pair' },
             points.length > 0 && h('div', {}, h('h3', {}, 'latency'), chart('Predicted against measured latency', 340, scatter(points)), h('p', { class: 'note' }, errors(points))),
             ranks.length > 0 && h('div', {}, h('h3', {}, 'Do cheap answers order candidates as dear ones do?'),

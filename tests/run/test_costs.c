@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a candidate costs on a described device: what the simulator says of the derived network as a whole, every time the same. */
+#include "check.h"
+
+#include "base/file.h"
+#include "run/costs.h"
+#include "space/template/template.h"
+
+#include <math.h>
+
+static fet_graph *network(void)
+{
+    fet_graph *graph = NULL;
+    fet_template_options options = {
+        .channels = 1, .height = 28, .width = 28, .n_classes = 10, .stem_channels = 16, .stem_kernel = 3, .stem_stride = 1, .n_stages = 2};
+    options.stages[0] = (fet_template_stage){.blocks = 2, .channels = 32, .expansion = 4, .stride = 2, .kernel = 3};
+    options.stages[1] = (fet_template_stage){.blocks = 2, .channels = 64, .expansion = 4, .stride = 2, .kernel = 3};
+    CHECK_OK(fet_template_build("ibn_classifier", &options, &graph));
+    return graph;
+}
+
+static fet_space *space_on(const fet_graph *base, const fet_device *device)
+{
+    fet_space *space = NULL;
+    fet_space_options options = fet_space_default_options();
+    options.search_block_form = options.search_width = true;
+    options.parallelism = fet_device_parallelism(device);
+    CHECK_OK(fet_space_create(base, &options, &space));
+    return space;
+}
+
+static void test_is_the_simulation(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"edge-tpu-like", "npu-64", "ethos-u55-128"};
+    for (size_t d = 0; d < 3; d++) {
+        fet_auto(fet_device) device = NULL;
+        fet_auto(fet_graph) base = network();
+        fet_auto(fet_arena) arena = NULL;
+        fet_auto(fet_costs) costs = NULL;
+        fet_device_options options = {.name = names[d], .precision = FET_DTYPE_S8};
+        CHECK_OK(fet_arena_create(&arena));
+        CHECK_OK(fet_device_open(&options, &device));
+        fet_auto(fet_space) space = space_on(base, device);
+        CHECK_OK(fet_costs_create(space, device, &costs));
+        fet_rng rng;
+        fet_rng_init(&rng, 3, d, FET_RNG_TEST);
+        size_t missing = 7;
+        CHECK_OK(fet_costs_measure_ahead(costs, 100, 1, NULL, NULL, &missing));
+        assert_int_equal(missing, 0);
+        for (int i = 0; i < 50; i++) {
+            fet_auto(fet_graph) graph = NULL;
+            fet_genome genome;
+            fet_candidate_cost cost, again;
+            double whole_ms = 0;
+            fet_arena_reset(arena);
+            if (i == 0) fet_space_base_genome(space, &genome);
+            else fet_space_sample(space, &rng, &genome);
+            CHECK_OK(fet_costs_of(costs, &genome, &cost));
+            CHECK_OK(fet_costs_of(costs, &genome, &again));
+            assert_memory_equal(&cost, &again, sizeof cost);
+            CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
+            CHECK_OK(fet_device_graph_latency(device, graph, arena, &whole_ms));
+            assert_true(cost.metric[FET_METRIC_LATENCY] == whole_ms && whole_ms > 0);
+        }
+    }
+}
+
+/* Maps count as the device stores them: 16 channels are 64 to a machine that rounds up to 64. */
+static void test_memory_is_the_devices(void **state)
+{
+    (void)state;
+    double peak[2];
+    static const char *const names[] = {"edge-tpu-like", "npu-64"};
+    for (size_t d = 0; d < 2; d++) {
+        fet_auto(fet_device) device = NULL;
+        fet_auto(fet_graph) base = network();
+        fet_auto(fet_costs) costs = NULL;
+        fet_device_options options = {.name = names[d], .precision = FET_DTYPE_S8};
+        fet_genome genome;
+        fet_candidate_cost cost;
+        CHECK_OK(fet_device_open(&options, &device));
+        fet_auto(fet_space) space = space_on(base, device);
+        CHECK_OK(fet_costs_create(space, device, &costs));
+        fet_space_base_genome(space, &genome);
+        CHECK_OK(fet_costs_of(costs, &genome, &cost));
+        peak[d] = cost.metric[FET_METRIC_PEAK_MEMORY];
+    }
+    assert_true(peak[0] == 28 * 28 * 16 + 28 * 28 * 64 && peak[1] == 28 * 28 * 64 + 28 * 28 * 64);
+}
+
+/* Beyond the memory of a device whose maps cannot lie outside: no error, but a candidate nothing will choose. */
+static void test_what_does_not_fit(void **state)
+{
+    (void)state;
+    static const char text[] = "clock: 1 GHz\narray: {int8: {out: 16, in: 16}}\nsram: {size: 90 KiB, bytes_per_cycle: 16}\n"
+                               "external: {bytes_per_cycle: 4, maps: false}\nfusion: {add: true}\n";
+    char path[] = "/tmp/fet-costs-XXXXXX.yaml";
+    int file = mkstemps(path, 5);
+    assert_true(file >= 0);
+    close(file);
+    CHECK_OK(fet_file_replace(path, text, strlen(text)));
+    fet_auto(fet_device) device = NULL;
+    fet_auto(fet_graph) base = network();
+    fet_auto(fet_costs) costs = NULL;
+    fet_device_options options = {.name = path, .precision = FET_DTYPE_S8};
+    CHECK_OK(fet_device_open(&options, &device));
+    unlink(path);
+    fet_auto(fet_space) space = space_on(base, device);
+    CHECK_OK(fet_costs_create(space, device, &costs));
+    fet_rng rng;
+    fet_rng_init(&rng, 4, 0, FET_RNG_TEST);
+    fet_job job = {.n_limits = 0};
+    int n_fit = 0, n_not = 0;
+    fet_candidate_cost cost, none = {0};
+    for (int i = 0; i < 60; i++) {
+        fet_genome genome;
+        fet_space_sample(space, &rng, &genome);
+        CHECK_OK(fet_costs_of(costs, &genome, &cost));
+        bool fits = isfinite(cost.metric[FET_METRIC_LATENCY]);
+        assert_true((fet_costs_violation(&job, &cost, &none) > 0) == !fits);
+        n_fit += fits, n_not += !fits;
+    }
+    assert_true(n_fit > 0 && n_not > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_is_the_simulation), cmocka_unit_test(test_memory_is_the_devices),
+                                       cmocka_unit_test(test_what_does_not_fit)};
+    return cmocka_run_group_tests_name("costs", tests, NULL, NULL);
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A search for an accelerator that exists only as a description: nothing is measured and nothing says so, and the same job gives the same trials.
+
+Usage: test_described_job.py FETTLE      TAP on stdout. Needs Debian's dataset-fashion-mnist; skipped without it.
+"""
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from test_resume import DATA, JOB, Tap, difference, identity, run, trials_of  # noqa: E402
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def write_job(folder, name):
+    job = JOB.replace("{name: host, precision: int8}", "{name: chip.yaml, precision: int8}").replace("trials: 7", "trials: 3").replace("finalists: 2", "finalists: 1")
+    path = os.path.join(folder, name + ".yaml")
+    with open(path, "w") as file:
+        file.write(job % (DATA, os.path.join(folder, name)))
+    return path
+
+
+def sources(folder):
+    """Trouble when a latency of the report or the CSV comes from anything but the simulator."""
+    facts = json.loads(subprocess.run([sys.argv[1], "study", "export", folder, "--format", "json"], capture_output=True, text=True, check=True).stdout)
+    figures = [v[k] for v in facts["variants"] for k in ("latency", "latency_predicted", "reduction")]
+    figures += [t["figures"]["latency"] for t in facts["trials"] if "latency" in t["figures"]]
+    wrong = [f for f in figures if f["source"] != "simulated"]
+    if wrong or len(figures) < 12:
+        return f"{len(figures)} figures, of which not simulated: {wrong[:2]}"
+    if facts["latency_check"]:
+        return "the report compares simulations with themselves as if they were measurements"
+    layers = facts["layers"]["base"]
+    total, whole = sum(k["us"] for k in layers), facts["variants"][0]["latency"]["value"] * 1e3
+    if any(k["source"] != "simulated" for k in layers) or abs(total - whole) > 1e-3 * whole:
+        return f"layers of the base sum to {total} us, the network takes {whole} us"
+    for v in facts["variants"]:
+        if abs(v["latency"]["value"] - v["latency_predicted"]["value"]) > 1e-9:
+            return f"{v['name']}: searched by {v['latency_predicted']}, reported as {v['latency']}"
+    with open(os.path.join(folder, "front.csv"), newline="") as file:
+        rows = list(csv.DictReader(file))
+    bad = [r for r in rows if r.get("latency source") not in ("simulated", "")]
+    return f"front.csv: {bad[0]}" if bad or not rows else None
+
+
+def main():
+    fettle = sys.argv[1] = os.path.abspath(sys.argv[1])
+    if not os.path.isdir(DATA):
+        print(f"1..0 # SKIP {DATA} is not there: apt-get install dataset-fashion-mnist")
+        return 0
+    tap = Tap(5)
+    with tempfile.TemporaryDirectory(prefix="fettle-described-") as folder:
+        os.environ["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
+        chip = os.path.join(folder, "chip.yaml")
+        shutil.copy(os.path.join(ROOT, "devices", "edge-tpu-like.yaml"), chip)
+        one = run(fettle, write_job(folder, "one"), "--workers", "1")
+        tap.check("a search on a described device ends well", None if one.returncode == 0 else one.stderr.strip() or one.returncode)
+        if one.returncode != 0:
+            return 1
+        tap.check("every latency says that it is simulated", sources(os.path.join(folder, "one")))
+        tap.check("no kernel was measured", "there is a kernel table" if os.path.isdir(os.path.join(folder, "cache", "fettle")) else None)
+        two = run(fettle, write_job(folder, "two"), "--workers", "2")
+        tap.check("two workers give the same trials",
+                  two.stderr.strip() if two.returncode else difference(identity(trials_of(os.path.join(folder, "one"))), identity(trials_of(os.path.join(folder, "two")))))
+        with open(chip, "a") as file:
+            file.write("# another chip\n")
+        changed = run(fettle, write_job(folder, "two"), "--resume")
+        said = changed.stderr.strip()
+        tap.check("a study does not go on with another description", None if changed.returncode and "put the device's file back" in said else f"{changed.returncode}: {said}")
+    return 1 if tap.bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
