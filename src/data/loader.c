@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "data/augment.h"
+#include "data/resample.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,10 @@ struct fet_loader {
     const fet_dataset *dataset;
     fet_loader_options options;
     bool augments;
-    uint32_t channels, height, width;
-    size_t sample; /* floats of one */
+    uint32_t channels, height, width; /* as the data has them */
+    size_t sample;                    /* floats of one in a batch */
+    fet_resample_axis x, y;           /* n 0: samples stay as they are */
+    float *plane, *lines;             /* one channel before it is resized, and half of the way */
     uint32_t size;
     uint32_t *order; /* of epoch `order_epoch`; NULL: as stored */
     bool has_order;
@@ -40,7 +43,22 @@ static fet_status check(const fet_dataset *dataset, const fet_loader_options *op
         return fet_fail(FET_ERROR_ARG, "loader: shift is %u pixels, expected at most %d", options->augment.shift, FET_DATA_LIMIT_SIDE);
     if (!(options->augment.erase >= 0.0f && options->augment.erase <= 1.0f))
         return fet_fail(FET_ERROR_ARG, "loader: erase is %g, expected a probability from 0 to 1", (double)options->augment.erase);
+    if (options->height < 0 || options->height > FET_DATA_LIMIT_SIDE || options->width < 0 || options->width > FET_DATA_LIMIT_SIDE ||
+        (options->height == 0) != (options->width == 0))
+        return fet_fail(FET_ERROR_ARG, "loader: samples resized to %lldx%lld, expected sides of 1 to %d, or 0x0",
+                        (long long)options->height, (long long)options->width, FET_DATA_LIMIT_SIDE);
     return FET_OK;
+}
+
+static fet_status prepare_resizing(fet_loader *loader)
+{
+    int64_t height = loader->options.height, width = loader->options.width;
+    if (height == 0 || (height == loader->height && width == loader->width)) return FET_OK;
+    loader->sample = (size_t)loader->channels * (size_t)height * (size_t)width;
+    FET_TRY(fet_resample_axis_init(&loader->y, loader->height, (uint32_t)height));
+    FET_TRY(fet_resample_axis_init(&loader->x, loader->width, (uint32_t)width));
+    FET_TRY(fet_alloc_zeroed((size_t)loader->height * loader->width, sizeof(float), "resizing", &loader->plane));
+    return fet_alloc_zeroed((size_t)loader->height * (size_t)width, sizeof(float), "resizing", &loader->lines);
 }
 
 fet_status fet_loader_create(const fet_dataset *dataset, const fet_loader_options *options, fet_loader **out_loader)
@@ -57,6 +75,7 @@ fet_status fet_loader_create(const fet_dataset *dataset, const fet_loader_option
     loader->width = (uint32_t)shape.dim[2];
     loader->sample = (size_t)fet_shape_elements(&shape);
     loader->size = fet_dataset_size(dataset, options->split);
+    FET_TRY(prepare_resizing(loader));
     size_t bytes = 0;
     if (!fet_multiply_checked((size_t)options->batch, loader->sample * sizeof(float), &bytes) || bytes > FET_TENSOR_LIMIT_BYTES)
         return fet_fail(FET_ERROR_LIMIT, "loader: a batch of %lld samples of %zu floats is larger than %zu bytes",
@@ -75,6 +94,10 @@ void fet_loader_destroy(fet_loader *loader)
     fet_free(loader->order);
     fet_free(loader->images);
     fet_free(loader->labels);
+    fet_resample_axis_clear(&loader->x);
+    fet_resample_axis_clear(&loader->y);
+    fet_free(loader->plane);
+    fet_free(loader->lines);
     fet_free(loader);
 }
 
@@ -105,9 +128,13 @@ static void make_sample(const fet_loader *loader, uint32_t sample, uint32_t posi
     }
     const uint8_t *pixels = fet_dataset_pixels(loader->dataset, loader->options.split, sample);
     size_t plane = (size_t)loader->height * loader->width;
-    for (uint32_t c = 0; c < loader->channels; c++)
-        fet_augment_plane(pixels + c * plane, fet_dataset_levels(loader->dataset, c), loader->height, loader->width, &augmentation,
-                          out + c * plane);
+    for (uint32_t c = 0; c < loader->channels; c++) {
+        float *to = loader->plane ? loader->plane : out + c * plane;
+        fet_augment_plane(pixels + c * plane, fet_dataset_levels(loader->dataset, c), loader->height, loader->width, &augmentation, to);
+        if (loader->plane)
+            fet_resample_plane(to, loader->height, loader->width, &loader->y, &loader->x, loader->lines,
+                               out + (size_t)c * loader->y.n * loader->x.n);
+    }
 }
 
 fet_status fet_loader_batch(fet_loader *loader, uint32_t epoch, uint32_t b, fet_batch *out_batch)

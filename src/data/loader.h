@@ -20,13 +20,14 @@ typedef struct fet_loader_options {
     int64_t batch;
     bool shuffle;
     uint64_t seed, trial;
-    fet_augment_options augment;
+    fet_augment_options augment; /* of samples as the data has them, before they are resized */
+    int64_t height, width;       /* what samples are resized to (data/resample.h); 0: as the data has them */
 } fet_loader_options;
 
 typedef struct fet_loader fet_loader;
 
 typedef struct fet_batch {
-    const float *images;    /* [batch, C, H, W] */
+    const float *images;    /* [batch, C, H, W], H and W as asked for */
     const uint32_t *labels; /* [batch] */
     uint32_t count;         /* real samples, the first ones */
 } fet_batch;

@@ -92,6 +92,25 @@ fet_status fet_blueprint_init(const fet_graph *base, const fet_channel_groups *g
     return FET_OK;
 }
 
+fet_status fet_blueprint_rebase(const fet_blueprint *blueprint, const fet_graph *resized, fet_arena *arena, fet_blueprint *out_blueprint)
+{
+    fet_blueprint rebased = *blueprint;
+    fet_channel_groups *groups = fet_arena_alloc(arena, sizeof *groups);
+    fet_param_plan *plans = fet_arena_copy(arena, blueprint->plans, resized->n_params * sizeof *plans);
+    if (!groups || !plans) return fet_arena_full();
+    FET_TRY(fet_channel_groups_find(resized, arena, groups));
+    if (!fet_channel_groups_same(groups, blueprint->groups))
+        return fet_fail(FET_ERROR_SHAPE, "other dimensions change together at another input size");
+    /* Constants that name a size have numbers of their own there. */
+    for (fet_id p = 0; p < resized->n_params; p++)
+        if (resized->params[p].tensor != blueprint->base->params[p].tensor) plans[p].origin = (fet_origin){.rule = FET_ORIGIN_FRESH};
+    rebased.base = resized;
+    rebased.groups = groups;
+    rebased.plans = plans;
+    *out_blueprint = rebased;
+    return FET_OK;
+}
+
 /* --- make --- */
 
 static fet_status choose_channels(maker *m)
@@ -239,7 +258,8 @@ static fet_status write_params(maker *m)
         to->value = m->values[base->params[p].value];
         to->trainable = base->params[p].trainable;
         FET_TRY(maker_fill_param(m, &m->blueprint->plans[p], to));
-        to->tensor = m->blueprint->keeps_tensor[p] && to->origin.rule == FET_ORIGIN_SAME ? base->params[p].tensor : NULL;
+        bool as_it_is = to->origin.rule == FET_ORIGIN_SAME || to->origin.rule == FET_ORIGIN_FRESH;
+        to->tensor = m->blueprint->keeps_tensor[p] && as_it_is ? base->params[p].tensor : NULL;
         to++;
     }
     return FET_OK;

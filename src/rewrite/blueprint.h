@@ -35,6 +35,13 @@ FET_MUST_CHECK fet_status fet_blueprint_init(const fet_graph *base, const fet_ch
                                              uint32_t n_patches, fet_arena *arena, fet_blueprint *out_blueprint);
 
 /*
+ * The same blueprint over `resized`, a copy of its base with the same ids and another input size (rewrite/input_size.h). Errors: SHAPE when
+ * other dimensions change together there; NOMEM.
+ */
+FET_MUST_CHECK fet_status fet_blueprint_rebase(const fet_blueprint *blueprint, const fet_graph *resized, fet_arena *arena,
+                                               fet_blueprint *out_blueprint);
+
+/*
  * channels[n_groups]: the width of each group; patch_on[n_patches] or NULL for none. The graph lives in `arena` and borrows names,
  * attributes and constants from the base and the blueprint; destroy it before the arena is reset (it retains the constants' tensors).
  * Errors: ARG a fixed group with another width, or 0; NOMEM.

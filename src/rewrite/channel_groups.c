@@ -324,3 +324,11 @@ uint32_t fet_channel_group_of_value(const fet_channel_groups *groups, fet_id val
     const fet_channel_dim *dim = &groups->values[value];
     return dim->n_runs == 1 && dim->runs[0].inner == 1 && dim->axis == 1 && dim->divide == 1 ? dim->runs[0].group : FET_NONE;
 }
+
+bool fet_channel_groups_same(const fet_channel_groups *a, const fet_channel_groups *b)
+{
+    if (a->n_groups != b->n_groups) return false;
+    for (uint32_t g = 0; g < a->n_groups; g++)
+        if (a->groups[g].channels != b->groups[g].channels || a->groups[g].fixed != b->groups[g].fixed) return false;
+    return true;
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside of a space. create: discover.c (decisions) -> width.c (channels for each pair of options) -> lock.c; use: derive.c, settle.c. */
+/* Inside of a space. create: discover.c (decisions; sites.c, resolution.c) -> width.c (channels for each pair of options) -> lock.c; use:
+ * derive.c, settle.c. */
 #ifndef FET_SPACE_INTERNAL_H
 #define FET_SPACE_INTERNAL_H
 
@@ -29,6 +30,9 @@ struct fet_space {
     fet_patch *patches;
     uint32_t n_patches;
     fet_blueprint blueprint;
+    uint32_t resolution;                          /* decision, or FET_NONE: the base's size */
+    fet_graph *resized[FET_DECISION_MAX_OPTIONS]; /* by option of it: the base at that size; NULL: as it is */
+    fet_blueprint resized_blueprint[FET_DECISION_MAX_OPTIONS];
 
     space_stage *stages;
     uint32_t n_stages;
@@ -68,6 +72,11 @@ uint32_t space_most_patches(uint32_t n_blocks);
 /* The decisions at one block, and those of the whole network. */
 fet_status space_add_block(fet_space *space, uint32_t block, uint32_t number_in_stage, const fet_space_options *options);
 fet_status space_add_network(fet_space *space, const fet_space_options *options);
+
+/* The decision on the input's size, if there is any size but the base's. */
+fet_status space_add_resolution(fet_space *space, const fet_space_options *options);
+/* Blueprints of the other sizes, behind that of the base. */
+fet_status space_rebase_resolutions(fet_space *space);
 
 fet_status space_discover(fet_space *space, const fet_space_options *options);
 

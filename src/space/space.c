@@ -3,7 +3,7 @@
 
 #include "space/internal.h"
 
-static const double default_multipliers[] = {0.5, 0.75, 1, 1.25};
+static const double default_multipliers[] = {0.5, 0.75, 1, 1.25}, default_resolutions[] = {0.5, 0.75, 1};
 
 fet_space_options fet_space_default_options(void)
 {
@@ -15,6 +15,8 @@ fet_space_options fet_space_default_options(void)
         .width_high = 1.5,
         .multipliers = default_multipliers,
         .n_multipliers = sizeof default_multipliers / sizeof *default_multipliers,
+        .resolutions = default_resolutions,
+        .n_resolutions = sizeof default_resolutions / sizeof *default_resolutions,
         .curate = true,
         .parallelism = {1, 1},
     };
@@ -24,6 +26,7 @@ static fet_status fill(fet_space *space, const fet_space_options *options)
 {
     FET_TRY(space_discover(space, options));
     FET_TRY(fet_blueprint_init(space->base, &space->groups, space->patches, space->n_patches, space->arena, &space->blueprint));
+    FET_TRY(space_rebase_resolutions(space));
     FET_TRY(space_tabulate_widths(space, options));
     FET_TRY(space_lock(space, options));
     space->encoding.decisions = space->decisions;
@@ -39,7 +42,7 @@ fet_status fet_space_create(const fet_graph *base, const fet_space_options *opti
     FET_TRY(fet_alloc_zeroed(1, sizeof *space, "a search space", &space));
     FET_TRY(fet_arena_create(&space->arena));
     space->base = base;
-    space->multiplier = FET_NONE;
+    space->multiplier = space->resolution = FET_NONE;
     FET_TRY(fill(space, options ? options : &defaults));
     *out_space = fet_take(space);
     return FET_OK;
@@ -48,6 +51,7 @@ fet_status fet_space_create(const fet_graph *base, const fet_space_options *opti
 void fet_space_destroy(fet_space *space)
 {
     if (!space) return;
+    for (uint32_t o = 0; o < FET_DECISION_MAX_OPTIONS; o++) fet_graph_destroy(space->resized[o]);
     fet_arena_destroy(space->arena);
     fet_free(space);
 }

@@ -27,7 +27,8 @@ typedef enum fet_space_kind {
     FET_SPACE_ACTIVATION = 1 << 5, /* "activation" */
     FET_SPACE_GROUP_WIDTH =
         1 << 6, /* "group1.width": a width for each channel group of no stage; the widest, where there is no room for all */
-    FET_SPACE_ALL = (1 << 7) - 1,
+    FET_SPACE_RESOLUTION = 1 << 7, /* "resolution": sizes of the input that keep every stride integral */
+    FET_SPACE_ALL = (1 << 8) - 1,
 } fet_space_kind;
 
 typedef struct fet_space_options {
@@ -38,6 +39,9 @@ typedef struct fet_space_options {
     double width_low, width_high; /* shares of the base's stage width; default 0.5, 1.5 */
     const double *multipliers;    /* default {0.5, 0.75, 1, 1.25}; 1 is added where it is missing */
     uint32_t n_multipliers;
+    const double *resolutions; /* shares of the base's height and width; default {0.5, 0.75, 1}. Each is taken as the nearest size that
+                                  keeps the strides integral and that the network can have */
+    uint32_t n_resolutions;
     bool curate; /* default true: widths only at multiples of the parallelism factor (see width.c for the rounding); else at steps of one,
                     evenly thinned where they are more than a decision holds */
     fet_parallelism parallelism; /* default 1, 1 */

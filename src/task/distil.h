@@ -13,7 +13,8 @@
 #include <stdbool.h>
 
 typedef struct fet_distil_options {
-    const fet_graph *teacher; /* every parameter with numbers; inputs and outputs as the network's; borrowed. NULL: labels alone */
+    const fet_graph *teacher; /* every parameter with numbers; inputs and outputs as the network's, but for the size of the image; borrowed.
+                                 NULL: labels alone */
     float weight;             /* w: of the teacher's part; 0 to 1; default 0.5. 0: labels alone */
     float temperature;        /* T: above 0; default 4 */
 } fet_distil_options;

@@ -26,7 +26,8 @@ fet_status fet_task_check_graph(const fet_graph *graph, const fet_dataset *datas
                         graph->n_outputs);
     const fet_value *input = &graph->values[graph->inputs[0]], *output = &graph->values[graph->outputs[0]];
     fet_shape sample = fet_dataset_sample_shape(dataset), expected = {.rank = 4, .dim = {1, sample.dim[0], sample.dim[1], sample.dim[2]}};
-    if (input->shape.rank == 4) expected.dim[0] = input->shape.dim[0];
+    /* Any number of samples at once, in any size: the loader resizes. */
+    if (input->shape.rank == 4) expected = fet_shape_4d(input->shape.dim[0], sample.dim[0], input->shape.dim[2], input->shape.dim[3]);
     if (!fet_shape_equal(&input->shape, &expected))
         return fet_fail(FET_ERROR_SHAPE, "the network's input \"%s\" is %s, expected %s as the data has it", input->name,
                         fet_shape_print(&input->shape, has, sizeof has), fet_shape_print(&expected, wants, sizeof wants));
@@ -51,12 +52,19 @@ void fet_wilson_interval(uint32_t n_correct, uint32_t n, double *out_low, double
     *out_high = n_correct == n ? 1.0 : centre + half;
 }
 
+fet_loader_options fet_task_loading(const fet_graph *graph, fet_split split, int64_t batch)
+{
+    const fet_shape *input = &graph->values[graph->inputs[0]].shape;
+    return (fet_loader_options){.split = split, .batch = batch, .height = input->dim[2], .width = input->dim[3]};
+}
+
 static fet_status calibrate(const fet_graph *graph, const fet_dataset *dataset, uint32_t n_batches, fet_calibration **out_calibration)
 {
     fet_auto(fet_loader) loader = NULL;
     fet_auto(fet_calibration) calibration = NULL;
-    fet_loader_options options = {
-        .split = FET_SPLIT_TRAIN, .batch = fet_task_batch(dataset, FET_SPLIT_TRAIN), .shuffle = true, .seed = CALIBRATION_SEED};
+    fet_loader_options options = fet_task_loading(graph, FET_SPLIT_TRAIN, fet_task_batch(dataset, FET_SPLIT_TRAIN));
+    options.shuffle = true;
+    options.seed = CALIBRATION_SEED;
     FET_TRY(fet_loader_create(dataset, &options, &loader));
     FET_TRY(fet_calibration_create(&calibration));
     uint32_t limit = fet_loader_batches_per_epoch(loader);
@@ -101,7 +109,7 @@ fet_status fet_classify_eval(const fet_graph *graph, const fet_dataset *dataset,
     fet_auto(fet_executor) executor = NULL;
     fet_auto(fet_calibration) calibration = NULL;
     FET_TRY(fet_task_check_graph(graph, dataset));
-    fet_loader_options loading = {.split = split, .batch = fet_task_batch(dataset, split)};
+    fet_loader_options loading = fet_task_loading(graph, split, fet_task_batch(dataset, split));
     FET_TRY(fet_loader_create(dataset, &loading, &loader));
     if (precision == FET_DTYPE_S8)
         FET_TRY(calibrate(graph, dataset, calibration_batches ? calibration_batches : DEFAULT_CALIBRATION_BATCHES, &calibration));

@@ -9,8 +9,11 @@
 enum { FET_TASK_BATCH = 64 };
 int64_t fet_task_batch(const fet_dataset *dataset, fet_split split); /* no larger than the split */
 
-/* SHAPE unless `graph` takes one input of the data's sample shape and gives one output of a number a class. */
+/* SHAPE unless `graph` takes one image of as many channels as the data has, of any size, and gives one output of a number a class. */
 FET_MUST_CHECK fet_status fet_task_check_graph(const fet_graph *graph, const fet_dataset *dataset);
+
+/* Loading for a graph that fet_task_check_graph accepts: samples come in the size of its input. */
+fet_loader_options fet_task_loading(const fet_graph *graph, fet_split split, int64_t batch);
 
 /* Where a training stands besides the trainer's own state. */
 typedef struct fet_task_progress {

@@ -71,7 +71,9 @@ static fet_status run_batches(fet_graph *graph, const fet_dataset *dataset, uint
     fet_trainer_options options = fet_trainer_default_options();
     options.batch = fet_task_batch(dataset, FET_SPLIT_TRAIN);
     options.bn_momentum = 1.0f; /* the running statistics are those of the last batch */
-    fet_loader_options loading = {.split = FET_SPLIT_TRAIN, .batch = options.batch, .shuffle = true, .seed = seed};
+    fet_loader_options loading = fet_task_loading(graph, FET_SPLIT_TRAIN, options.batch);
+    loading.shuffle = true;
+    loading.seed = seed;
     FET_TRY(fet_loader_create(dataset, &loading, &loader));
     FET_TRY(fet_trainer_create(graph, &options, &trainer));
     uint32_t per_epoch = fet_loader_batches_per_epoch(loader);

@@ -45,7 +45,8 @@ typedef struct training {
     const fet_train_options *options;
     fet_trainer *trainer;
     fet_loader *loader;
-    fet_teacher *teacher; /* NULL: labels alone */
+    fet_teacher *teacher;       /* NULL: labels alone */
+    fet_loader *teacher_loader; /* the same images in the size that the teacher takes; NULL: as the network takes them */
     uint32_t per_epoch, n_classes;
     uint64_t n_batches, first, fingerprint;
     fet_task_progress at;
@@ -60,7 +61,10 @@ static fet_status loss_of(training *t, const fet_batch *batch)
     uint32_t size = (uint32_t)o->trainer.batch;
     if (!t->teacher)
         return fet_classify_loss(logits, batch->labels, batch->count, size, t->n_classes, o->label_smoothing, t->diff, &t->loss);
-    FET_TRY(fet_teacher_run(t->teacher, batch->images));
+    fet_batch seen = *batch;
+    uint64_t b = t->at.batches_done;
+    if (t->teacher_loader) FET_TRY(fet_loader_batch(t->teacher_loader, (uint32_t)(b / t->per_epoch), (uint32_t)(b % t->per_epoch), &seen));
+    FET_TRY(fet_teacher_run(t->teacher, seen.images));
     return fet_distil_loss(logits, fet_teacher_output(t->teacher, 0), batch->labels, batch->count, size, t->n_classes, o->label_smoothing,
                            &o->distil, t->diff, &t->loss);
 }
@@ -128,17 +132,29 @@ static fet_status run(training *t)
     return FET_OK;
 }
 
+/* A loader of its own for a teacher whose input has another size; else none. The same stream gives the same samples and augmentations. */
+static fet_status teacher_loading(const fet_graph *teacher, const fet_dataset *dataset, const fet_loader_options *of_network,
+                                  fet_loader **out_loader)
+{
+    const fet_shape *input = &teacher->values[teacher->inputs[0]].shape;
+    if (input->rank == 4 && input->dim[2] == of_network->height && input->dim[3] == of_network->width) return FET_OK;
+    fet_loader_options loading = *of_network;
+    loading.height = input->dim[2];
+    loading.width = input->dim[3];
+    return fet_loader_create(dataset, &loading, out_loader);
+}
+
 static fet_status train_logits(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options, fet_train_result *out_result)
 {
     fet_auto(fet_loader) loader = NULL;
     fet_auto(fet_trainer) trainer = NULL;
     fet_auto(fet_teacher) teacher = NULL;
-    fet_loader_options loading = {.split = FET_SPLIT_TRAIN,
-                                  .batch = options->trainer.batch,
-                                  .shuffle = true,
-                                  .seed = options->seed,
-                                  .trial = options->trial,
-                                  .augment = options->augment};
+    fet_auto(fet_loader) teacher_loader = NULL;
+    fet_loader_options loading = fet_task_loading(graph, FET_SPLIT_TRAIN, options->trainer.batch);
+    loading.shuffle = true;
+    loading.seed = options->seed;
+    loading.trial = options->trial;
+    loading.augment = options->augment;
     FET_TRY(fet_loader_create(dataset, &loading, &loader));
     training t = {.options = options,
                   .loader = loader,
@@ -147,9 +163,13 @@ static fet_status train_logits(fet_graph *graph, const fet_dataset *dataset, con
     t.n_batches = (uint64_t)fmax(1.0, floor(options->epochs * t.per_epoch + 0.5));
     if (options->checkpoint) FET_TRY(fet_task_fingerprint(graph, dataset, options, t.n_batches, &t.fingerprint));
     FET_TRY(fet_trainer_create(graph, &options->trainer, &trainer));
-    if (fet_distil_active(&options->distil)) FET_TRY(fet_teacher_create(options->distil.teacher, options->trainer.batch, &teacher));
+    if (fet_distil_active(&options->distil)) {
+        FET_TRY(fet_teacher_create(options->distil.teacher, options->trainer.batch, &teacher));
+        FET_TRY(teacher_loading(options->distil.teacher, dataset, &loading, &teacher_loader));
+    }
     t.trainer = trainer;
     t.teacher = teacher;
+    t.teacher_loader = teacher_loader;
     bool resumed = false;
     if (options->checkpoint) FET_TRY(fet_task_checkpoint_read(options->checkpoint, t.fingerprint, trainer, &t.at, &resumed));
     t.first = t.at.batches_done;

@@ -229,6 +229,59 @@ static void test_augment_draws(void **state)
     }
 }
 
+/* One entry of a resized plane by the definition: a triangle as wide as the step, in both directions at once. */
+static double resized(const float *plane, int h, int w, double y, double x, double step_y, double step_x)
+{
+    double sum = 0, weights = 0, ry = fmax(step_y, 1), rx = fmax(step_x, 1);
+    for (int i = 0; i < h; i++)
+        for (int j = 0; j < w; j++) {
+            double weight = fmax(0, 1 - fabs(i + 0.5 - y) / ry) * fmax(0, 1 - fabs(j + 0.5 - x) / rx);
+            sum += weight * plane[i * w + j];
+            weights += weight;
+        }
+    return sum / weights;
+}
+
+static void test_resizing(void **state)
+{
+    (void)state;
+    enum { BATCH = 7 };
+    const int sizes[][2] = {{3, 10}, {12, 5}, {1, 1}, {4, 4}, {6, 5}};
+    fet_loader_options options = {
+        .split = FET_SPLIT_TRAIN, .batch = BATCH, .shuffle = true, .seed = 1, .augment = {.flip = true, .shift = 1}};
+    fet_auto(fet_loader) plain = NULL;
+    CHECK_OK(fet_loader_create(dataset, &options, &plain));
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        fet_batch from, to;
+        fet_auto(fet_loader) loader = NULL;
+        int h = sizes[s][0], w = sizes[s][1];
+        options.height = h, options.width = w;
+        CHECK_OK(fet_loader_create(dataset, &options, &loader));
+        CHECK_OK(fet_loader_batch(plain, 2, 3, &from));
+        CHECK_OK(fet_loader_batch(loader, 2, 3, &to));
+        if (h == H && w == W) assert_memory_equal(from.images, to.images, sizeof(float) * BATCH * H * W);
+        for (int i = 0; i < BATCH; i++) {
+            assert_int_equal(from.labels[i], to.labels[i]);
+            for (int y = 0; y < h; y++)
+                for (int x = 0; x < w; x++) {
+                    double step_y = (double)H / h, step_x = (double)W / w;
+                    CHECK_NEAR(to.images[(i * h + y) * w + x],
+                               resized(from.images + i * H * W, H, W, (y + 0.5) * step_y, (x + 0.5) * step_x, step_y, step_x), 1e-5);
+                }
+        }
+    }
+    options.width = 0;
+    fet_loader *none = NULL;
+    CHECK_FAILS(FET_ERROR_ARG, fet_loader_create(dataset, &options, &none));
+    CHECK_SAYS("6x0", "expected sides of 1 to");
+    options.width = 9;
+    for (uint64_t n = 0; n < 11; n++) {
+        fet_alloc_fail_after(n);
+        CHECK_FAILS(FET_ERROR_NOMEM, fet_loader_create(dataset, &options, &none));
+    }
+    fet_alloc_fail_after(UINT64_MAX);
+}
+
 static void test_bad_options(void **state)
 {
     (void)state;
@@ -255,7 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_splits),          cmocka_unit_test(test_normalisation), cmocka_unit_test(test_epoch_holds_each_sample_once),
         cmocka_unit_test(test_evaluation_pads), cmocka_unit_test(test_random_access), cmocka_unit_test(test_augment_plane),
-        cmocka_unit_test(test_augment_draws),   cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_augment_draws),   cmocka_unit_test(test_resizing),      cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -3,6 +3,7 @@
 #include "spaces.h"
 
 #include "engine/init.h"
+#include "rewrite/input_size.h"
 #include "rewrite/run.h"
 
 static void options_of_the_template(void **state)
@@ -125,10 +126,63 @@ static void exact_options(void **state)
     fet_graph_destroy(base);
 }
 
+/* Sizes in whole parts, in any mixture with other decisions; with the others at the base's, the network is the base resized. */
+static void resolutions(void **state)
+{
+    (void)state;
+    fet_template_options template = small_options();
+    template.width = 8; /* maps of 12x8 and 6x4: two parts */
+    fet_graph *base = NULL, *half = NULL;
+    CHECK_OK(fet_template_build("ibn_classifier", &template, &base));
+    give_numbers(base, 5);
+    fet_space_options options = fet_space_default_options();
+    options.kinds = FET_SPACE_ALL;
+    options.resolutions = (const double[]){0.3, 0.45, 0.75, 1.4};
+    options.n_resolutions = 4;
+    fet_space *space = space_of(base, &options);
+    assert_string_equal(options_text(space, "resolution"), "6x4,12x8*,18x12");
+    fet_arena *arena = NULL;
+    CHECK_OK(fet_arena_create(&arena));
+    fet_genome genome;
+    fet_rng rng;
+    fet_rng_init(&rng, 6, 0, FET_RNG_TEST);
+    uint32_t seen = 0;
+    for (int i = 0; i < 30; i++) {
+        fet_graph *graph = NULL;
+        fet_space_sample(space, &rng, &genome);
+        CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
+        CHECK_OK(fet_graph_verify(graph)); /* the same shapes as a fresh inference */
+        seen |= 1u << graph->values[graph->inputs[0]].shape.dim[3] / 4;
+        fet_graph_destroy(graph);
+        fet_arena_reset(arena);
+    }
+    assert_int_equal(seen, 1u << 1 | 1u << 2 | 1u << 3);
+    fet_space_base_genome(space, &genome);
+    for (uint32_t d = 0; d < genome.n; d++)
+        if (fet_space_decision(space, d)->kind == FET_DECISION_RESOLUTION) genome.option[d] = 0;
+    fet_graph *graph = NULL;
+    CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
+    CHECK_OK(fet_graph_init_params(graph, base, 1));
+    CHECK_OK(fet_input_size_set(base, 1, NULL, &half));
+    assert_true(run_difference(half, graph, 2) == 0);
+    fet_graph_destroy(half);
+    fet_graph_destroy(graph);
+    fet_arena_destroy(arena);
+    fet_space_destroy(space);
+    options.resolutions = (const double[]){-1};
+    options.n_resolutions = 1;
+    space = NULL;
+    CHECK_FAILS(FET_ERROR_ARG, fet_space_create(base, &options, &space));
+    fet_graph_destroy(base);
+}
+
 static void fails_cleanly_without_memory(void **state)
 {
     (void)state;
-    fet_graph *base = small_network();
+    fet_template_options template = small_options();
+    template.width = 8;
+    fet_graph *base = NULL;
+    CHECK_OK(fet_template_build("ibn_classifier", &template, &base));
     fet_space_options options = fet_space_default_options();
     options.kinds = FET_SPACE_ALL;
     for (uint64_t n = 0;; n++) {
@@ -149,6 +203,7 @@ int main(void)
         cmocka_unit_test(options_of_the_template),
         cmocka_unit_test(canonical_genomes),
         cmocka_unit_test(exact_options),
+        cmocka_unit_test(resolutions),
         cmocka_unit_test(fails_cleanly_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,11 +60,11 @@ static inline int made_data_teardown(void **state)
 }
 
 /* conv 3x3 -> batch norm -> ReLU -> depthwise -> batch norm -> ReLU -> mean -> linear. */
-static inline fet_graph *made_graph(int64_t channels, int64_t classes)
+static inline fet_graph *made_graph_of(int64_t side, int64_t channels, int64_t classes)
 {
     fet_graph *graph = NULL;
     fet_id v;
-    const fet_shape shape = fet_shape_4d(1, 1, MADE_SIDE, MADE_SIDE);
+    const fet_shape shape = fet_shape_4d(1, 1, side, side);
     CHECK_OK(fet_graph_create(NULL, &graph));
     CHECK_OK(fet_graph_add_input(graph, "image", FET_DTYPE_F32, &shape, &v));
     CHECK_OK(fet_build_conv(graph, "stem", v, &(fet_conv_options){.out_channels = channels, .kernel = 3, .stride = 1}, &v));
@@ -81,6 +81,11 @@ static inline fet_graph *made_graph(int64_t channels, int64_t classes)
     CHECK_OK(fet_graph_infer(graph));
     CHECK_OK(fet_graph_init_params(graph, NULL, 3));
     return graph;
+}
+
+static inline fet_graph *made_graph(int64_t channels, int64_t classes)
+{
+    return made_graph_of(MADE_SIDE, channels, classes);
 }
 
 static inline fet_train_options made_options(void)

@@ -185,9 +185,29 @@ static void test_wrong_network(void **state)
     CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_train(graph, made_dataset, &options, &result));
     CHECK_SAYS("1x4", "expected 3 numbers a sample");
     CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &accuracy));
-    graph->values[graph->inputs[0]].shape.dim[2] = 11;
+    graph->values[graph->inputs[0]].shape = fet_shape_4d(1, 3, 11, 12);
     CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_train(graph, made_dataset, &options, &result));
-    CHECK_SAYS("1x1x11x12", "expected 1x1x12x12");
+    CHECK_SAYS("1x3x11x12", "expected 1x1x11x12");
+}
+
+/* An input of another size than the data's: batches are resized in training, statistics and evaluation alike, and a teacher sees the same
+ * images in its own size. */
+static void test_another_size(void **state)
+{
+    (void)state;
+    fet_auto(fet_graph) teacher = made_graph(16, MADE_CLASSES);
+    fet_train_options options = made_options();
+    fet_train_result result;
+    fet_accuracy accuracy;
+    CHECK_OK(fet_classify_train(teacher, made_dataset, &options, &result));
+    for (int distil = 0; distil < 2; distil++) {
+        fet_auto(fet_graph) graph = made_graph_of(MADE_SIDE * 2, 16, MADE_CLASSES);
+        CHECK_OK(fet_classify_recalibrate(graph, made_dataset, 2, 1));
+        options.distil = (fet_distil_options){.teacher = distil ? teacher : NULL, .weight = 1, .temperature = 2};
+        CHECK_OK(fet_classify_train(graph, made_dataset, &options, &result));
+        CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_S8, 0, 0, &accuracy));
+        assert_true(accuracy.share > 0.9);
+    }
 }
 
 /* A network without a layer before its batch norm: the statistics are the data's own, mean 0 and variance 1 after normalisation. */
@@ -228,7 +248,8 @@ int main(void)
         cmocka_unit_test(test_learns_and_repeats), cmocka_unit_test(test_interrupted_and_resumed),
         cmocka_unit_test(test_damaged_checkpoint), cmocka_unit_test(test_softmax_at_the_end),
         cmocka_unit_test(test_no_memory),          cmocka_unit_test(test_diverging),
-        cmocka_unit_test(test_wrong_network),      cmocka_unit_test(test_recalibration),
+        cmocka_unit_test(test_another_size),       cmocka_unit_test(test_wrong_network),
+        cmocka_unit_test(test_recalibration),
     };
     return cmocka_run_group_tests(tests, made_data_setup, made_data_teardown);
 }

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Another height and width of the input. Weights stay as they are; maps get smaller or larger with the image. Constants and windows that
+ * name a size of a map follow: targets of Reshape, sizes of Resize, a pool over the whole map. The function changes (a network sees smaller
+ * things), so it is a start for training; a resolution is among the cheapest ways to less latency (Howard et al. 2017; Tan & Le 2019).
+ *
+ * Sizes are counted in parts: H and W of every map are whole numbers of the same share of the input's, so a size of k / parts of the
+ * input's keeps every stride integral. An input of 128x128 with maps down to 4x4 has 4 parts of 32, one of 28x28 with 7x7 has 7 of 4.
+ */
+#ifndef FET_REWRITE_INPUT_SIZE_H
+#define FET_REWRITE_INPUT_SIZE_H
+
+#include "graph/graph.h"
+
+/* Into how many equal parts the size may be cut; 0 when the network has not one image (N,C,H,W) as its input. */
+uint32_t fet_input_size_parts(const fet_graph *graph);
+
+/*
+ * A copy of `base` (inferred) in `arena`, same ids, with `take` parts of the `parts` of its height and width; inferred. Changed constants
+ * are tensors of the copy's own, of origin FRESH. Errors: ARG no such parts; SHAPE, naming the node, where the network cannot have the
+ * size: weights that depend on it (a matrix over a flattened map), outputs that would change, a map whose size would not follow; NOMEM.
+ */
+FET_MUST_CHECK fet_status fet_input_size_set(const fet_graph *base, uint32_t take, fet_arena *arena, fet_graph **out_graph);
+
+#endif
