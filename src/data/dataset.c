@@ -11,7 +11,7 @@
 static const double DEFAULT_VAL_SHARE = 0.1, DEFAULT_TEST_SHARE = 0.2;
 
 /* Streams of the SPLIT purpose: which cut, times which class. */
-enum { CUT_VAL = 0, CUT_TEST = 1, MAX_CHANNELS = 3 };
+enum { CUT_VAL = 0, CUT_TEST = 1 };
 
 struct fet_dataset {
     fet_image_sets sets;
@@ -19,8 +19,8 @@ struct fet_dataset {
     uint32_t *index[FET_SPLIT_COUNT]; /* positions in `source`, ascending; NULL: all of it in order */
     uint32_t size[FET_SPLIT_COUNT];
     size_t sample_bytes;
-    double mean[MAX_CHANNELS], deviation[MAX_CHANNELS];
-    float levels[MAX_CHANNELS][256];
+    double mean[FET_DATA_MAX_CHANNELS], deviation[FET_DATA_MAX_CHANNELS];
+    float levels[FET_DATA_MAX_CHANNELS][256];
 };
 
 static void image_set_clear(fet_image_set *set)
@@ -129,8 +129,15 @@ static fet_status make_splits(fet_dataset *dataset, const fet_dataset_options *o
     return FET_OK;
 }
 
+static void set_levels(fet_dataset *dataset, uint32_t c, double mean, double deviation)
+{
+    dataset->mean[c] = mean;
+    dataset->deviation[c] = deviation;
+    for (int level = 0; level < 256; level++) dataset->levels[c][level] = (float)((level - mean) / deviation);
+}
+
 /* Exact integer moments of the training split, so the figures do not depend on the order of summation. */
-static void normalise(fet_dataset *dataset)
+static void normalise_by_own(fet_dataset *dataset)
 {
     size_t plane = (size_t)(dataset->sets.height * dataset->sets.width);
     uint32_t n = dataset->size[FET_SPLIT_TRAIN];
@@ -144,11 +151,23 @@ static void normalise(fet_dataset *dataset)
         for (int level = 0; level < 256; level++) mean += (double)count[level] / total * level;
         for (int level = 0; level < 256; level++) variance += (double)count[level] / total * (level - mean) * (level - mean);
         /* Images of one colour have no deviation; then only the mean is taken away. */
-        double deviation = variance > 0.0 ? sqrt(variance) : 1.0;
-        dataset->mean[c] = mean;
-        dataset->deviation[c] = deviation;
-        for (int level = 0; level < 256; level++) dataset->levels[c][level] = (float)((level - mean) / deviation);
+        set_levels(dataset, c, mean, variance > 0.0 ? sqrt(variance) : 1.0);
     }
+}
+
+static fet_status normalise(fet_dataset *dataset, const fet_dataset_options *options)
+{
+    uint32_t n = (uint32_t)dataset->sets.channels;
+    const uint32_t given[] = {options->n_mean, options->n_std};
+    for (int i = 0; i < 2; i++)
+        if (given[i] > 1 && given[i] != n)
+            return fet_fail(FET_ERROR_ARG,
+                            "%s: %u numbers are given as %s, but the images have %u channels: expected one for all, or one each",
+                            options->path, given[i], i ? "std" : "mean", n);
+    if (!given[0]) normalise_by_own(dataset);
+    for (uint32_t c = 0; given[0] && c < n; c++)
+        set_levels(dataset, c, options->mean[given[0] > 1 ? c : 0], options->std[given[1] > 1 ? c : 0]);
+    return FET_OK;
 }
 
 static fet_status check_options(const fet_dataset_options *options)
@@ -164,6 +183,9 @@ static fet_status check_options(const fet_dataset_options *options)
         if (sides[s] < 0 || sides[s] > FET_DATA_LIMIT_SIDE)
             return fet_fail(FET_ERROR_ARG, "data: %s is %lld, expected 1 to %d", s ? "width" : "height", (long long)sides[s],
                             FET_DATA_LIMIT_SIDE);
+    if ((options->n_mean == 0) != (options->n_std == 0)) return fet_fail(FET_ERROR_ARG, "data: mean and std go together, expected both");
+    for (uint32_t c = 0; c < options->n_std; c++)
+        if (!(options->std[c] > 0)) return fet_fail(FET_ERROR_ARG, "data: std is %g, expected above 0", options->std[c]);
     return FET_OK;
 }
 
@@ -188,7 +210,7 @@ fet_status fet_dataset_open(const fet_dataset_options *options, fet_dataset **ou
     FET_TRY(reader->read(options, &dataset->sets));
     dataset->sample_bytes = (size_t)(dataset->sets.channels * dataset->sets.height * dataset->sets.width);
     FET_TRY(make_splits(dataset, options));
-    normalise(dataset);
+    FET_TRY(normalise(dataset, options));
     *out_dataset = fet_take(dataset);
     return FET_OK;
 }

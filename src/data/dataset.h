@@ -17,6 +17,7 @@ enum {
     FET_DATA_LIMIT_SAMPLES = 1 << 28, /* each has its own range of random numbers, see loader.c */
     FET_DATA_LIMIT_SIDE = 1 << 14,    /* height and width of an image, in pixels */
     FET_DATA_LIMIT_CLASSES = 1 << 16,
+    FET_DATA_MAX_CHANNELS = 3,
 };
 
 typedef struct fet_dataset fet_dataset;
@@ -30,6 +31,9 @@ typedef struct fet_dataset_options {
     uint64_t seed;  /* of the splits */
     int64_t channels, height,
         width; /* image_folder: what samples are resized and converted to; 0: as the first image (idx: must match if given) */
+    /* What 0..255 is normalised with: (pixel - mean) / std, one for all channels or one each; n 0: the training split's own figures. */
+    uint32_t n_mean, n_std;
+    double mean[FET_DATA_MAX_CHANNELS], std[FET_DATA_MAX_CHANNELS];
 } fet_dataset_options;
 
 FET_MUST_CHECK fet_status fet_dataset_open(const fet_dataset_options *options, fet_dataset **out_dataset);
@@ -44,7 +48,8 @@ uint32_t fet_dataset_size(const fet_dataset *dataset, fet_split split);
 uint32_t fet_dataset_n_classes(const fet_dataset *dataset);
 const char *fet_dataset_class_name(const fet_dataset *dataset, uint32_t c);
 fet_shape fet_dataset_sample_shape(const fet_dataset *dataset); /* C,H,W */
-/* Pixels as floats (0..255 minus mean over standard deviation of the training split, per channel). ARG when `i` is out of range. */
+/* Pixels as floats (0..255 minus mean over standard deviation, per channel: the training split's, or what the options say). ARG when `i` is
+ * out of range. */
 FET_MUST_CHECK fet_status fet_dataset_read(const fet_dataset *dataset, fet_split split, uint32_t i, float *out_chw, uint32_t *out_label);
 
 /* The same, without copies or checks, for the loader: bytes of sample i (C,H,W), its label, and what each byte of channel c becomes. */

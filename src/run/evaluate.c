@@ -97,9 +97,9 @@ static fet_status train_and_keep(call *c, fet_graph *graph, double epochs, float
     fet_train_result trained;
     fet_status status = fet_workspace_path(w, &checkpoint, "trials/%s-%u.checkpoint", c->trial->series, c->trial->number);
     fet_train_options options = train_options(c, epochs, learning_rate, checkpoint);
-    if (status == FET_OK) status = fet_classify_train(graph, w->dataset, &options, &trained);
-    if (status == FET_OK) add_figure(c, "train_loss", trained.loss, "nats", "trained");
-    if (status == FET_OK) add_figure(c, "train_speed", trained.images_per_s, "images/s", "measured");
+    if (status == FET_OK && epochs > 0) status = fet_classify_train(graph, w->dataset, &options, &trained);
+    if (status == FET_OK && epochs > 0) add_figure(c, "train_loss", trained.loss, "nats", "trained");
+    if (status == FET_OK && epochs > 0) add_figure(c, "train_speed", trained.images_per_s, "images/s", "measured");
     if (status == FET_OK) status = evaluate_split(c, graph, FET_SPLIT_VAL, fet_engine_training_dtype(), "val_accuracy", "trained");
     if (status == FET_OK)
         status = evaluate_split(c, graph, FET_SPLIT_VAL, w->job->device.precision, "val_device_accuracy", "trained, quantised");

@@ -30,8 +30,8 @@ typedef struct fet_limit {
 } fet_limit;
 
 typedef struct fet_variant {
-    const char *name; /* "V1" */
-    bool block_form, width;
+    const char *name;       /* "V1" */
+    bool block_form, width; /* all but widths; widths */
 } fet_variant;
 
 enum { FET_JOB_MAX_STAGES = 12, FET_JOB_MAX_VARIANTS = 8 };
@@ -43,13 +43,18 @@ typedef struct fet_job {
     const char *task_kind; /* "classify" */
     fet_dataset_options data;
     /* base */
-    const char *base_template; /* "ibn_classifier" */
+    const char *base_template; /* "ibn_classifier"; NULL: an ONNX network */
     fet_template_options base_options;
-    double base_epochs;       /* default 6 */
-    float base_learning_rate; /* default 0.1 */
+    const char *base_onnx;    /* the file, absolute; NULL: a template */
+    uint64_t base_hash;       /* of that file's content; 0: not looked at */
+    fet_shape base_input;     /* binds open dimensions; rank 0: as the file says */
+    double base_epochs;       /* default 6; of an ONNX network 3, and 0 takes it as it is */
+    float base_learning_rate; /* default 0.1; of an ONNX network 0.02 */
     /* device */
     fet_device_options device; /* default host, S8, auto */
-    /* space; block form and width decisions are switched by the variant */
+    /* space; widths and all other decisions are switched by the variant */
+    uint32_t kinds; /* set of fet_space_kind; default fusing, for an ONNX network all but the widths of single groups */
+    bool has_width;
     bool curate; /* "device" (default) or "off" */
     double width_low, width_high;
     double multipliers[8];
@@ -69,7 +74,8 @@ typedef struct fet_job {
     uint32_t workers;     /* 0: auto, one a core */
     uint32_t lookahead;   /* default 4: trial n depends on results up to n - lookahead, whatever the number of workers */
     uint64_t seed;        /* default 1 */
-    fet_variant variants[FET_JOB_MAX_VARIANTS]; /* default V1 (widths), V2 (block forms), V3 (both), as far as the decisions allow */
+    fet_variant variants[FET_JOB_MAX_VARIANTS]; /* default V1 (widths), V2 (all but widths), V3 (both), as far as the decisions allow; for
+                                                 an ONNX network "fit", all of them in one search */
     uint32_t n_variants;
     /* training of candidates */
     double short_epochs, full_epochs;              /* defaults 0.2 and 3 */

@@ -50,6 +50,11 @@ static void put_quoted(printer *p, const char *before, const char *text)
     put(p, "\"\n");
 }
 
+static void put_numbers(printer *p, const char *before, const double *values, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) put_number(p, i ? ", " : before, values[i], false, i + 1 < n ? "" : "]\n");
+}
+
 static void put_task(printer *p, const fet_job *job)
 {
     put(p, "task:\n  kind: %s\n  data:\n    kind: %s\n", job->task_kind, job->data.kind);
@@ -57,12 +62,14 @@ static void put_task(printer *p, const fet_job *job)
     put_number(p, "    val_share: ", job->data.val_share, false, "\n");
     put_number(p, "    test_share: ", job->data.test_share, false, "\n");
     put(p, "    seed: %llu\n", (unsigned long long)job->data.seed);
+    put_numbers(p, "    mean: [", job->data.mean, job->data.n_mean);
+    put_numbers(p, "    std: [", job->data.std, job->data.n_std);
 }
 
-static void put_base(printer *p, const fet_job *job)
+static void put_template(printer *p, const fet_job *job)
 {
     const fet_template_options *base = &job->base_options;
-    put(p, "base:\n  template: %s\n  input: %lldx%lldx%lld\n  classes: %u\n", job->base_template, (long long)base->channels,
+    put(p, "  template: %s\n  input: %lldx%lldx%lld\n  classes: %u\n", job->base_template, (long long)base->channels,
         (long long)base->height, (long long)base->width, base->n_classes);
     put(p, "  stem: {channels: %u, kernel: %u, stride: %u}\n  stages:\n", base->stem_channels, base->stem_kernel, base->stem_stride);
     for (uint32_t s = 0; s < base->n_stages; s++) {
@@ -71,6 +78,17 @@ static void put_base(printer *p, const fet_job *job)
             stage->expansion, stage->stride, stage->kernel);
     }
     put(p, "  head: %u\n  activation: %s\n", base->head_channels, base->relu6 ? "relu6" : "relu");
+}
+
+static void put_base(printer *p, const fet_job *job)
+{
+    const int64_t *dim = job->base_input.dim;
+    put(p, "base:\n");
+    if (job->base_template) put_template(p, job);
+    else put_quoted(p, "  onnx: ", job->base_onnx);
+    if (job->base_hash) put(p, "  hash: \"%016llx\"\n", (unsigned long long)job->base_hash);
+    if (job->base_input.rank)
+        put(p, "  input: %lldx%lldx%lldx%lld\n", (long long)dim[0], (long long)dim[1], (long long)dim[2], (long long)dim[3]);
     put_number(p, "  epochs: ", job->base_epochs, false, "\n");
     put_number(p, "  learning_rate: ", job->base_learning_rate, true, "\n");
 }
@@ -83,21 +101,27 @@ static void put_device(printer *p, const fet_job *job)
     if (device->cache) put_quoted(p, "  cache: ", device->cache);
 }
 
-/* Decisions as some variant uses them: a variant without its decision would have been refused. */
 static void put_space(printer *p, const fet_job *job)
 {
-    bool fuse = false, width = false;
-    for (uint32_t v = 0; v < job->n_variants; v++) {
-        fuse = fuse || job->variants[v].block_form;
-        width = width || job->variants[v].width;
-    }
+    static const struct {
+        fet_space_kind kind;
+        const char *text;
+    } kinds[] = {{FET_SPACE_FUSE, "fuse: blocks"},
+                 {FET_SPACE_DENSE, "dense: blocks"},
+                 {FET_SPACE_GROUP, "group: blocks"},
+                 {FET_SPACE_KERNEL, "kernel: blocks"},
+                 {FET_SPACE_SKIP, "skip: blocks"},
+                 {FET_SPACE_ACTIVATION, "activation: network"},
+                 {FET_SPACE_RESOLUTION, "resolution: network"}};
     put(p, "space:\n  curate: %s\n  decisions:\n", job->curate ? "device" : "off");
-    if (fuse) put(p, "    - {fuse: blocks}\n");
-    if (width) {
-        put_number(p, "    - {width: stages, options: ", job->width_low, false, "..");
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        if (job->kinds & kinds[k].kind) put(p, "    - {%s}\n", kinds[k].text);
+    if (job->has_width) {
+        put(p, "    - {width: %s, ", job->kinds & FET_SPACE_GROUP_WIDTH ? "groups" : "stages");
+        put_number(p, "options: ", job->width_low, false, "..");
         put_number(p, "", job->width_high, false, "}\n");
     }
-    for (uint32_t m = 0; width && m < job->n_multipliers; m++)
+    for (uint32_t m = 0; m < job->n_multipliers; m++)
         put_number(p, m ? ", " : "    - {multiplier: [", job->multipliers[m], false, m + 1 < job->n_multipliers ? "" : "]}\n");
     if (job->n_locks) put(p, "  lock:\n");
     for (uint32_t l = 0; l < job->n_locks; l++) {

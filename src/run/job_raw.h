@@ -11,7 +11,7 @@
 
 typedef struct fet_job_raw_data {
     char *kind, *path, *val_share, *test_share, *seed;
-} fet_job_raw_data;
+} fet_job_raw_data; /* mean, std: a number or a list, so read from the document */
 
 typedef struct fet_job_raw_task {
     char *kind;
@@ -27,7 +27,7 @@ typedef struct fet_job_raw_stage {
 } fet_job_raw_stage;
 
 typedef struct fet_job_raw_base {
-    char *template, *input, *classes, *head, *activation, *epochs, *learning_rate;
+    char *template, *onnx, *hash, *input, *classes, *head, *activation, *epochs, *learning_rate;
     fet_job_raw_stem stem;
     fet_job_raw_stage *stages;
     uint32_t n_stages;
@@ -38,7 +38,7 @@ typedef struct fet_job_raw_device {
 } fet_job_raw_device;
 
 typedef struct fet_job_raw_decision {
-    char *fuse, *width, *options;
+    char *fuse, *dense, *group, *kernel, *skip, *activation, *resolution, *width, *options;
     char **multiplier;
     uint32_t n_multiplier;
 } fet_job_raw_decision;

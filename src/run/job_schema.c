@@ -9,9 +9,16 @@
 static const cyaml_schema_value_t text_entry = {
     .type = CYAML_STRING, .flags = CYAML_FLAG_POINTER, .data_size = sizeof(char), .string = {.min = 0, .max = FET_YAML_LIMIT_TEXT}};
 
-static const cyaml_schema_field_t data_fields[] = {FET_YAML_TEXT(fet_job_raw_data, kind),      FET_YAML_TEXT(fet_job_raw_data, path),
-                                                   FET_YAML_TEXT(fet_job_raw_data, val_share), FET_YAML_TEXT(fet_job_raw_data, test_share),
-                                                   FET_YAML_TEXT(fet_job_raw_data, seed),      FET_YAML_END};
+static const cyaml_schema_field_t data_fields[] = {
+    FET_YAML_TEXT(fet_job_raw_data, kind),
+    FET_YAML_TEXT(fet_job_raw_data, path),
+    FET_YAML_TEXT(fet_job_raw_data, val_share),
+    FET_YAML_TEXT(fet_job_raw_data, test_share),
+    FET_YAML_TEXT(fet_job_raw_data, seed),
+    /* One number or one a channel, which libcyaml cannot say; job.c reads them from the document. */
+    {.key = "mean", .value = {.type = CYAML_IGNORE, .flags = (enum cyaml_flag)FET_YAML_OPTIONAL}},
+    {.key = "std", .value = {.type = CYAML_IGNORE, .flags = (enum cyaml_flag)FET_YAML_OPTIONAL}},
+    FET_YAML_END};
 static const cyaml_schema_field_t task_fields[] = {FET_YAML_TEXT(fet_job_raw_task, kind),
                                                    FET_YAML_MAPPING(fet_job_raw_task, data, data_fields), FET_YAML_END};
 
@@ -23,6 +30,8 @@ static const cyaml_schema_field_t stage_fields[] = {FET_YAML_TEXT(fet_job_raw_st
 static const cyaml_schema_value_t stage_entry = {
     .type = CYAML_MAPPING, .flags = CYAML_FLAG_DEFAULT, .data_size = sizeof(fet_job_raw_stage), .mapping = {.fields = stage_fields}};
 static const cyaml_schema_field_t base_fields[] = {FET_YAML_TEXT(fet_job_raw_base, template),
+                                                   FET_YAML_TEXT(fet_job_raw_base, onnx),
+                                                   FET_YAML_TEXT(fet_job_raw_base, hash),
                                                    FET_YAML_TEXT(fet_job_raw_base, input),
                                                    FET_YAML_TEXT(fet_job_raw_base, classes),
                                                    FET_YAML_MAPPING(fet_job_raw_base, stem, stem_fields),
@@ -37,14 +46,22 @@ static const cyaml_schema_field_t device_fields[] = {FET_YAML_TEXT(fet_job_raw_d
                                                      FET_YAML_TEXT(fet_job_raw_device, isa), FET_YAML_TEXT(fet_job_raw_device, cache),
                                                      FET_YAML_END};
 
-static const cyaml_schema_field_t decision_fields[] = {
-    FET_YAML_TEXT(fet_job_raw_decision, fuse), FET_YAML_TEXT(fet_job_raw_decision, width), FET_YAML_TEXT(fet_job_raw_decision, options),
-    FET_YAML_LIST(fet_job_raw_decision, multiplier, text_entry, 8), FET_YAML_END};
+static const cyaml_schema_field_t decision_fields[] = {FET_YAML_TEXT(fet_job_raw_decision, fuse),
+                                                       FET_YAML_TEXT(fet_job_raw_decision, dense),
+                                                       FET_YAML_TEXT(fet_job_raw_decision, group),
+                                                       FET_YAML_TEXT(fet_job_raw_decision, kernel),
+                                                       FET_YAML_TEXT(fet_job_raw_decision, skip),
+                                                       FET_YAML_TEXT(fet_job_raw_decision, activation),
+                                                       FET_YAML_TEXT(fet_job_raw_decision, resolution),
+                                                       FET_YAML_TEXT(fet_job_raw_decision, width),
+                                                       FET_YAML_TEXT(fet_job_raw_decision, options),
+                                                       FET_YAML_LIST(fet_job_raw_decision, multiplier, text_entry, 8),
+                                                       FET_YAML_END};
 static const cyaml_schema_value_t decision_entry = {
     .type = CYAML_MAPPING, .flags = CYAML_FLAG_DEFAULT, .data_size = sizeof(fet_job_raw_decision), .mapping = {.fields = decision_fields}};
 static const cyaml_schema_field_t space_fields[] = {
     FET_YAML_TEXT(fet_job_raw_space, curate),
-    FET_YAML_LIST(fet_job_raw_space, decisions, decision_entry, 8),
+    FET_YAML_LIST(fet_job_raw_space, decisions, decision_entry, 16),
     /* Keys are names of decisions, which libcyaml cannot say; job.c reads them from the document. */
     {.key = "lock", .value = {.type = CYAML_IGNORE, .flags = (enum cyaml_flag)FET_YAML_OPTIONAL}},
     FET_YAML_END};

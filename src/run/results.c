@@ -230,9 +230,12 @@ static json_t *searches_json(const fet_search *search)
     json_t *array = json_array();
     for (uint32_t v = 0; v < search->job->n_variants; v++) {
         const fet_variant *variant = &search->job->variants[v];
-        const char *label = variant->block_form && variant->width ? "fused-IBN and width search"
-                            : variant->block_form                 ? "fused-IBN search"
-                                                                  : "width search";
+        bool only_fusing = (search->job->kinds & ~(uint32_t)FET_SPACE_GROUP_WIDTH) == FET_SPACE_FUSE;
+        const char *forms = only_fusing ? "fused-IBN search" : "search of blocks";
+        char label[64];
+        snprintf(label, sizeof label, "%s", variant->block_form ? forms : "width search");
+        if (variant->block_form && variant->width)
+            snprintf(label, sizeof label, "%s", only_fusing ? "fused-IBN and width search" : "search of blocks and widths");
         json_array_append_new(array, json_pack("{s:s, s:s}", "name", variant->name, "label", label));
     }
     return array;

@@ -183,6 +183,10 @@ static fet_status prepare_folder(const fet_job *job, bool resume)
                         job->output);
     fet_auto(fet_workspace) workspace = NULL;
     FET_TRY(fet_workspace_open(job->output, &workspace));
+    if (job->base_onnx && workspace->job->base_onnx && workspace->job->base_hash != job->base_hash)
+        return fet_fail(FET_ERROR_STATE,
+                        "%s: holds a study of another network (%s changed since): choose another output folder, or put the file back",
+                        job->output, job->base_onnx);
     if (strcmp(workspace->job->text, job->text) != 0)
         return fet_fail(FET_ERROR_STATE,
                         "%s: holds a study of another job (%s changed since): choose another output folder, or put the job back",

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "format/safetensors/safetensors.h"
 #include "op/op.h"
+#include "run/base_network.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +21,21 @@ fet_status fet_workspace_path(const fet_workspace *workspace, char **out_path, c
     return fet_path_join(workspace->dir, name, out_path);
 }
 
+/* The study keeps the network it began with: the original may move, and workers on other machines need not see it. */
+static fet_status keep_base(const char *dir, const fet_job *job)
+{
+    void *data = NULL;
+    size_t bytes = 0;
+    char *path = NULL;
+    if (!job->base_onnx) return FET_OK;
+    FET_TRY(fet_file_read(job->base_onnx, FET_BASE_LIMIT_BYTES, &data, &bytes));
+    fet_status status = fet_path_join(dir, FET_BASE_FILE, &path);
+    if (status == FET_OK) status = fet_file_replace(path, data, bytes);
+    fet_free(path);
+    fet_free(data);
+    return status;
+}
+
 fet_status fet_workspace_create(const char *dir, const fet_job *job)
 {
     char *study_path = NULL, *trials_path = NULL;
@@ -28,6 +44,7 @@ fet_status fet_workspace_create(const char *dir, const fet_job *job)
     if (status == FET_OK) status = fet_path_join(dir, "study.sqlite", &study_path);
     if (status == FET_OK) status = fet_path_join(dir, "trials", &trials_path);
     if (status == FET_OK) status = fet_dir_make(trials_path);
+    if (status == FET_OK) status = keep_base(dir, job);
     if (status == FET_OK) status = fet_study_open(study_path, true, &study);
     if (status == FET_OK) status = fet_study_set(study, "job", job->text);
     fet_study_close(study);
@@ -48,13 +65,22 @@ static fet_status open_study(fet_workspace *workspace)
     return status;
 }
 
+static fet_status build_base(fet_workspace *workspace)
+{
+    char *path = NULL;
+    FET_TRY(fet_path_join(workspace->dir, FET_BASE_FILE, &path));
+    fet_status status = fet_base_network_build(workspace->job, path, &workspace->base);
+    fet_free(path);
+    return status;
+}
+
 fet_status fet_workspace_open(const char *dir, fet_workspace **out_workspace)
 {
     fet_auto(fet_workspace) workspace = NULL;
     FET_TRY(fet_alloc_zeroed(1, sizeof *workspace, "a workspace", &workspace));
     FET_TRY(fet_strdup_checked(dir, &workspace->dir));
     FET_TRY(open_study(workspace));
-    FET_TRY(fet_template_build(workspace->job->base_template, &workspace->job->base_options, &workspace->base));
+    FET_TRY(build_base(workspace));
     *out_workspace = fet_take(workspace);
     return FET_OK;
 }
@@ -81,34 +107,17 @@ void fet_workspace_destroy(fet_workspace *workspace)
     fet_free(workspace);
 }
 
-static fet_status open_data(const fet_job *job, fet_dataset **out_dataset)
-{
-    fet_auto(fet_dataset) dataset = NULL;
-    FET_TRY(fet_dataset_open(&job->data, &dataset));
-    const fet_template_options *base = &job->base_options;
-    fet_shape sample = fet_dataset_sample_shape(dataset);
-    if (sample.dim[0] != base->channels || sample.dim[1] != base->height || sample.dim[2] != base->width) {
-        char text[FET_SHAPE_TEXT_BYTES];
-        return fet_fail(FET_ERROR_SHAPE, "%s: field \"base.input\" is %dx%dx%d but the samples of %s are %s", job->path,
-                        (int)base->channels, (int)base->height, (int)base->width, job->data.path,
-                        fet_shape_print(&sample, text, sizeof text));
-    }
-    if (fet_dataset_n_classes(dataset) != base->n_classes)
-        return fet_fail(FET_ERROR_ARG, "%s: field \"base.classes\" is %u but %s has %u classes", job->path, base->n_classes, job->data.path,
-                        fet_dataset_n_classes(dataset));
-    *out_dataset = fet_take(dataset);
-    return FET_OK;
-}
-
 fet_status fet_workspace_data(fet_workspace *workspace)
 {
-    return workspace->dataset ? FET_OK : open_data(workspace->job, &workspace->dataset);
+    return workspace->dataset ? FET_OK : fet_base_network_data(workspace->job, workspace->base, &workspace->dataset);
 }
 
 fet_status fet_workspace_check(const fet_job *job)
 {
+    fet_auto(fet_graph) base = NULL;
     fet_auto(fet_dataset) dataset = NULL;
-    return open_data(job, &dataset);
+    FET_TRY(fet_base_network_build(job, job->base_onnx, &base));
+    return fet_base_network_data(job, base, &dataset);
 }
 
 fet_status fet_workspace_base(fet_workspace *workspace)
@@ -133,6 +142,7 @@ static fet_status make_space(const fet_workspace *workspace, bool block_form, bo
 {
     const fet_job *job = workspace->job;
     fet_space_options options = fet_space_default_options();
+    options.kinds = job->kinds;
     options.search_block_form = block_form;
     options.search_width = width;
     options.width_low = job->width_low;
@@ -149,7 +159,12 @@ static fet_status make_space(const fet_workspace *workspace, bool block_form, bo
 fet_status fet_workspace_spaces(fet_workspace *workspace)
 {
     destroy_spaces(workspace);
-    FET_TRY(make_space(workspace, true, true, &workspace->whole_space));
+    bool block_form = false, width = false;
+    for (uint32_t v = 0; v < workspace->job->n_variants; v++) {
+        block_form |= workspace->job->variants[v].block_form;
+        width |= workspace->job->variants[v].width;
+    }
+    FET_TRY(make_space(workspace, block_form, width, &workspace->whole_space));
     for (uint32_t v = 0; v < workspace->job->n_variants; v++) {
         const fet_variant *variant = &workspace->job->variants[v];
         FET_TRY(make_space(workspace, variant->block_form, variant->width, &workspace->spaces[v]));

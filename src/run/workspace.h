@@ -4,6 +4,7 @@
  * Coordinator and workers open the same folder and see the same things; nothing here depends on which of them it is.
  *
  *   DIR/study.sqlite     trials, and the job as text
+ *   DIR/base.onnx        the network that the job names, as it was when the study began; not for a template
  *   DIR/trials/SERIES-NUMBER.safetensors, .checkpoint
  *   DIR/front/NAME.onnx, front.csv, report.html     written at the end
  */
@@ -22,7 +23,7 @@ typedef struct fet_workspace {
     char *dir;
     fet_study *study;
     fet_job *job;
-    fet_graph *base; /* numbers only when base_trained */
+    fet_graph *base; /* a template has numbers only when base_trained */
     bool base_trained;
     fet_space *spaces[FET_JOB_MAX_VARIANTS]; /* by index of job->variants; made by fet_workspace_spaces */
     fet_space *whole_space; /* every kind of decision: what the baseline's genome and the kernels to measure are drawn from */

@@ -146,11 +146,22 @@ static void test_every_field(void **state)
     assert_string_equal(job->output, "results/a \"b\"");
 }
 
+static const char *const given =
+    "task: {data: {kind: image_folder, path: pictures, mean: [123.675, 116.28, 103.53], std: [58.4, 57.1, 57.4]}}\n"
+    "base: {onnx: nets/model.onnx, hash: 00ff00ff00ff00ff, input: 3x128x96, epochs: 0, learning_rate: 0.01}\n"
+    "space: {decisions: [{fuse: blocks}, {dense: blocks}, {group: blocks}, {kernel: blocks}, {skip: blocks}, {activation: network}, "
+    "{resolution: network},\n"
+    "                    {width: groups, options: 0.75..1}, {multiplier: [0.5, 1]}]}\n";
+
 /* The completed text is a job again, the same one, whatever the file it is said to come from. */
 static void test_text_is_a_fixed_point(void **state)
 {
     (void)state;
-    const char *const texts[] = {DATA, full, DATA "space: {decisions: [{fuse: blocks}]}\n",
+    const char *const texts[] = {DATA,
+                                 full,
+                                 given,
+                                 DATA "base: {onnx: b.onnx}\nspace: {decisions: [{skip: blocks}]}\n",
+                                 DATA "space: {decisions: [{fuse: blocks}]}\n",
                                  DATA "goal: {subject_to: {latency: <= 33.3%}}\n",
                                  DATA "goal: {subject_to: {latency: <= 91.7 us}}\ntrain: {label_smoothing: 0.123}\nbase: {epochs: 0.1}\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -174,87 +185,152 @@ static void test_fewer_decisions_fewer_variants(void **state)
     assert_int_equal(job->n_multipliers, 0);
 }
 
+static void test_given_network(void **state)
+{
+    (void)state;
+    fet_auto(fet_job) job = NULL;
+    CHECK_OK(parse(given, &job));
+    assert_null(job->base_template);
+    assert_string_equal(job->base_onnx, "/jobs/night/nets/model.onnx");
+    assert_true(job->base_hash == 0x00ff00ff00ff00ff);
+    assert_int_equal(job->base_input.rank, 4);
+    assert_int_equal(job->base_input.dim[0], 1);
+    assert_int_equal(job->base_input.dim[3], 96);
+    CHECK_NEAR(job->base_epochs, 0, 0);
+    CHECK_NEAR(job->base_learning_rate, 0.01, 1e-8);
+    assert_int_equal(job->data.n_mean, 3);
+    CHECK_NEAR(job->data.mean[1], 116.28, 0);
+    CHECK_NEAR(job->data.std[2], 57.4, 0);
+    assert_int_equal(job->kinds, FET_SPACE_ALL);
+    assert_true(job->has_width);
+    assert_int_equal(job->n_multipliers, 2);
+    assert_int_equal(job->n_variants, 1);
+    assert_string_equal(job->variants[0].name, "fit");
+    assert_true(job->variants[0].block_form && job->variants[0].width);
+}
+
+static void test_given_network_defaults(void **state)
+{
+    (void)state;
+    fet_auto(fet_job) job = NULL;
+    fet_auto(fet_job) narrow = NULL;
+    CHECK_OK(parse(DATA "base: {onnx: /a/b.onnx}\n", &job));
+    assert_string_equal(job->base_onnx, "/a/b.onnx");
+    assert_int_equal(job->base_input.rank, 0);
+    CHECK_NEAR(job->base_epochs, 3, 0);
+    CHECK_NEAR(job->base_learning_rate, 0.02, 1e-8);
+    assert_int_equal(job->data.n_mean, 1);
+    CHECK_NEAR(job->data.mean[0], 0, 0);
+    CHECK_NEAR(job->data.std[0], 255, 0);
+    assert_int_equal(job->kinds, FET_SPACE_ALL & ~(uint32_t)FET_SPACE_GROUP_WIDTH);
+    /* Without widths "fit" is a search of the rest, and V3 is refused. */
+    CHECK_OK(parse(DATA "base: {onnx: b.onnx}\nspace: {decisions: [{skip: blocks}]}\n", &narrow));
+    assert_int_equal(narrow->kinds, FET_SPACE_SKIP);
+    assert_true(narrow->variants[0].block_form && !narrow->variants[0].width);
+}
+
+static const struct {
+    const char *text, *message; /* the whole message behind the file's name */
+} mistakes[] = {
+    {DATA "search:\n  strategy: rendom\n", "3: field \"search.strategy\": \"rendom\" is no strategy: expected local, nsga2 or random"},
+    {DATA "search:\n  stratgy: local\n", "3: field \"search.stratgy\": there is no such field, did you mean \"strategy\"?: expected "
+                                         "strategy, trials, budget, workers, lookahead, seed, "
+                                         "finalists, variants"},
+    {DATA "serch: {}\n", "2: field \"serch\": there is no such field, did you mean \"search\"?: expected task, base, device, space, "
+                         "goal, search, train, report, output"},
+    {DATA "search: {trials: many}\n", "2: field \"search.trials\": \"many\" is no whole number: expected 1 to 1000000"},
+    {DATA "search: {trials: 0}\n", "2: field \"search.trials\": 0 is out of range: expected 1 to 1000000"},
+    {DATA "search: {trials: 1.5}\n", "2: field \"search.trials\": \"1.5\" is no whole number: expected 1 to 1000000"},
+    {DATA "search: {seed: 18446744073709551616}\n", NULL},
+    {DATA "search: {trials: [1]}\n", "2: field \"search.trials\": expected a value, found a list"},
+    {DATA "search: 7\n", "2: field \"search\": expected a mapping, found a value"},
+    {DATA "search: {variants: V1}\n", "2: field \"search.variants\": expected a list, found a value"},
+    {DATA "search: {variants: [V1, V1]}\n", "2: field \"search.variants[1]\": \"V1\" stands there twice"},
+    {DATA "search: {variants: [baseline]}\n", "2: field \"search.variants\": nothing is searched: expected V1 (widths), V2 (all but "
+                                              "widths), V3 (both) or fit (all that space.decisions "
+                                              "lists)"},
+    {DATA "space: {decisions: [{fuse: blocks}]}\nsearch: {variants: [V3]}\n",
+     "3: field \"search.variants[0]\": V3 needs a decision that space.decisions does not list"},
+    {DATA "search: {budget: 10 parsecs}\n",
+     "2: field \"search.budget\": \"10 parsecs\" is no duration: expected such as 90s, 10min, 1h 30min or none"},
+    {DATA "device:\n  precision: int9\n", "3: field \"device.precision\": \"int9\" is no precision: expected int8, bf16 or f32"},
+    {DATA "device:\n  name: npu-46\n", "3: field \"device.name\": there is no device \"npu-46\", did you mean \"npu-16\"?: expected a "
+                                       "file NAME.yaml in devices/ or " FET_DEVICE_DIR ", or a path to one (`fettle device list`)"},
+    {DATA "device: {name: x.yaml}\n", "2: field \"device.name\": /jobs/night/x.yaml: there is no such device file"},
+    {DATA "device: {name: npu-16, precision: bf16}\n",
+     "2: field \"device.precision\": \"bf16\": npu-16 does not compute in it: expected int8"},
+    {DATA "device: {name: npu-16, isa: amx}\n",
+     "2: field \"device.isa\": \"amx\": npu-16 is a described device: expected none, it belongs to host"},
+    {DATA "device: {isa: avx511}\n", "2: field \"device.isa\": \"avx511\" is no instruction set, did you mean \"avx512\"?: expected "
+                                     "auto, amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni "
+                                     "or avx2"},
+    {DATA "base:\n  stages:\n    - {channels: 8}\n    - {blocks: 2}\n",
+     "5: field \"base.stages[1].channels\": it is missing: expected 1 to 16384"},
+    {DATA "base:\n  stages:\n    - {channels: 8,\n       stride: 3}\n",
+     "5: field \"base.stages[0].stride\": 3 is out of range: expected 1 to 2"},
+    {DATA "base: {stages: []}\n", "2: field \"base.stages\": a list of 0: expected 1 to 12 entries"},
+    {DATA "base: {input: 28x28}\n",
+     "2: field \"base.input\": \"28x28\" is no input: expected channels x height x width, such as 1x28x28 or 3x96x96"},
+    {DATA "base: {epochs: nan}\n", "2: field \"base.epochs\": \"nan\" is no number: expected 0.001 to 10000"},
+    {DATA "base: {epochs: 0x10}\n", "2: field \"base.epochs\": \"0x10\" is no number: expected 0.001 to 10000"},
+    {DATA "space: {decisions: [{width: stages, options: 1.5..0.5}]}\n",
+     "2: field \"space.decisions[0].options\": \"1.5..0.5\" is no range: expected such as 0.5..1.5 within 0.05..8"},
+    {DATA "space: {decisions: [{width: stages}, {multiplier: [0.5]}]}\n",
+     "2: field \"space.decisions[1].multiplier\": 1 is not among them: expected the base itself to be a choice"},
+    {DATA "space: {decisions: [{multiplier: [1]}]}\n",
+     "2: field \"space.decisions\": a multiplier without {width: stages}: expected both, for it multiplies those widths"},
+    {DATA "space: {decisions: [{fuse: blocks}, {fuse: blocks}]}\n",
+     "2: field \"space.decisions[1]\": a decision of this kind stands above already"},
+    {DATA "space: {decisions: [{fuse: blocks, skip: blocks}]}\n", NULL},
+    {DATA "space: {decisions: [{kernel: stages}]}\n",
+     "2: field \"space.decisions[0].kernel\": \"stages\" is no site of a decision: expected blocks"},
+    {DATA "space: {decisions: [{width: blocks}]}\n",
+     "2: field \"space.decisions[0].width\": \"blocks\" is no site of a decision: expected stages or groups"},
+    {DATA "base: {onnx: ''}\n", "2: field \"base.onnx\": it is empty: expected an ONNX file"},
+    {DATA "base: {onnx: a.onnx, template: ibn_classifier}\n",
+     "2: field \"base.template\": it describes a template, but base.onnx gives the network: expected one of the two"},
+    {DATA "base: {onnx: a.onnx,\n  stages: [{channels: 8}]}\n",
+     "3: field \"base.stages\": it describes a template, but base.onnx gives the network: expected one of the two"},
+    {DATA "base: {onnx: a.onnx, input: 2x3x8x8}\n",
+     "2: field \"base.input\": \"2x3x8x8\" is no input: expected 1 x channels x height x width, such as 1x3x128x128"},
+    {DATA "base: {onnx: a.onnx, hash: 12}\n", "2: field \"base.hash\": \"12\" is no hash: expected 16 hexadecimal digits, or nothing"},
+    {DATA "base: {hash: 0000000000000000}\n", "2: field \"base.hash\": it belongs to base.onnx, which is missing"},
+    {"task: {data: {path: /data, mean: 1}}\n", "1: field \"task.data.mean\": it stands alone: expected both mean and std"},
+    {"task: {data: {path: /data, mean: 1, std: 0}}\n", NULL},
+    {"task: {data: {path: /data, mean: {a: 1}, std: 1}}\n",
+     "1: field \"task.data.mean\": expected a number, or a list of one a channel, such as [123.7, 116.3, 103.5]"},
+    {"task: {data: {path: /data, mean: [1, 2, 3, 4], std: 1}}\n", NULL},
+    {"task: {data: {path: /data, mean: [1, x], std: 1}}\n", "1: field \"task.data.mean\": \"x\" is no number: expected -1e+06 to 1e+06"},
+    {DATA "space: {lock: [a]}\n", "2: field \"space.lock\": expected a mapping such as {stage2.block0: ibn}"},
+    {DATA "goal: {minimise: [latency, latency]}\n", "2: field \"goal.minimise[1]\": \"latency\" stands there twice"},
+    {DATA "goal: {subject_to: {params: \"<= 1 ms\"}}\n", "2: field \"goal.subject_to.params\": \"<= 1 ms\" is no limit: expected such "
+                                                         "as \"<= 60%\" of the base, \"-40%\" or \"<= 300 KB\""},
+    {DATA "goal: {subject_to: {latency: 60%}}\n", NULL},
+    {DATA "goal: {subject_to: {latency: \"-100%\"}}\n", NULL},
+    {DATA "goal: {quality_margin: lots}\n", "2: field \"goal.quality_margin\": \"lots\" is no share: expected such as 0.3% or 0.003"},
+    {DATA "train: {augment: {flip: maybe}}\n", "2: field \"train.augment.flip\": \"maybe\" is neither yes nor no: expected true or false"},
+    {DATA "output: ''\n", "2: field \"output\": it is empty: expected a folder"},
+    {"task: {kind: classify}\n",
+     "1: field \"task.data.path\": it is missing: expected the folder of the data, such as /usr/share/datasets/fashion-mnist"},
+    {DATA "output: a\noutput: b\n", "3: field \"output\": it stands here a second time"},
+    {DATA "output: &x a\nspace: {curate: *x}\n", "3: an alias (*name): a job has none, write the value out"},
+    {DATA "---\noutput: a\n", "3: a second document: expected one job"},
+    {DATA "search: {trials: 1\nbase: }\n", NULL},
+    {"\tx: 1\n", NULL},
+    {"- a\n", "1: the job: expected a mapping, found a list"},
+    {"# nothing\n", "1: the file is empty: expected a job, such as examples/fashion/job.yaml"},
+    {"", "1: the file is empty: expected a job, such as examples/fashion/job.yaml"},
+};
+
 static void test_mistakes(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *message; /* the whole message behind the file's name */
-    } cases[] = {
-        {DATA "search:\n  strategy: rendom\n", "3: field \"search.strategy\": \"rendom\" is no strategy: expected local, nsga2 or random"},
-        {DATA "search:\n  stratgy: local\n", "3: field \"search.stratgy\": there is no such field, did you mean \"strategy\"?: expected "
-                                             "strategy, trials, budget, workers, lookahead, seed, "
-                                             "finalists, variants"},
-        {DATA "serch: {}\n", "2: field \"serch\": there is no such field, did you mean \"search\"?: expected task, base, device, space, "
-                             "goal, search, train, report, output"},
-        {DATA "search: {trials: many}\n", "2: field \"search.trials\": \"many\" is no whole number: expected 1 to 1000000"},
-        {DATA "search: {trials: 0}\n", "2: field \"search.trials\": 0 is out of range: expected 1 to 1000000"},
-        {DATA "search: {trials: 1.5}\n", "2: field \"search.trials\": \"1.5\" is no whole number: expected 1 to 1000000"},
-        {DATA "search: {seed: 18446744073709551616}\n", NULL},
-        {DATA "search: {trials: [1]}\n", "2: field \"search.trials\": expected a value, found a list"},
-        {DATA "search: 7\n", "2: field \"search\": expected a mapping, found a value"},
-        {DATA "search: {variants: V1}\n", "2: field \"search.variants\": expected a list, found a value"},
-        {DATA "search: {variants: [V1, V1]}\n", "2: field \"search.variants[1]\": \"V1\" stands there twice"},
-        {DATA "search: {variants: [baseline]}\n",
-         "2: field \"search.variants\": nothing is searched: expected V1 (widths), V2 (block forms) or V3 (both)"},
-        {DATA "space: {decisions: [{fuse: blocks}]}\nsearch: {variants: [V3]}\n",
-         "3: field \"search.variants[0]\": V3 needs a decision that space.decisions does not list"},
-        {DATA "search: {budget: 10 parsecs}\n",
-         "2: field \"search.budget\": \"10 parsecs\" is no duration: expected such as 90s, 10min, 1h 30min or none"},
-        {DATA "device:\n  precision: int9\n", "3: field \"device.precision\": \"int9\" is no precision: expected int8, bf16 or f32"},
-        {DATA "device:\n  name: npu-46\n", "3: field \"device.name\": there is no device \"npu-46\", did you mean \"npu-16\"?: expected a "
-                                           "file NAME.yaml in devices/ or " FET_DEVICE_DIR ", or a path to one (`fettle device list`)"},
-        {DATA "device: {name: x.yaml}\n", "2: field \"device.name\": /jobs/night/x.yaml: there is no such device file"},
-        {DATA "device: {name: npu-16, precision: bf16}\n",
-         "2: field \"device.precision\": \"bf16\": npu-16 does not compute in it: expected int8"},
-        {DATA "device: {name: npu-16, isa: amx}\n",
-         "2: field \"device.isa\": \"amx\": npu-16 is a described device: expected none, it belongs to host"},
-        {DATA "device: {isa: avx511}\n", "2: field \"device.isa\": \"avx511\" is no instruction set, did you mean \"avx512\"?: expected "
-                                         "auto, amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni "
-                                         "or avx2"},
-        {DATA "base:\n  stages:\n    - {channels: 8}\n    - {blocks: 2}\n",
-         "5: field \"base.stages[1].channels\": it is missing: expected 1 to 16384"},
-        {DATA "base:\n  stages:\n    - {channels: 8,\n       stride: 3}\n",
-         "5: field \"base.stages[0].stride\": 3 is out of range: expected 1 to 2"},
-        {DATA "base: {stages: []}\n", "2: field \"base.stages\": a list of 0: expected 1 to 12 entries"},
-        {DATA "base: {input: 28x28}\n",
-         "2: field \"base.input\": \"28x28\" is no input: expected channels x height x width, such as 1x28x28 or 3x96x96"},
-        {DATA "base: {epochs: nan}\n", "2: field \"base.epochs\": \"nan\" is no number: expected 0.001 to 10000"},
-        {DATA "base: {epochs: 0x10}\n", "2: field \"base.epochs\": \"0x10\" is no number: expected 0.001 to 10000"},
-        {DATA "space: {decisions: [{width: stages, options: 1.5..0.5}]}\n",
-         "2: field \"space.decisions[0].options\": \"1.5..0.5\" is no range: expected such as 0.5..1.5 within 0.05..8"},
-        {DATA "space: {decisions: [{width: stages}, {multiplier: [0.5]}]}\n",
-         "2: field \"space.decisions[1].multiplier\": 1 is not among them: expected the base itself to be a choice"},
-        {DATA "space: {decisions: [{multiplier: [1]}]}\n",
-         "2: field \"space.decisions\": a multiplier without {width: stages}: expected both, for it multiplies those widths"},
-        {DATA "space: {decisions: [{fuse: blocks}, {fuse: blocks}]}\n",
-         "2: field \"space.decisions[1]\": a decision of this kind stands above already"},
-        {DATA "space: {lock: [a]}\n", "2: field \"space.lock\": expected a mapping such as {stage2.block0: ibn}"},
-        {DATA "goal: {minimise: [latency, latency]}\n", "2: field \"goal.minimise[1]\": \"latency\" stands there twice"},
-        {DATA "goal: {subject_to: {params: \"<= 1 ms\"}}\n", "2: field \"goal.subject_to.params\": \"<= 1 ms\" is no limit: expected such "
-                                                             "as \"<= 60%\" of the base, \"-40%\" or \"<= 300 KB\""},
-        {DATA "goal: {subject_to: {latency: 60%}}\n", NULL},
-        {DATA "goal: {subject_to: {latency: \"-100%\"}}\n", NULL},
-        {DATA "goal: {quality_margin: lots}\n", "2: field \"goal.quality_margin\": \"lots\" is no share: expected such as 0.3% or 0.003"},
-        {DATA "train: {augment: {flip: maybe}}\n",
-         "2: field \"train.augment.flip\": \"maybe\" is neither yes nor no: expected true or false"},
-        {DATA "output: ''\n", "2: field \"output\": it is empty: expected a folder"},
-        {"task: {kind: classify}\n",
-         "1: field \"task.data.path\": it is missing: expected the folder of the data, such as /usr/share/datasets/fashion-mnist"},
-        {DATA "output: a\noutput: b\n", "3: field \"output\": it stands here a second time"},
-        {DATA "output: &x a\nspace: {curate: *x}\n", "3: an alias (*name): a job has none, write the value out"},
-        {DATA "---\noutput: a\n", "3: a second document: expected one job"},
-        {DATA "search: {trials: 1\nbase: }\n", NULL},
-        {"\tx: 1\n", NULL},
-        {"- a\n", "1: the job: expected a mapping, found a list"},
-        {"# nothing\n", "1: the file is empty: expected a job, such as examples/fashion/job.yaml"},
-        {"", "1: the file is empty: expected a job, such as examples/fashion/job.yaml"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         fet_job *job = NULL;
-        CHECK_FAILS(FET_ERROR_ARG, parse(cases[i].text, &job));
+        CHECK_FAILS(FET_ERROR_ARG, parse(mistakes[i].text, &job));
         assert_null(job);
         assert_memory_equal(fet_error_message(), "/jobs/night/job.yaml:", 21);
-        if (cases[i].message) assert_string_equal(fet_error_message() + 21, cases[i].message);
+        if (mistakes[i].message) assert_string_equal(fet_error_message() + 21, mistakes[i].message);
     }
 }
 
@@ -324,6 +400,41 @@ static void test_devices(void **state)
     rmdir(folder);
 }
 
+/* What a job's file names is looked at when it is read: another content is another job. */
+static void test_the_network_is_part_of_the_job(void **state)
+{
+    (void)state;
+    static const char text[] = "task: {data: {path: here}}\nbase: {onnx: net.onnx}\n",
+                      wrong[] = DATA "base: {onnx: net.onnx, hash: 0123456789abcdef}\n";
+    fet_auto(fet_job) first = NULL;
+    fet_auto(fet_job) second = NULL;
+    fet_auto(fet_job) again = NULL;
+    fet_job *none = NULL;
+    char folder[] = "/tmp/fet-job-XXXXXX", path[64], net[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/job.yaml", folder);
+    snprintf(net, sizeof net, "%s/net.onnx", folder);
+    CHECK_OK(fet_file_replace(path, text, sizeof text - 1));
+    CHECK_FAILS(FET_ERROR_ARG, fet_job_read(path, &none));
+    assert_non_null(strstr(fet_error_message(), "2: field \"base.onnx\": "));
+    CHECK_OK(fet_file_replace(net, "one", 3));
+    CHECK_OK(fet_job_read(path, &first));
+    CHECK_OK(fet_file_replace(net, "two", 3));
+    CHECK_OK(fet_job_read(path, &second));
+    assert_true(first->base_hash && first->base_hash != second->base_hash);
+    assert_string_not_equal(first->text, second->text);
+    /* A study's text is read without the file. */
+    unlink(net);
+    CHECK_OK(fet_job_parse("/study", first->text, strlen(first->text), &again));
+    assert_string_equal(first->text, again->text);
+    CHECK_OK(fet_file_replace(net, "two", 3));
+    CHECK_OK(fet_file_replace(path, wrong, sizeof wrong - 1));
+    CHECK_FAILS(FET_ERROR_ARG, fet_job_read(path, &none));
+    unlink(net);
+    unlink(path);
+    rmdir(folder);
+}
+
 static void test_the_example_is_a_job(void **state)
 {
     (void)state;
@@ -358,10 +469,13 @@ int main(void)
         cmocka_unit_test(test_every_field),
         cmocka_unit_test(test_text_is_a_fixed_point),
         cmocka_unit_test(test_fewer_decisions_fewer_variants),
+        cmocka_unit_test(test_given_network),
+        cmocka_unit_test(test_given_network_defaults),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_zero_bytes_and_rubbish),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_the_network_is_part_of_the_job),
         cmocka_unit_test(test_the_example_is_a_job),
         cmocka_unit_test(test_allocation_failures),
     };

@@ -17,7 +17,8 @@
 
 enum { FET_ONNX_OPSET_LOWEST = 7, FET_ONNX_OPSET_HIGHEST = 18, FET_ONNX_OPSET_WRITTEN = 13 };
 
-/* A shape for an input by its name, or (rank 1) a number for every symbolic dimension of that name. */
+/* A shape for an input by its name (NULL: for every input that no other binding names), or (rank 1) a number for every symbolic dimension
+ * of that name. */
 typedef struct fet_onnx_binding {
     const char *name;
     fet_shape shape;

@@ -20,8 +20,17 @@ fet_onnx_options fet_onnx_default_options(void)
 static const fet_onnx_binding *binding_of(const fet_onnx_options *options, const char *name)
 {
     for (uint32_t i = 0; i < options->n_bindings; i++)
-        if (strcmp(options->bindings[i].name, name) == 0) return &options->bindings[i];
+        if (options->bindings[i].name && strcmp(options->bindings[i].name, name) == 0) return &options->bindings[i];
     return NULL;
+}
+
+/* By the input's name, else the shape that is for any. */
+static const fet_onnx_binding *binding_of_input(const fet_onnx_options *options, const char *name)
+{
+    const fet_onnx_binding *binding = binding_of(options, name);
+    for (uint32_t i = 0; i < options->n_bindings && !binding; i++)
+        if (!options->bindings[i].name) binding = &options->bindings[i];
+    return binding;
 }
 
 static fet_status read_opset(fet_onnx_reader *reader, const Onnx__ModelProto *model)
@@ -64,7 +73,7 @@ static fet_status read_input(fet_onnx_reader *reader, const Onnx__ValueInfoProto
         return fet_fail(FET_ERROR_UNSUPPORTED, "%s: input \"%.200s\" is %s", reader->file, info->name,
                         fet_onnx_data_type_name(type->tensor_type->elem_type));
     const Onnx__TensorShapeProto *shape_proto = type->tensor_type->shape;
-    const fet_onnx_binding *binding = binding_of(reader->options, info->name);
+    const fet_onnx_binding *binding = binding_of_input(reader->options, info->name);
     fet_shape shape = {0};
     if (shape_proto && shape_proto->n_dim > FET_MAX_RANK)
         return fet_fail(FET_ERROR_LIMIT, "%s: input \"%.200s\" has rank %zu, at most %d", reader->file, info->name, shape_proto->n_dim,
