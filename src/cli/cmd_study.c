@@ -7,6 +7,7 @@
 #include "cli/table.h"
 #include "report/json.h"
 #include "report/report.h"
+#include "task/task.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -183,13 +184,23 @@ static void show_figure(fet_table *table, const json_t *trial, const char *key)
     fet_table_text(table, isnan(value) ? NULL : fet_report_number(value, fet_json_get_text(figure, "unit"), number, sizeof number));
 }
 
+/* The figure that the trial's task is judged by, whichever task it was. */
+static const char *quality_of(const json_t *trial)
+{
+    for (uint32_t t = 0; fet_tasks[t]; t++) {
+        const char *name = fet_tasks[t]->figures[FET_FIGURE_VAL_DEVICE].value;
+        if (json_object_get(json_object_get(trial, "figures"), name)) return name;
+    }
+    return fet_task_classify.figures[FET_FIGURE_VAL_DEVICE].value;
+}
+
 static fet_status print_trials(const fet_cli *cli, const json_t *trials)
 {
     static const fet_column columns[] = {{.key = "series", .title = "series"},
                                          {.key = "number", .title = "trial", .right = true},
                                          {.key = "fidelity", .title = "fidelity"},
                                          {.key = "state", .title = "state"},
-                                         {.key = "accuracy", .title = "accuracy, val", .right = true},
+                                         {.key = "accuracy", .title = "quality, val", .right = true},
                                          {.key = "latency", .title = "latency", .right = true},
                                          {.key = "memory", .title = "peak memory", .right = true},
                                          {.key = "params", .title = "parameters", .right = true},
@@ -204,7 +215,7 @@ static fet_status print_trials(const fet_cli *cli, const json_t *trials)
         fet_table_number(table, fet_json_get_number(trial, "number", NAN));
         fet_table_text(table, fet_json_get_text(trial, "fidelity"));
         fet_table_text(table, fet_json_get_text(trial, "state"));
-        show_figure(table, trial, "val_device_accuracy");
+        show_figure(table, trial, quality_of(trial));
         show_figure(table, trial, "latency");
         show_figure(table, trial, "peak_memory");
         show_figure(table, trial, "params");

@@ -233,6 +233,11 @@ uint32_t fet_dataset_n_classes(const fet_dataset *dataset)
     return dataset->sets.n_classes;
 }
 
+bool fet_dataset_has_images(const fet_dataset *dataset)
+{
+    return dataset->sample_bytes > 0;
+}
+
 const char *fet_dataset_class_name(const fet_dataset *dataset, uint32_t c)
 {
     return c < dataset->sets.n_classes ? dataset->sets.class_names[c] : "";

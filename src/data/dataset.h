@@ -52,6 +52,7 @@ fet_shape fet_dataset_sample_shape(const fet_dataset *dataset); /* C,H,W */
  * out of range. */
 FET_MUST_CHECK fet_status fet_dataset_read(const fet_dataset *dataset, fet_split split, uint32_t i, float *out_chw, uint32_t *out_label);
 
+bool fet_dataset_has_images(const fet_dataset *dataset); /* false: samples are tensors of any rank, given as they are */
 /* The same, without copies or checks, for the loader: bytes of sample i (C,H,W), its label, and what each byte of channel c becomes. */
 const uint8_t *fet_dataset_pixels(const fet_dataset *dataset, fet_split split, uint32_t i);
 uint32_t fet_dataset_label(const fet_dataset *dataset, fet_split split, uint32_t i);

@@ -13,6 +13,7 @@ static const struct rule {
     value_kind kind;
 } rules[] = {
     {"title", TEXT},
+    {"measure", TEXT},
     {"created", TEXT},
     {"machine", OBJECT},
     {"versions", OBJECT},

@@ -21,7 +21,9 @@ fet_status fet_base_network_hash(const char *path, uint64_t *out_hash)
 static fet_status check_ends(const fet_job *job, const fet_graph *graph)
 {
     char text[FET_SHAPE_TEXT_BYTES];
-    if (graph->n_inputs != 1 || graph->n_outputs != 1)
+    if (job->task->needs_original && graph->n_inputs != 1)
+        return fet_fail(FET_ERROR_SHAPE, "%s: it has %u inputs: expected one, which takes the samples", job->base_onnx, graph->n_inputs);
+    if (!job->task->needs_original && (graph->n_inputs != 1 || graph->n_outputs != 1))
         return fet_fail(FET_ERROR_SHAPE, "%s: it has %u inputs and %u outputs: expected one of each to classify images", job->base_onnx,
                         graph->n_inputs, graph->n_outputs);
     const fet_value *input = &graph->values[graph->inputs[0]];
@@ -97,7 +99,7 @@ fet_status fet_base_network_data(const fet_job *job, const fet_graph *base, fet_
                         options.channels);
     FET_TRY(fet_dataset_open(&options, &dataset));
     FET_TRY(check_sample(job, input, dataset));
-    FET_TRY(check_classes(job, output, dataset));
+    if (job->task->needs_labels) FET_TRY(check_classes(job, output, dataset));
     *out_dataset = fet_take(dataset);
     return FET_OK;
 }

@@ -8,6 +8,7 @@
 #include "format/safetensors/safetensors.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,28 +65,58 @@ static fet_train_options train_options(call *c, double epochs, float learning_ra
     options.trial = trial_key(c->trial);
     options.augment = job->augment;
     options.trainer.batch = job->batch;
-    /* The base itself has nobody to learn from: its numbers are not there yet. */
-    options.distil = (fet_distil_options){.teacher = c->workspace->base_trained ? c->workspace->base : NULL,
-                                          .weight = job->distil_weight,
-                                          .temperature = job->distil_temperature};
+    options.distil = (fet_distil_options){.weight = job->distil_weight, .temperature = job->distil_temperature, .hints = job->distil_hints};
     options.checkpoint = checkpoint;
     options.progress = c->progress;
     options.context = c->context;
     return options;
 }
 
-static fet_status evaluate_split(call *c, const fet_graph *graph, fet_split split, fet_dtype precision, const char *name,
-                                 const char *source)
+/* The network that others are compared with, or learn from: the trained base; NULL before it is trained. */
+static const fet_graph *original_of(const call *c)
 {
-    fet_accuracy accuracy;
-    FET_TRY(fet_classify_eval(graph, c->workspace->dataset, split, precision, 0, 0, &accuracy));
-    add_figure(c, name, accuracy.share, "share", source);
-    if (split != FET_SPLIT_TEST) return FET_OK;
-    static const char *const bounds[][2] = {{"test_accuracy_low", "test_accuracy_high"},
-                                            {"test_device_accuracy_low", "test_device_accuracy_high"}};
-    const char *const *pair = bounds[strstr(name, "device") != NULL];
-    add_figure(c, pair[0], accuracy.low, "share", "95% Wilson interval");
-    add_figure(c, pair[1], accuracy.high, "share", "95% Wilson interval");
+    return c->workspace->base_trained ? c->workspace->base : NULL;
+}
+
+static fet_status evaluate_as(call *c, const fet_graph *graph, fet_task_figure figure, const char *source)
+{
+    const fet_job *job = c->workspace->job;
+    const fet_task_figure_names *names = &job->task->figures[figure];
+    bool device = figure == FET_FIGURE_VAL_DEVICE || figure == FET_FIGURE_TEST_DEVICE;
+    const fet_task_sight sight = {.split = figure >= FET_FIGURE_TEST ? FET_SPLIT_TEST : FET_SPLIT_VAL,
+                                  .precision = device ? job->device.precision : fet_engine_training_dtype(),
+                                  /* A base that has just been trained is its own original. */
+                                  .original = original_of(c) ? original_of(c) : graph};
+    fet_task_quality quality;
+    FET_TRY(job->task->evaluate(graph, c->workspace->dataset, &sight, &quality));
+    add_figure(c, names->value, quality.share, "share", source);
+    for (uint32_t e = 0; e < quality.n_errors; e++) add_figure(c, names->error[e], quality.error[e], "share", "against the original");
+    if (sight.split != FET_SPLIT_TEST || isnan(quality.low)) return FET_OK;
+    add_figure(c, names->low, quality.low, "share", "95% Wilson interval");
+    add_figure(c, names->high, quality.high, "share", "95% Wilson interval");
+    return FET_OK;
+}
+
+/* An unchanged network that is compared with itself has nothing to learn. */
+static fet_status is_original(const call *c, bool *out_is)
+{
+    char variant[64];
+    FET_TRY(parameter(c->trial, "variant", variant, sizeof variant));
+    *out_is = c->workspace->job->task->needs_original && original_of(c) && strcmp(variant, FET_SERIES_BASELINE) == 0;
+    return FET_OK;
+}
+
+/* Trains as the job's task does, the base itself as a classifier: there is nobody it could learn from. No epochs: nothing happens. */
+static fet_status train(call *c, fet_graph *graph, const fet_train_options *options)
+{
+    const fet_task_ops *task = original_of(c) ? c->workspace->job->task : &fet_task_classify;
+    bool unchanged = false;
+    FET_TRY(is_original(c, &unchanged));
+    if (unchanged || options->epochs == 0) return FET_OK;
+    fet_train_result trained;
+    FET_TRY(task->train(graph, c->workspace->dataset, options, &trained));
+    add_figure(c, "train_loss", trained.loss, task->loss_unit, "trained");
+    add_figure(c, "train_speed", trained.images_per_s, "images/s", "measured");
     return FET_OK;
 }
 
@@ -94,15 +125,12 @@ static fet_status train_and_keep(call *c, fet_graph *graph, double epochs, float
 {
     fet_workspace *w = c->workspace;
     char *checkpoint = NULL, *weights = NULL, *artifact = NULL;
-    fet_train_result trained;
     fet_status status = fet_workspace_path(w, &checkpoint, "trials/%s-%u.checkpoint", c->trial->series, c->trial->number);
     fet_train_options options = train_options(c, epochs, learning_rate, checkpoint);
-    if (status == FET_OK && epochs > 0) status = fet_classify_train(graph, w->dataset, &options, &trained);
-    if (status == FET_OK && epochs > 0) add_figure(c, "train_loss", trained.loss, "nats", "trained");
-    if (status == FET_OK && epochs > 0) add_figure(c, "train_speed", trained.images_per_s, "images/s", "measured");
-    if (status == FET_OK) status = evaluate_split(c, graph, FET_SPLIT_VAL, fet_engine_training_dtype(), "val_accuracy", "trained");
-    if (status == FET_OK)
-        status = evaluate_split(c, graph, FET_SPLIT_VAL, w->job->device.precision, "val_device_accuracy", "trained, quantised");
+    options.distil.teacher = original_of(c);
+    if (status == FET_OK) status = train(c, graph, &options);
+    if (status == FET_OK) status = evaluate_as(c, graph, FET_FIGURE_VAL, "trained");
+    if (status == FET_OK) status = evaluate_as(c, graph, FET_FIGURE_VAL_DEVICE, "trained, quantised");
     if (status == FET_OK) status = fet_workspace_path(w, &weights, "trials/%s-%u.safetensors", c->trial->series, c->trial->number);
     if (status == FET_OK) status = fet_safetensors_write(graph, weights);
     if (status == FET_OK) status = fet_strdup_checked(weights + strlen(w->dir) + 1, &artifact);
@@ -141,7 +169,9 @@ static fet_status inherit(call *c, fet_arena *arena, fet_graph **out_graph)
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(derive(c->workspace, variant, c->trial->genome, arena, &graph));
     FET_TRY(fet_graph_init_params(graph, c->workspace->base, c->workspace->job->seed));
-    FET_TRY(fet_classify_recalibrate(graph, c->workspace->dataset, RECALIBRATION_BATCHES, c->workspace->job->seed));
+    bool unchanged = false;
+    FET_TRY(is_original(c, &unchanged));
+    if (!unchanged) FET_TRY(fet_task_recalibrate(graph, c->workspace->dataset, RECALIBRATION_BATCHES, c->workspace->job->seed));
     *out_graph = fet_take(graph);
     return FET_OK;
 }
@@ -153,11 +183,11 @@ static fet_status run_short(call *c)
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_arena_create(&arena));
     FET_TRY(inherit(c, arena, &graph));
-    fet_train_result trained;
     fet_train_options options = train_options(c, w->job->short_epochs, w->job->short_learning_rate, NULL);
-    FET_TRY(fet_classify_train(graph, w->dataset, &options, &trained));
-    add_figure(c, "train_loss", trained.loss, "nats", "trained");
-    return evaluate_split(c, graph, FET_SPLIT_VAL, w->job->device.precision, "val_device_accuracy", "trained, quantised");
+    /* Short trainings only rank candidates; where labels do that, a teacher's time is better spent on another candidate. */
+    if (w->job->task->needs_original) options.distil.teacher = original_of(c);
+    FET_TRY(train(c, graph, &options));
+    return evaluate_as(c, graph, FET_FIGURE_VAL_DEVICE, "trained, quantised");
 }
 
 static fet_status run_full(call *c)
@@ -178,8 +208,8 @@ static fet_status run_test(call *c)
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_arena_create(&arena));
     FET_TRY(fet_evaluate_load(c->workspace, variant, c->trial->genome, weights, arena, &graph));
-    FET_TRY(evaluate_split(c, graph, FET_SPLIT_TEST, fet_engine_training_dtype(), "test_accuracy", "test split"));
-    return evaluate_split(c, graph, FET_SPLIT_TEST, c->workspace->job->device.precision, "test_device_accuracy", "test split, quantised");
+    FET_TRY(evaluate_as(c, graph, FET_FIGURE_TEST, "test split"));
+    return evaluate_as(c, graph, FET_FIGURE_TEST_DEVICE, "test split, quantised");
 }
 
 static const struct {

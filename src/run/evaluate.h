@@ -9,7 +9,7 @@
 
 #include "run/workspace.h"
 
-enum { FET_EVALUATE_MAX_FIGURES = 16 };
+enum { FET_EVALUATE_MAX_FIGURES = 32 };
 
 typedef struct fet_evaluation {
     fet_figure figures[FET_EVALUATE_MAX_FIGURES];

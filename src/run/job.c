@@ -65,12 +65,12 @@ fet_status fet_job_keep_path(reader *r, const char *text, const char **out_path)
 static fet_status read_task(reader *r)
 {
     const fet_job_raw_task *raw = &r->yaml.raw->task;
-    static const char *const tasks[] = {"classify"};
-    const char *kinds[MAX_NAMES];
+    const char *kinds[MAX_NAMES], *tasks[MAX_NAMES];
     size_t n = 0, index = 0;
-    FET_TRY(fet_job_choice(&r->yaml, raw->kind, "task.kind", "task", tasks, 1, 0, &index));
-    r->job->task_kind = tasks[index];
-    for (; n < MAX_NAMES && fet_dataset_kind_name((uint32_t)n); n++) kinds[n] = fet_dataset_kind_name((uint32_t)n);
+    COLLECT(tasks, n, fet_tasks);
+    FET_TRY(fet_job_choice(&r->yaml, raw->kind, "task.kind", "task", tasks, n, 0, &index));
+    r->job->task = fet_tasks[index];
+    for (n = 0; n < MAX_NAMES && fet_dataset_kind_name((uint32_t)n); n++) kinds[n] = fet_dataset_kind_name((uint32_t)n);
     FET_TRY(fet_job_choice(&r->yaml, raw->data.kind, "task.data.kind", "kind of data", kinds, n, 0, &index));
     fet_dataset_options *data = &r->job->data;
     data->kind = kinds[index];
@@ -195,6 +195,8 @@ static fet_status read_train(reader *r)
     job->distil_weight = (float)share;
     FET_TRY(fet_job_real(&r->yaml, raw->distil.temperature, "train.distil.temperature", 4, 0.01, 1000, &share));
     job->distil_temperature = (float)share;
+    FET_TRY(fet_job_real(&r->yaml, raw->distil.hints, "train.distil.hints", 1, 0, 1000, &share));
+    job->distil_hints = (float)share;
     return fet_job_real(&r->yaml, r->yaml.raw->report.watts_per_core, "report.watts_per_core", 10, 0, 10000, &job->watts_per_core);
 }
 

@@ -10,7 +10,7 @@
 #include "device/device.h"
 #include "space/space.h"
 #include "space/template/template.h"
-#include "task/classify.h"
+#include "task/task.h"
 
 typedef enum fet_metric {
     FET_METRIC_QUALITY = 0, /* accuracy share on val at the device's precision; maximised */
@@ -40,7 +40,7 @@ typedef struct fet_job {
     const char *path; /* of the file it came from, for messages */
     const char *text; /* the completed job as YAML: equal text, equal job */
     /* task */
-    const char *task_kind; /* "classify" */
+    const fet_task_ops *task; /* default "classify" */
     fet_dataset_options data;
     /* base */
     const char *base_template; /* "ibn_classifier"; NULL: an ONNX network */
@@ -82,11 +82,11 @@ typedef struct fet_job {
     float short_learning_rate, full_learning_rate; /* defaults 0.05, 0.1 */
     uint32_t batch;                                /* default 64 */
     float label_smoothing;
-    fet_augment_options augment;             /* default flip, shift 2 */
-    float distil_weight, distil_temperature; /* candidates learn from the trained base too; weight 0: from labels alone */
-    uint32_t finalists;                      /* trained longer, for each variant; default 3 */
-    double watts_per_core;                   /* for the energy of the report; default 10 */
-    const char *output;                      /* folder, relative to the working directory; default "out/<name of the job file's folder>" */
+    fet_augment_options augment;                           /* default flip, shift 2 */
+    float distil_weight, distil_temperature, distil_hints; /* candidates learn from the trained base too; weight 0: from labels alone */
+    uint32_t finalists;                                    /* trained longer, for each variant; default 3 */
+    double watts_per_core;                                 /* for the energy of the report; default 10 */
+    const char *output; /* folder, relative to the working directory; default "out/<name of the job file's folder>" */
 } fet_job;
 
 /* Errors: one line naming file, line, field, value and what was expected. */

@@ -165,12 +165,13 @@ static fet_status read_onnx(reader *r)
 fet_status fet_job_read_base(reader *r)
 {
     const fet_job_raw_base *raw = &r->yaml.raw->base;
-    double rate = 0;
+    double rate = 0, epochs = 6;
     bool onnx = raw->onnx != NULL;
     if (!onnx && raw->hash) return fet_job_yaml_fail(&r->yaml, "base.hash", "it belongs to base.onnx, which is missing");
     FET_TRY(onnx ? read_onnx(r) : read_template(r));
     /* A given network is trained already: few epochs at a lower rate fit it to the data, none take it as it is. */
-    FET_TRY(fet_job_real(&r->yaml, raw->epochs, "base.epochs", onnx ? 3 : 6, onnx ? 0 : 0.001, 10000, &r->job->base_epochs));
+    if (onnx) epochs = r->job->task->needs_original ? 0 : 3; /* what is imitated stays as it is */
+    FET_TRY(fet_job_real(&r->yaml, raw->epochs, "base.epochs", epochs, onnx ? 0 : 0.001, 10000, &r->job->base_epochs));
     FET_TRY(fet_job_real(&r->yaml, raw->learning_rate, "base.learning_rate", onnx ? 0.02 : 0.1, 1e-7, 100, &rate));
     r->job->base_learning_rate = (float)rate;
     return FET_OK;

@@ -57,7 +57,7 @@ static void put_numbers(printer *p, const char *before, const double *values, ui
 
 static void put_task(printer *p, const fet_job *job)
 {
-    put(p, "task:\n  kind: %s\n  data:\n    kind: %s\n", job->task_kind, job->data.kind);
+    put(p, "task:\n  kind: %s\n  data:\n    kind: %s\n", job->task->name, job->data.kind);
     put_quoted(p, "    path: ", job->data.path);
     put_number(p, "    val_share: ", job->data.val_share, false, "\n");
     put_number(p, "    test_share: ", job->data.test_share, false, "\n");
@@ -168,7 +168,8 @@ static void put_train(printer *p, const fet_job *job)
     put(p, "  augment: {flip: %s, shift: %u", job->augment.flip ? "true" : "false", job->augment.shift);
     put_number(p, ", erase: ", job->augment.erase, true, "}\n");
     put_number(p, "  distil: {weight: ", job->distil_weight, true, "");
-    put_number(p, ", temperature: ", job->distil_temperature, true, "}\n");
+    put_number(p, ", temperature: ", job->distil_temperature, true, "");
+    put_number(p, ", hints: ", job->distil_hints, true, "}\n");
     put_number(p, "report:\n  watts_per_core: ", job->watts_per_core, false, "\n");
     put_quoted(p, "output: ", job->output);
 }

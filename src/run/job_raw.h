@@ -71,7 +71,7 @@ typedef struct fet_job_raw_augment {
 } fet_job_raw_augment;
 
 typedef struct fet_job_raw_distil {
-    char *weight, *temperature;
+    char *weight, *temperature, *hints;
 } fet_job_raw_distil;
 
 typedef struct fet_job_raw_train {

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "run/machine.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -191,9 +192,13 @@ static fet_status trials_json(const fet_search *search, json_t *array)
 
 static json_t *objectives_json(const fet_search *search)
 {
-    static const struct {
+    const fet_task_ops *task = search->job->task;
+    char quality[64];
+    snprintf(quality, sizeof quality, "%s on val", task->measure);
+    quality[0] = (char)toupper((unsigned char)quality[0]);
+    const struct {
         const char *figure, *label;
-    } names[] = {[FET_METRIC_QUALITY] = {"val_device_accuracy", "Accuracy on val"},
+    } names[] = {[FET_METRIC_QUALITY] = {task->figures[FET_FIGURE_VAL_DEVICE].value, quality},
                  [FET_METRIC_LATENCY] = {"latency", "Latency"},
                  [FET_METRIC_PEAK_MEMORY] = {"peak_memory", "Peak activation memory"},
                  [FET_METRIC_PARAMS] = {"params", "Parameters"}};
@@ -257,21 +262,30 @@ static json_t *latency_check_json(const fet_search *search)
     return array;
 }
 
+/* "92.57%, 95% interval 92.04 to 93.07", without the interval where there is none. */
+static const char *quality_text(const fet_finalist *f, bool named, char *text, size_t bytes)
+{
+    int n = snprintf(text, bytes, "%.2f%%", 100 * f->test_device);
+    if (!isnan(f->test_device_low) && n > 0 && (size_t)n < bytes)
+        snprintf(text + n, bytes - (size_t)n, ", %s%.2f to %.2f", named ? "95% interval " : "", 100 * f->test_device_low,
+                 100 * f->test_device_high);
+    return text;
+}
+
 static void chosen_json(const fet_search *search, json_t *facts)
 {
     const fet_finalist *base = &search->finalists[0], *f = &search->finalists[search->chosen];
-    char text[512];
+    const char *measure = search->job->task->measure;
+    char text[512], own[96], its[96];
     if (search->chosen == 0) {
         snprintf(text, sizeof text,
-                 "No searched network is both faster and within %.1f points of the base's accuracy on test at %s, so the base stays.",
-                 100 * search->job->quality_margin, precision_label(search));
+                 "No searched network is both faster and within %.1f points of the base's %s on test at %s, so the base stays.",
+                 100 * search->job->quality_margin, measure, precision_label(search));
         json_object_set_new(facts, "chosen", json_null());
     } else {
-        snprintf(text, sizeof text,
-                 "The fastest network whose %s test accuracy (%.2f%%, 95%% interval %.2f to %.2f) is within %.1f points of the base's "
-                 "(%.2f%%, %.2f to %.2f).",
-                 precision_label(search), 100 * f->test_device, 100 * f->test_device_low, 100 * f->test_device_high,
-                 100 * search->job->quality_margin, 100 * base->test_device, 100 * base->test_device_low, 100 * base->test_device_high);
+        snprintf(text, sizeof text, "The fastest network whose %s test %s (%s) is within %.1f points of the base's (%s).",
+                 precision_label(search), measure, quality_text(f, true, own, sizeof own), 100 * search->job->quality_margin,
+                 quality_text(base, false, its, sizeof its));
         json_object_set_new(facts, "chosen", json_string(f->variant));
     }
     json_object_set_new(facts, "base", json_string(FET_SERIES_BASELINE));
@@ -307,6 +321,7 @@ static fet_status fill(fet_search *search, json_t *facts)
     json_object_set_new(facts, "seed", json_integer((json_int_t)search->job->seed));
     json_object_set_new(facts, "machine", fet_machine_json(fet_device_describe(search->device), precision_label(search)));
     json_object_set_new(facts, "versions", fet_versions_json());
+    json_object_set_new(facts, "measure", json_string(search->job->task->measure));
     json_object_set_new(facts, "quantised_label", json_string(precision_label(search)));
     json_object_set_new(facts, "objectives", objectives_json(search));
     json_object_set_new(facts, "constraints", constraints_json(search));

@@ -46,7 +46,7 @@ static fet_status add_baseline(fet_search *search)
 {
     fet_trials trials = {0};
     FET_TRY(fet_study_trials(search->workspace->study, FET_SERIES_BASELINE, &trials));
-    double quality = trials.count ? fet_trial_figure(&trials.items[0], "val_device_accuracy", NAN) : NAN;
+    double quality = trials.count ? fet_trial_figure(&trials.items[0], search->job->task->figures[FET_FIGURE_VAL_DEVICE].value, NAN) : NAN;
     fet_trials_clear(&trials);
     char genome[FET_GENOME_TEXT_BYTES];
     fet_genome base;
@@ -79,14 +79,15 @@ static fet_status add_finalists(fet_search *search)
 
 static fet_status read_finalists(fet_search *search)
 {
+    const fet_task_figure_names *names = search->job->task->figures;
     fet_trials trials = {0};
     FET_TRY(fet_study_trials(search->workspace->study, FET_SERIES_FINALISTS, &trials));
     for (size_t t = 0; t < trials.count; t++) {
         const fet_trial *trial = &trials.items[t];
         if (trial->state != FET_TRIAL_DONE || trial->number >= search->n_finalists) continue;
         fet_finalist *f = &search->finalists[trial->number];
-        f->val = fet_trial_figure(trial, "val_accuracy", NAN);
-        f->val_device = fet_trial_figure(trial, "val_device_accuracy", NAN);
+        f->val = fet_trial_figure(trial, names[FET_FIGURE_VAL].value, NAN);
+        f->val_device = fet_trial_figure(trial, names[FET_FIGURE_VAL_DEVICE].value, NAN);
         snprintf(f->weights, sizeof f->weights, "%s", trial->artifact);
     }
     fet_trials_clear(&trials);
@@ -267,6 +268,7 @@ fet_status fet_search_phase_networks(fet_search *search)
 
 static fet_status read_tests(fet_search *search)
 {
+    const fet_task_figure_names *names = search->job->task->figures;
     fet_trials trials = {0};
     FET_TRY(fet_study_trials(search->workspace->study, FET_SERIES_TEST, &trials));
     fet_status status = FET_OK;
@@ -276,12 +278,12 @@ static fet_status read_tests(fet_search *search)
         fet_finalist *f = &search->finalists[search->rows[trial->number]];
         if (trial->state == FET_TRIAL_FAILED)
             status = fet_fail(FET_ERROR_STATE, "%s could not be evaluated on the test split: %s", f->variant, trial->reason);
-        f->test = fet_trial_figure(trial, "test_accuracy", NAN);
-        f->test_low = fet_trial_figure(trial, "test_accuracy_low", NAN);
-        f->test_high = fet_trial_figure(trial, "test_accuracy_high", NAN);
-        f->test_device = fet_trial_figure(trial, "test_device_accuracy", NAN);
-        f->test_device_low = fet_trial_figure(trial, "test_device_accuracy_low", NAN);
-        f->test_device_high = fet_trial_figure(trial, "test_device_accuracy_high", NAN);
+        f->test = fet_trial_figure(trial, names[FET_FIGURE_TEST].value, NAN);
+        f->test_low = fet_trial_figure(trial, names[FET_FIGURE_TEST].low, NAN);
+        f->test_high = fet_trial_figure(trial, names[FET_FIGURE_TEST].high, NAN);
+        f->test_device = fet_trial_figure(trial, names[FET_FIGURE_TEST_DEVICE].value, NAN);
+        f->test_device_low = fet_trial_figure(trial, names[FET_FIGURE_TEST_DEVICE].low, NAN);
+        f->test_device_high = fet_trial_figure(trial, names[FET_FIGURE_TEST_DEVICE].high, NAN);
     }
     fet_trials_clear(&trials);
     return status;

@@ -49,6 +49,7 @@ static fet_status measure_kernels(fet_search *search)
 
 static fet_status base_trial(fet_search *search, bool *out_done)
 {
+    const fet_task_figure_names *names = search->job->task->figures;
     fet_trials trials = {0};
     FET_TRY(fet_study_trials(search->workspace->study, FET_SERIES_BASE, &trials));
     fet_status status = FET_OK;
@@ -56,9 +57,9 @@ static fet_status base_trial(fet_search *search, bool *out_done)
     if (trials.count == 1 && trials.items[0].state == FET_TRIAL_FAILED)
         status = fet_fail(FET_ERROR_STATE, "the base network could not be trained: %s", trials.items[0].reason);
     if (*out_done)
-        fet_search_news(search, "base trained: val %.2f%%, %.2f%% at the device's precision",
-                        100 * fet_trial_figure(&trials.items[0], "val_accuracy", NAN),
-                        100 * fet_trial_figure(&trials.items[0], "val_device_accuracy", NAN));
+        fet_search_news(search, "base trained: %s on val %.2f%%, %.2f%% at the device's precision", search->job->task->measure,
+                        100 * fet_trial_figure(&trials.items[0], names[FET_FIGURE_VAL].value, NAN),
+                        100 * fet_trial_figure(&trials.items[0], names[FET_FIGURE_VAL_DEVICE].value, NAN));
     fet_trials_clear(&trials);
     return status;
 }

@@ -89,7 +89,7 @@ static void take_result(fet_series *s, const fet_trial *trial)
 {
     fet_series_trial *t = &s->trials[trial->number];
     const fet_job *job = s->workspace->job;
-    double quality = trial->state == FET_TRIAL_DONE ? fet_trial_figure(trial, "val_device_accuracy", NAN) : NAN;
+    double quality = trial->state == FET_TRIAL_DONE ? fet_trial_figure(trial, job->task->figures[FET_FIGURE_VAL_DEVICE].value, NAN) : NAN;
     t->quality = quality;
     t->finished_s = trial->finished_s;
     t->result.violation = fet_costs_violation(job, &t->cost, &s->base_cost);

@@ -68,8 +68,8 @@ fet_status fet_task_fingerprint(const fet_graph *graph, const fet_dataset *datas
     hash = fet_hash_combine(hash, fet_hash(isa, strlen(isa)));
     hash = fet_hash_combine(fet_hash_combine(hash, options->seed), options->trial);
     const fet_distil_options *distil = &options->distil;
-    if (fet_distil_active(distil)) {
-        const double parts[] = {(double)distil->weight, (double)distil->temperature};
+    if (distil->teacher) {
+        const double parts[] = {(double)distil->weight, (double)distil->temperature, (double)distil->hints};
         hash = hash_params(distil->teacher, fet_hash_combine(hash, fet_graph_hash(distil->teacher)));
         hash = fet_hash_combine(hash, fet_hash(parts, sizeof parts));
     }

@@ -23,8 +23,8 @@ typedef struct fet_train_options {
     uint64_t seed, trial;
     fet_augment_options augment;
     fet_trainer_options trainer;
-    fet_distil_options distil;
-    const char *checkpoint; /* NULL, or a file: saved about once a minute and resumed from when it fits this training */
+    fet_distil_options distil; /* default: no teacher; weight 0.5, temperature 4, hints 1 */
+    const char *checkpoint;    /* NULL, or a file: saved about once a minute and resumed from when it fits this training */
     /* May be NULL; false stops the training (STATE "interrupted"). Called about twice a second. */
     bool (*progress)(void *context, uint64_t batches_done, uint64_t batches_total, double loss, double images_per_s);
     void *context;
@@ -64,8 +64,5 @@ typedef struct fet_accuracy {
  * only, 0: all. */
 FET_MUST_CHECK fet_status fet_classify_eval(const fet_graph *graph, const fet_dataset *dataset, fet_split split, fet_dtype precision,
                                             uint32_t calibration_batches, uint32_t limit, fet_accuracy *out_accuracy);
-
-/* Sets the running statistics of every batch norm from `n_batches` of training data, weights untouched: what inherited weights need. */
-FET_MUST_CHECK fet_status fet_classify_recalibrate(fet_graph *graph, const fet_dataset *dataset, uint32_t n_batches, uint64_t seed);
 
 #endif

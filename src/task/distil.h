@@ -17,6 +17,7 @@ typedef struct fet_distil_options {
                                  NULL: labels alone */
     float weight;             /* w: of the teacher's part; 0 to 1; default 0.5. 0: labels alone */
     float temperature;        /* T: above 0; default 4 */
+    float hints;              /* task "imitate" alone: weight of the inner tensors beside the outputs; 0 up; default 1 */
 } fet_distil_options;
 
 /* Whether anything is asked of a teacher. */

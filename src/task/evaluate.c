@@ -18,21 +18,50 @@ int64_t fet_task_batch(const fet_dataset *dataset, fet_split split)
     return size < FET_TASK_BATCH ? (size ? size : 1) : FET_TASK_BATCH;
 }
 
-fet_status fet_task_check_graph(const fet_graph *graph, const fet_dataset *dataset)
+int64_t fet_task_batch_of(const fet_graph *graph, const fet_dataset *dataset, fet_split split)
+{
+    const size_t room_bytes = (size_t)1 << 30;
+    size_t sample_bytes = 1;
+    for (fet_id v = 0; v < graph->n_values; v++) {
+        const fet_shape *shape = &graph->values[v].shape;
+        if (graph->values[v].kind != FET_VALUE_PARAM && shape->rank && shape->dim[0] > 0)
+            sample_bytes += (size_t)(fet_shape_elements(shape) / shape->dim[0]) * sizeof(float);
+    }
+    int64_t most = (int64_t)(room_bytes / sample_bytes), batch = fet_task_batch(dataset, split);
+    return most < 1 ? 1 : most < batch ? most : batch;
+}
+
+fet_status fet_task_check_input(const fet_graph *graph, const fet_dataset *dataset)
 {
     char has[FET_SHAPE_TEXT_BYTES], wants[FET_SHAPE_TEXT_BYTES];
-    if (graph->n_inputs != 1 || graph->n_outputs != 1)
-        return fet_fail(FET_ERROR_SHAPE, "the network has %u inputs and %u outputs, expected one each to classify", graph->n_inputs,
-                        graph->n_outputs);
-    const fet_value *input = &graph->values[graph->inputs[0]], *output = &graph->values[graph->outputs[0]];
-    fet_shape sample = fet_dataset_sample_shape(dataset), expected = {.rank = 4, .dim = {1, sample.dim[0], sample.dim[1], sample.dim[2]}};
-    /* Any number of samples at once, in any size: the loader resizes. */
-    if (input->shape.rank == 4) expected = fet_shape_4d(input->shape.dim[0], sample.dim[0], input->shape.dim[2], input->shape.dim[3]);
+    if (graph->n_inputs != 1)
+        return fet_fail(FET_ERROR_SHAPE, "the network has %u inputs, expected one, which takes the samples", graph->n_inputs);
+    const fet_value *input = &graph->values[graph->inputs[0]];
+    fet_shape sample = fet_dataset_sample_shape(dataset), expected = {.rank = sample.rank + 1, .dim = {1}};
+    for (uint32_t i = 0; i < sample.rank; i++) expected.dim[i + 1] = sample.dim[i];
+    /* Any number of samples at once, images in any size: the loader resizes them. */
+    if (input->shape.rank == expected.rank) expected.dim[0] = input->shape.dim[0];
+    if (input->shape.rank == 4 && fet_dataset_has_images(dataset))
+        expected = fet_shape_4d(input->shape.dim[0], sample.dim[0], input->shape.dim[2], input->shape.dim[3]);
     if (!fet_shape_equal(&input->shape, &expected))
         return fet_fail(FET_ERROR_SHAPE, "the network's input \"%s\" is %s, expected %s as the data has it", input->name,
                         fet_shape_print(&input->shape, has, sizeof has), fet_shape_print(&expected, wants, sizeof wants));
-    int64_t per_sample = output->shape.rank && output->shape.dim[0] > 0 ? fet_shape_elements(&output->shape) / output->shape.dim[0] : 0;
-    if (per_sample != fet_dataset_n_classes(dataset))
+    return FET_OK;
+}
+
+fet_status fet_task_check_graph(const fet_graph *graph, const fet_dataset *dataset)
+{
+    char has[FET_SHAPE_TEXT_BYTES];
+    if (graph->n_inputs != 1 || graph->n_outputs != 1)
+        return fet_fail(FET_ERROR_SHAPE, "the network has %u inputs and %u outputs, expected one each to classify", graph->n_inputs,
+                        graph->n_outputs);
+    FET_TRY(fet_task_check_input(graph, dataset));
+    if (fet_dataset_n_classes(dataset) == 0)
+        return fet_fail(FET_ERROR_ARG,
+                        "the data has no labels, expected them to classify; without labels, the task \"imitate\" learns from "
+                        "the original network");
+    const fet_value *output = &graph->values[graph->outputs[0]];
+    if (fet_task_output_items(graph, 0) != fet_dataset_n_classes(dataset))
         return fet_fail(FET_ERROR_SHAPE, "the network's output \"%s\" is %s, expected %u numbers a sample, one for each class of the data",
                         output->name, fet_shape_print(&output->shape, has, sizeof has), fet_dataset_n_classes(dataset));
     return FET_OK;
@@ -52,22 +81,25 @@ void fet_wilson_interval(uint32_t n_correct, uint32_t n, double *out_low, double
     *out_high = n_correct == n ? 1.0 : centre + half;
 }
 
-fet_loader_options fet_task_loading(const fet_graph *graph, fet_split split, int64_t batch)
+fet_loader_options fet_task_loading(const fet_graph *graph, const fet_dataset *dataset, fet_split split, int64_t batch)
 {
     const fet_shape *input = &graph->values[graph->inputs[0]].shape;
-    return (fet_loader_options){.split = split, .batch = batch, .height = input->dim[2], .width = input->dim[3]};
+    fet_loader_options loading = {.split = split, .batch = batch};
+    if (input->rank == 4 && fet_dataset_has_images(dataset)) loading.height = input->dim[2], loading.width = input->dim[3];
+    return loading;
 }
 
-static fet_status calibrate(const fet_graph *graph, const fet_dataset *dataset, uint32_t n_batches, fet_calibration **out_calibration)
+fet_status fet_task_calibrate(const fet_graph *graph, const fet_dataset *dataset, uint32_t n_batches, fet_calibration **out_calibration)
 {
     fet_auto(fet_loader) loader = NULL;
     fet_auto(fet_calibration) calibration = NULL;
-    fet_loader_options options = fet_task_loading(graph, FET_SPLIT_TRAIN, fet_task_batch(dataset, FET_SPLIT_TRAIN));
+    fet_loader_options options = fet_task_loading(graph, dataset, FET_SPLIT_TRAIN, fet_task_batch_of(graph, dataset, FET_SPLIT_TRAIN));
     options.shuffle = true;
     options.seed = CALIBRATION_SEED;
     FET_TRY(fet_loader_create(dataset, &options, &loader));
     FET_TRY(fet_calibration_create(&calibration));
     uint32_t limit = fet_loader_batches_per_epoch(loader);
+    if (n_batches == 0) n_batches = DEFAULT_CALIBRATION_BATCHES;
     if (n_batches > limit) n_batches = limit;
     for (uint32_t b = 0; b < n_batches; b++) {
         fet_batch batch;
@@ -79,7 +111,7 @@ static fet_status calibrate(const fet_graph *graph, const fet_dataset *dataset, 
 }
 
 /* The first of the largest; a logit that is no number never wins. */
-static uint32_t largest(const float *logits, uint32_t n)
+uint32_t fet_task_largest(const float *logits, uint32_t n)
 {
     uint32_t best = 0;
     for (uint32_t k = 1; k < n; k++)
@@ -96,7 +128,7 @@ static fet_status count_correct(fet_executor *executor, fet_loader *loader, uint
         FET_TRY(fet_loader_batch(loader, 0, b, &batch));
         FET_TRY(fet_executor_run(executor, &batch.images, &logits));
         for (uint32_t i = 0; i < batch.count && seen < limit; i++, seen++)
-            correct += largest(logits + (size_t)i * n_classes, n_classes) == batch.labels[i];
+            correct += fet_task_largest(logits + (size_t)i * n_classes, n_classes) == batch.labels[i];
     }
     *out_correct = correct;
     return FET_OK;
@@ -109,10 +141,9 @@ fet_status fet_classify_eval(const fet_graph *graph, const fet_dataset *dataset,
     fet_auto(fet_executor) executor = NULL;
     fet_auto(fet_calibration) calibration = NULL;
     FET_TRY(fet_task_check_graph(graph, dataset));
-    fet_loader_options loading = fet_task_loading(graph, split, fet_task_batch(dataset, split));
+    fet_loader_options loading = fet_task_loading(graph, dataset, split, fet_task_batch_of(graph, dataset, split));
     FET_TRY(fet_loader_create(dataset, &loading, &loader));
-    if (precision == FET_DTYPE_S8)
-        FET_TRY(calibrate(graph, dataset, calibration_batches ? calibration_batches : DEFAULT_CALIBRATION_BATCHES, &calibration));
+    if (precision == FET_DTYPE_S8) FET_TRY(fet_task_calibrate(graph, dataset, calibration_batches, &calibration));
     fet_executor_options options = fet_executor_default_options();
     options.precision = precision;
     options.batch = loading.batch;

@@ -69,9 +69,9 @@ static fet_status run_batches(fet_graph *graph, const fet_dataset *dataset, uint
     fet_auto(fet_loader) loader = NULL;
     fet_auto(fet_trainer) trainer = NULL;
     fet_trainer_options options = fet_trainer_default_options();
-    options.batch = fet_task_batch(dataset, FET_SPLIT_TRAIN);
+    options.batch = fet_task_batch_of(graph, dataset, FET_SPLIT_TRAIN);
     options.bn_momentum = 1.0f; /* the running statistics are those of the last batch */
-    fet_loader_options loading = fet_task_loading(graph, FET_SPLIT_TRAIN, options.batch);
+    fet_loader_options loading = fet_task_loading(graph, dataset, FET_SPLIT_TRAIN, options.batch);
     loading.shuffle = true;
     loading.seed = seed;
     FET_TRY(fet_loader_create(dataset, &loading, &loader));
@@ -87,10 +87,10 @@ static fet_status run_batches(fet_graph *graph, const fet_dataset *dataset, uint
     return FET_OK;
 }
 
-fet_status fet_classify_recalibrate(fet_graph *graph, const fet_dataset *dataset, uint32_t n_batches, uint64_t seed)
+fet_status fet_task_recalibrate(fet_graph *graph, const fet_dataset *dataset, uint32_t n_batches, uint64_t seed)
 {
     if (n_batches == 0) return fet_fail(FET_ERROR_ARG, "recalibration: 0 batches, expected at least 1");
-    FET_TRY(fet_task_check_graph(graph, dataset));
+    FET_TRY(fet_task_check_input(graph, dataset));
     statistic *list = NULL;
     uint32_t count = 0;
     fet_status status = collect(graph, &list, &count);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The training loop. What batch b is, and how it is augmented, depends on b alone, so a run may stop after any batch and go on from a
- * checkpoint. */
+/* The training loop, whatever the loss. What batch b is, and how it is augmented, depends on b alone, so a run may stop after any batch and
+ * go on from a checkpoint. */
 #include "task/internal.h"
 
 #include "base/clock.h"
-#include "task/teacher.h"
 
 #include <math.h>
 
@@ -18,7 +17,7 @@ fet_train_options fet_train_default_options(void)
         .warmup_share = 0.1,
         .label_smoothing = 0.05f,
         .trainer = fet_trainer_default_options(),
-        .distil = {.weight = 0.5f, .temperature = 4.0f},
+        .distil = {.weight = 0.5f, .temperature = 4.0f, .hints = 1.0f},
     };
 }
 
@@ -29,7 +28,7 @@ double fet_train_learning_rate(const fet_train_options *options, uint64_t b, uin
     return 0.5 * options->learning_rate * (1.0 + cos(PI * ((double)b - warmup) / ((double)n - warmup)));
 }
 
-static fet_status check_options(const fet_train_options *options)
+fet_status fet_task_check_training(const fet_train_options *options)
 {
     if (!(options->epochs > 0.0 && options->epochs <= 1e6))
         return fet_fail(FET_ERROR_ARG, "training: epochs is %g, expected above 0", options->epochs);
@@ -43,41 +42,24 @@ static fet_status check_options(const fet_train_options *options)
 /* One training, as its loop sees it. */
 typedef struct training {
     const fet_train_options *options;
+    const fet_objective *objective;
     fet_trainer *trainer;
     fet_loader *loader;
-    fet_teacher *teacher;       /* NULL: labels alone */
-    fet_loader *teacher_loader; /* the same images in the size that the teacher takes; NULL: as the network takes them */
-    uint32_t per_epoch, n_classes;
+    uint32_t per_epoch, n_outputs;
     uint64_t n_batches, first, fingerprint;
     fet_task_progress at;
-    float *diff; /* [batch, classes] */
+    float **diffs; /* [n_outputs] of [batch, ...] */
     double started_s, shown_s, saved_s, loss;
 } training;
-
-static fet_status loss_of(training *t, const fet_batch *batch)
-{
-    const fet_train_options *o = t->options;
-    const float *logits = fet_trainer_output(t->trainer, 0);
-    uint32_t size = (uint32_t)o->trainer.batch;
-    if (!t->teacher)
-        return fet_classify_loss(logits, batch->labels, batch->count, size, t->n_classes, o->label_smoothing, t->diff, &t->loss);
-    fet_batch seen = *batch;
-    uint64_t b = t->at.batches_done;
-    if (t->teacher_loader) FET_TRY(fet_loader_batch(t->teacher_loader, (uint32_t)(b / t->per_epoch), (uint32_t)(b % t->per_epoch), &seen));
-    FET_TRY(fet_teacher_run(t->teacher, seen.images));
-    return fet_distil_loss(logits, fet_teacher_output(t->teacher, 0), batch->labels, batch->count, size, t->n_classes, o->label_smoothing,
-                           &o->distil, t->diff, &t->loss);
-}
 
 static fet_status train_batch(training *t)
 {
     uint64_t b = t->at.batches_done;
-    fet_batch batch;
-    FET_TRY(fet_loader_batch(t->loader, (uint32_t)(b / t->per_epoch), (uint32_t)(b % t->per_epoch), &batch));
-    FET_TRY(fet_trainer_forward(t->trainer, &batch.images));
-    const float *diff = t->diff;
-    FET_TRY(loss_of(t, &batch));
-    FET_TRY(fet_trainer_backward(t->trainer, &diff));
+    fet_lesson lesson = {.epoch = (uint32_t)(b / t->per_epoch), .b = (uint32_t)(b % t->per_epoch)};
+    FET_TRY(fet_loader_batch(t->loader, lesson.epoch, lesson.b, &lesson.batch));
+    FET_TRY(fet_trainer_forward(t->trainer, &lesson.batch.images));
+    FET_TRY(t->objective->loss(t->objective->context, &lesson, t->trainer, t->diffs, &t->loss));
+    FET_TRY(fet_trainer_backward(t->trainer, (const float *const *)t->diffs));
     FET_TRY(fet_trainer_step(t->trainer, (float)fet_train_learning_rate(t->options, b, t->n_batches)));
     t->at.batches_done++;
     /* The last tenth, at least one batch. */
@@ -132,76 +114,73 @@ static fet_status run(training *t)
     return FET_OK;
 }
 
-/* A loader of its own for a teacher whose input has another size; else none. The same stream gives the same samples and augmentations. */
-static fet_status teacher_loading(const fet_graph *teacher, const fet_dataset *dataset, const fet_loader_options *of_network,
-                                  fet_loader **out_loader)
+fet_loader_options fet_task_lessons(const fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options)
 {
-    const fet_shape *input = &teacher->values[teacher->inputs[0]].shape;
-    if (input->rank == 4 && input->dim[2] == of_network->height && input->dim[3] == of_network->width) return FET_OK;
-    fet_loader_options loading = *of_network;
-    loading.height = input->dim[2];
-    loading.width = input->dim[3];
-    return fet_loader_create(dataset, &loading, out_loader);
-}
-
-static fet_status train_logits(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options, fet_train_result *out_result)
-{
-    fet_auto(fet_loader) loader = NULL;
-    fet_auto(fet_trainer) trainer = NULL;
-    fet_auto(fet_teacher) teacher = NULL;
-    fet_auto(fet_loader) teacher_loader = NULL;
-    fet_loader_options loading = fet_task_loading(graph, FET_SPLIT_TRAIN, options->trainer.batch);
+    fet_loader_options loading = fet_task_loading(graph, dataset, FET_SPLIT_TRAIN, options->trainer.batch);
     loading.shuffle = true;
     loading.seed = options->seed;
     loading.trial = options->trial;
     loading.augment = options->augment;
+    return loading;
+}
+
+static fet_status make_diffs(training *t, const fet_graph *graph)
+{
+    FET_TRY(fet_alloc_zeroed(graph->n_outputs, sizeof *t->diffs, "gradients of the loss", &t->diffs));
+    t->n_outputs = graph->n_outputs;
+    for (uint32_t o = 0; o < graph->n_outputs; o++)
+        FET_TRY(fet_alloc_zeroed(fet_task_output_items(graph, o), (size_t)t->options->trainer.batch * sizeof(float),
+                                 "gradients of the loss", &t->diffs[o]));
+    return FET_OK;
+}
+
+static void free_diffs(training *t)
+{
+    for (uint32_t o = 0; t->diffs && o < t->n_outputs; o++) fet_free(t->diffs[o]);
+    fet_free(t->diffs);
+}
+
+size_t fet_task_output_items(const fet_graph *graph, uint32_t output)
+{
+    const fet_shape *shape = &graph->values[graph->outputs[output]].shape;
+    return shape->rank && shape->dim[0] > 0 ? (size_t)(fet_shape_elements(shape) / shape->dim[0]) : 0;
+}
+
+static fet_status train_with(training *t, fet_graph *graph, const fet_dataset *dataset, fet_train_result *out_result)
+{
+    const fet_train_options *options = t->options;
+    fet_auto(fet_loader) loader = NULL;
+    fet_auto(fet_trainer) trainer = NULL;
+    fet_loader_options loading = fet_task_lessons(graph, dataset, options);
     FET_TRY(fet_loader_create(dataset, &loading, &loader));
-    training t = {.options = options,
-                  .loader = loader,
-                  .per_epoch = fet_loader_batches_per_epoch(loader),
-                  .n_classes = fet_dataset_n_classes(dataset)};
-    t.n_batches = (uint64_t)fmax(1.0, floor(options->epochs * t.per_epoch + 0.5));
-    if (options->checkpoint) FET_TRY(fet_task_fingerprint(graph, dataset, options, t.n_batches, &t.fingerprint));
+    t->loader = loader;
+    t->per_epoch = fet_loader_batches_per_epoch(loader);
+    t->n_batches = (uint64_t)fmax(1.0, floor(options->epochs * t->per_epoch + 0.5));
+    if (options->checkpoint) FET_TRY(fet_task_fingerprint(graph, dataset, options, t->n_batches, &t->fingerprint));
     FET_TRY(fet_trainer_create(graph, &options->trainer, &trainer));
-    if (fet_distil_active(&options->distil)) {
-        FET_TRY(fet_teacher_create(options->distil.teacher, options->trainer.batch, &teacher));
-        FET_TRY(teacher_loading(options->distil.teacher, dataset, &loading, &teacher_loader));
-    }
-    t.trainer = trainer;
-    t.teacher = teacher;
-    t.teacher_loader = teacher_loader;
+    t->trainer = trainer;
     bool resumed = false;
-    if (options->checkpoint) FET_TRY(fet_task_checkpoint_read(options->checkpoint, t.fingerprint, trainer, &t.at, &resumed));
-    t.first = t.at.batches_done;
-    FET_TRY(fet_alloc_zeroed((size_t)options->trainer.batch * t.n_classes, sizeof *t.diff, "gradients of the loss", &t.diff));
-    fet_status status = run(&t);
-    fet_free(t.diff);
-    FET_TRY(status);
+    if (options->checkpoint) FET_TRY(fet_task_checkpoint_read(options->checkpoint, t->fingerprint, trainer, &t->at, &resumed));
+    t->first = t->at.batches_done;
+    FET_TRY(make_diffs(t, graph));
+    FET_TRY(run(t));
     FET_TRY(fet_trainer_sync_params(trainer));
     double now_s = fet_clock_monotonic_s();
     *out_result = (fet_train_result){
-        .loss = t.at.loss_count ? t.at.loss_sum / (double)t.at.loss_count : (double)NAN,
-        .images_per_s = images_per_s(&t, now_s),
-        .seconds = now_s - t.started_s,
-        .n_batches = t.n_batches,
-        .resumed_batch = t.first,
+        .loss = t->at.loss_count ? t->at.loss_sum / (double)t->at.loss_count : (double)NAN,
+        .images_per_s = images_per_s(t, now_s),
+        .seconds = now_s - t->started_s,
+        .n_batches = t->n_batches,
+        .resumed_batch = t->first,
     };
     return FET_OK;
 }
 
-fet_status fet_classify_train(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options, fet_train_result *out_result)
+fet_status fet_task_train(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options, const fet_objective *objective,
+                          fet_train_result *out_result)
 {
-    FET_TRY(check_options(options));
-    FET_TRY(fet_task_check_graph(graph, dataset));
-    if (fet_distil_active(&options->distil)) {
-        fet_status fits = fet_task_check_graph(options->distil.teacher, dataset);
-        if (fits != FET_OK) return fet_note(fits, "the network that is learnt from");
-    }
-    /* Networks made for inference often end in Softmax. The loss has its own, so it stands aside while training: the gradient through both
-     * would vanish. */
-    fet_node *softmax = fet_task_softmax_at_end(graph);
-    if (softmax) softmax->op = FET_OP_IDENTITY;
-    fet_status status = train_logits(graph, dataset, options, out_result);
-    if (softmax) softmax->op = FET_OP_SOFTMAX;
+    training t = {.options = options, .objective = objective};
+    fet_status status = train_with(&t, graph, dataset, out_result);
+    free_diffs(&t);
     return status;
 }

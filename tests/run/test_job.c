@@ -21,7 +21,7 @@ static void test_defaults(void **state)
     fet_auto(fet_job) job = NULL;
     CHECK_OK(parse(DATA, &job));
     assert_string_equal(job->path, "/jobs/night/job.yaml");
-    assert_string_equal(job->task_kind, "classify");
+    assert_string_equal(job->task->name, "classify");
     assert_string_equal(job->data.kind, "idx");
     assert_string_equal(job->data.path, "/data");
     CHECK_NEAR(job->data.val_share, 0.1, 0);

@@ -146,7 +146,7 @@ static void test_no_memory(void **state)
             fet_error_clear();
             fet_status status = kind == 0   ? fet_classify_train(graph, made_dataset, &options, &result)
                                 : kind == 1 ? fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_S8, 1, 0, &accuracy)
-                                            : fet_classify_recalibrate(graph, made_dataset, 1, 1);
+                                            : fet_task_recalibrate(graph, made_dataset, 1, 1);
             if (fet_alloc_fail_after(UINT64_MAX) <= n) {
                 CHECK_OK(status);
                 break;
@@ -202,7 +202,7 @@ static void test_another_size(void **state)
     CHECK_OK(fet_classify_train(teacher, made_dataset, &options, &result));
     for (int distil = 0; distil < 2; distil++) {
         fet_auto(fet_graph) graph = made_graph_of(MADE_SIDE * 2, 16, MADE_CLASSES);
-        CHECK_OK(fet_classify_recalibrate(graph, made_dataset, 2, 1));
+        CHECK_OK(fet_task_recalibrate(graph, made_dataset, 2, 1));
         options.distil = (fet_distil_options){.teacher = distil ? teacher : NULL, .weight = 1, .temperature = 2};
         CHECK_OK(fet_classify_train(graph, made_dataset, &options, &result));
         CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_S8, 0, 0, &accuracy));
@@ -229,8 +229,8 @@ static void test_recalibration(void **state)
     CHECK_OK(fet_graph_init_params(graph, NULL, 3));
     float *weights = fet_tensor_f32(graph->params[graph->values[fet_graph_find_value(graph, "copy.weight")].param].tensor);
     for (int c = 0; c < 16; c++) weights[c] = (float)(c - 7) * 0.5f;
-    CHECK_FAILS(FET_ERROR_ARG, fet_classify_recalibrate(graph, made_dataset, 0, 1));
-    CHECK_OK(fet_classify_recalibrate(graph, made_dataset, 8, 1)); /* 8 batches of 64 are nearly the whole split */
+    CHECK_FAILS(FET_ERROR_ARG, fet_task_recalibrate(graph, made_dataset, 0, 1));
+    CHECK_OK(fet_task_recalibrate(graph, made_dataset, 8, 1)); /* 8 batches of 64 are nearly the whole split */
     const float *mean = fet_tensor_f32(graph->params[graph->values[fet_graph_find_value(graph, "bn.mean")].param].tensor);
     const float *variance = fet_tensor_f32(graph->params[graph->values[fet_graph_find_value(graph, "bn.variance")].param].tensor);
     for (int c = 0; c < 16; c++) {

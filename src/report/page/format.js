@@ -54,6 +54,8 @@ export function percent(share, digits = 1) {
 const LABELS = {
     latency: 'latency', peak_memory: 'peak memory', params: 'parameters', macs: 'MACs', val_accuracy: 'accuracy, val',
     val_device_accuracy: 'accuracy, val, device', test_accuracy: 'accuracy, test', test_device_accuracy: 'accuracy, test, device',
+    val_agreement: 'agreement with the original, val', val_device_agreement: 'agreement with the original, val, device',
+    test_agreement: 'agreement with the original, test', test_device_agreement: 'agreement with the original, test, device',
     train_loss: 'training loss',
 };
 

@@ -25,9 +25,9 @@ function trialTip(report, trial) {
         [...figures, ['genome', trial.genome], ['differs from base', trial.description], ['training', trial.fidelity], ['file', trial.file]]);
 }
 
-function variantTip(variant, what) {
+function variantTip(report, variant, what) {
     return tooltip(`${variant.name}, ${what}`, [['latency', format.full(variant.latency)], ['latency, predicted', format.full(variant.latency_predicted)],
-        ['accuracy, val', format.full(variant.val_device ?? variant.val)], ['accuracy, test', format.full(variant.test_int8)],
+        [`${report.measure ?? 'accuracy'}, val`, format.full(variant.val_device ?? variant.val)], [`${report.measure ?? 'accuracy'}, test`, format.full(variant.test_int8)],
         ['genome', variant.genome], ['differs from base', variant.description], ['file', variant.file]], 'trained in full');
 }
 
@@ -62,7 +62,7 @@ export function frontSection(report) {
         const mark = (point, name, symbol, size, fill) => point && {
             type: 'scatter', name, symbol, symbolSize: size, z: 6, itemStyle: { color: fill, opacity: 1, borderColor: color('surface'), borderWidth: 1.5 },
             label: { show: true, position: point.x / ux.divisor > middle ? 'left' : 'right', distance: 7, formatter: name, color: color('ink'), fontWeight: 600, fontSize: 12, textBorderColor: color('surface'), textBorderWidth: 3 },
-            data: [{ value: [point.x / ux.divisor, point.y / uy.divisor], tip: () => variantTip(point.variant, name) }],
+            data: [{ value: [point.x / ux.divisor, point.y / uy.divisor], tip: () => variantTip(report, point.variant, name) }],
         };
         return base(`Pareto front: ${y.label} against ${x.label} of ${shown.length} trials`, {
             xAxis: xAxis(x.label, ux.unit), yAxis: yAxis(y.label, uy.unit, { min: Number.isFinite(floor) ? Math.floor((floor / uy.divisor) * 2) / 2 : undefined }),

@@ -26,7 +26,7 @@ function card(label, value, detail, hint) {
     return h('div', { class: 'card' }, h('div', { class: 'card-label' }, label), h('div', { class: 'card-value' }, value), detail && h('div', { class: 'card-detail' }, detail), hint && h('div', { class: 'card-hint' }, hint));
 }
 
-function cards(base, chosen, quantised) {
+function cards(base, chosen, quantised, measure) {
     const result = [];
     const add = (label, key) => {
         const [b, c] = [base?.[key], chosen[key]];
@@ -36,7 +36,7 @@ function cards(base, chosen, quantised) {
     const [b, c] = [base?.test_int8, chosen.test_int8];
     if (c) {
         const points = b && (c.value - b.value) * 100;
-        result.push(card(`Test accuracy, ${quantised}`, format.figure(c), b && `base ${format.figure(b)}, ${points < 0 ? '−' : '+'}${Math.abs(points).toFixed(2)} points`, [format.spread(c), c.source].filter(Boolean).join(', ')));
+        result.push(card(`Test ${measure}, ${quantised}`, format.figure(c), b && `base ${format.figure(b)}, ${points < 0 ? '−' : '+'}${Math.abs(points).toFixed(2)} points`, [format.spread(c), c.source].filter(Boolean).join(', ')));
     }
     add('Parameters', 'params');
     add('Peak activation memory', 'peak_memory');
@@ -77,11 +77,11 @@ export function summarySection(report) {
         chosen && h('p', { class: 'take' }, 'Take ', h('code', {}, chosen.file ?? chosen.name), chosen.description ? [' (', chosen.description, ')'] : undefined),
         report.chosen_reason && h('p', {}, report.chosen_reason),
         (report.notes ?? []).map((note) => h('p', { class: 'note' }, note)),
-        chosen && cards(base, chosen, quantised));
+        chosen && cards(base, chosen, quantised, report.measure ?? 'accuracy'));
 }
 
 export function variantsSection(report) {
     if (!report.variants?.length) return undefined;
-    return section('variants', 'The same search, four ways', 'Block forms and widths searched apart and together, each under the same budget. The test split was used once, for this table; ±: relative spread of the measurements; 95 %: confidence interval of the accuracy.',
+    return section('variants', 'The same search, four ways', 'Block forms and widths searched apart and together, each under the same budget. The test split was used once, for this table; ±: relative spread of the measurements; 95 %: confidence interval of the accuracy.' + (report.measure && report.measure !== 'accuracy' ? ` Val and test: ${report.measure}.` : ''),
         variantsTable(report));
 }
