@@ -174,7 +174,7 @@ const char *fet_engine_implementation(const_dnnl_primitive_desc_t descriptor)
 }
 
 /* "ref:any", "ref_int8:any" and friends; plain loops for nhwc batch norm; im2col + gemm of one channel at a time for depthwise. */
-static bool is_slow(const char *implementation, bool depthwise)
+bool fet_engine_is_fallback(const char *implementation, bool depthwise)
 {
     if (strncmp(implementation, "ref", 3) == 0) return true;
     if (strncmp(implementation, "nspc_bnorm", 10) == 0) return true;
@@ -183,7 +183,7 @@ static bool is_slow(const char *implementation, bool depthwise)
 
 fet_status fet_engine_refuse_fallback(const char *implementation, const char *primitive, bool depthwise)
 {
-    if (!is_slow(implementation, depthwise)) return FET_OK;
+    if (!fet_engine_is_fallback(implementation, depthwise)) return FET_OK;
     return fet_fail(FET_ERROR_STATE, "%s: oneDNN chose the slow implementation \"%s\" on %s", primitive, implementation,
                     fet_engine_isa_name());
 }

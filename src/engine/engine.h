@@ -35,6 +35,7 @@ FET_MUST_CHECK fet_status fet_engine_check(dnnl_status_t status, const char *doi
 
 /* STATE, naming primitive and implementation, when `implementation` is one of the slow fallbacks (ref:any, gemm depthwise, nspc_bnorm,
  * ...). */
+bool fet_engine_is_fallback(const char *implementation, bool depthwise);
 FET_MUST_CHECK fet_status fet_engine_refuse_fallback(const char *implementation, const char *primitive, bool depthwise);
 
 #define FET_DNNL_TRY(expr, doing) FET_TRY(fet_engine_check((expr), (doing)))

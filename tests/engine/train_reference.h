@@ -51,11 +51,20 @@ static inline void reference_free(reference *r)
     free(r->shape);
 }
 
+/* Dimensions of a feature map or kernel; one with one spatial dimension has height 1. */
+static inline void ref_two_dimensions(const fet_shape *shape, int64_t dim[4])
+{
+    bool flat = shape->rank == 3;
+    dim[0] = shape->dim[0], dim[1] = shape->dim[1], dim[2] = flat ? 1 : shape->dim[2], dim[3] = shape->dim[flat ? 2 : 3];
+}
+
 static inline void ref_conv(const reference *r, const fet_node *n)
 {
     fet_window w;
     CHECK_OK(fet_op_window(r->graph, n, &w));
-    const int64_t *s = r->shape[n->inputs[0]].dim, *d = r->shape[n->outputs[0]].dim, *k = r->shape[n->inputs[1]].dim;
+    int64_t s[4], d[4], k[4];
+    ref_two_dimensions(&r->shape[n->inputs[0]], s), ref_two_dimensions(&r->shape[n->outputs[0]], d);
+    ref_two_dimensions(&r->shape[n->inputs[1]], k);
     const double *x = r->value[n->inputs[0]], *wt = r->value[n->inputs[1]];
     const double *bias = n->n_inputs > 2 && n->inputs[2] != FET_NONE ? r->value[n->inputs[2]] : NULL;
     double *y = r->value[n->outputs[0]];
@@ -262,15 +271,89 @@ static inline void ref_concat(const reference *r, const fet_node *n)
     }
 }
 
-/* Nearest, asymmetric, floor: out -> in is a division by the scale. */
+/* Where output x of an axis reads: nearest is tested as asymmetric and floor, the others as align_corners or half_pixel. */
+static inline double ref_resize_position(const fet_node *n, int64_t x, int64_t in, int64_t out)
+{
+    if (strcmp(fet_node_string(n, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel"), "align_corners") == 0)
+        return out > 1 ? (double)(x * (in - 1)) / (double)(out - 1) : 0;
+    return ((double)x + 0.5) * (double)in / (double)out - 0.5;
+}
+
+/* Weight of the pixel at `distance`: a triangle, or Keys' cubic with a = -0.75. */
+static inline double ref_resize_weight(bool cubic, double distance)
+{
+    double d = fabs(distance);
+    if (!cubic) return d < 1 ? 1 - d : 0;
+    const double a = -0.75;
+    return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+}
+
+/* Pixels outside have the numbers of the nearest inside. */
 static inline void ref_resize(const reference *r, const fet_node *n)
 {
     const int64_t *s = r->shape[n->inputs[0]].dim, *d = r->shape[n->outputs[0]].dim;
-    for (int64_t p = 0; p < d[0] * d[1]; p++)
-        for (int64_t y = 0; y < d[2]; y++)
-            for (int64_t x = 0; x < d[3]; x++)
-                r->value[n->outputs[0]][(p * d[2] + y) * d[3] + x] =
-                    r->value[n->inputs[0]][(p * s[2] + y * s[2] / d[2]) * s[3] + x * s[3] / d[3]];
+    char mode = fet_node_string(n, FET_ATTR_MODE, "nearest")[0];
+    const double *from = r->value[n->inputs[0]];
+    for (int64_t i = 0; i < ref_count(r, n->outputs[0]); i++) {
+        int64_t p = i / (d[2] * d[3]), y = i / d[3] % d[2], x = i % d[3];
+        double sum = 0;
+        if (mode == 'n') {
+            sum = from[(p * s[2] + y * s[2] / d[2]) * s[3] + x * s[3] / d[3]];
+        } else {
+            double at_y = ref_resize_position(n, y, s[2], d[2]), at_x = ref_resize_position(n, x, s[3], d[3]);
+            for (int64_t ky = -3; ky < s[2] + 3; ky++)
+                for (int64_t kx = -3; kx < s[3] + 3; kx++) {
+                    int64_t iy = ky < 0 ? 0 : ky >= s[2] ? s[2] - 1 : ky, ix = kx < 0 ? 0 : kx >= s[3] ? s[3] - 1 : kx;
+                    sum += ref_resize_weight(mode == 'c', at_y - (double)ky) * ref_resize_weight(mode == 'c', at_x - (double)kx) *
+                           from[(p * s[2] + iy) * s[3] + ix];
+                }
+        }
+        r->value[n->outputs[0]][i] = sum;
+    }
+}
+
+static inline void ref_variadic(const reference *r, const fet_node *n)
+{
+    fet_id y = n->outputs[0];
+    for (int64_t i = 0; i < ref_count(r, y); i++) {
+        double result = 0;
+        for (uint32_t k = 0; k < n->n_inputs; k++) {
+            double x = r->value[n->inputs[k]][ref_broadcast(&r->shape[y], &r->shape[n->inputs[k]], i)];
+            if (n->op == FET_OP_SUM) result += x;
+            else if (n->op == FET_OP_MEAN) result += x / n->n_inputs;
+            else if (k == 0 || (n->op == FET_OP_MAX ? x > result : x < result)) result = x;
+        }
+        r->value[y][i] = result;
+    }
+}
+
+static inline void ref_lrn(const reference *r, const fet_node *n)
+{
+    const fet_shape *s = &r->shape[n->inputs[0]];
+    int64_t area = s->dim[2] * s->dim[3], size = fet_node_int(n, FET_ATTR_SIZE, 1);
+    double alpha = (double)fet_node_float(n, FET_ATTR_ALPHA, 1e-4f), beta = (double)fet_node_float(n, FET_ATTR_BETA, 0.75f);
+    for (int64_t i = 0; i < ref_count(r, n->inputs[0]); i++) {
+        int64_t c = i / area % s->dim[1];
+        double sum = 0;
+        for (int64_t k = c - (size - 1) / 2; k <= c + size / 2; k++)
+            if (k >= 0 && k < s->dim[1]) sum += pow(r->value[n->inputs[0]][i + (k - c) * area], 2);
+        r->value[n->outputs[0]][i] =
+            r->value[n->inputs[0]][i] / pow((double)fet_node_float(n, FET_ATTR_BIAS, 1) + alpha / (double)size * sum, beta);
+    }
+}
+
+static inline void ref_split(const reference *r, const fet_node *n)
+{
+    const fet_shape *s = &r->shape[n->inputs[0]];
+    int64_t axis = fet_node_int(n, FET_ATTR_AXIS, 0), inner = 1, first = 0;
+    for (uint32_t a = (uint32_t)axis + 1; a < s->rank; a++) inner *= s->dim[a];
+    for (uint32_t o = 0; o < n->n_outputs; o++) {
+        int64_t length = r->shape[n->outputs[o]].dim[axis];
+        for (int64_t i = 0; i < ref_count(r, n->outputs[o]); i++)
+            r->value[n->outputs[o]][i] =
+                r->value[n->inputs[0]][(i / (length * inner) * s->dim[axis] + first + i / inner % length) * inner + i % inner];
+        first += length;
+    }
 }
 
 static inline void ref_transpose(const reference *r, const fet_node *n)
@@ -327,6 +410,12 @@ static inline void reference_run(const reference *r)
         case FET_OP_LOG_SOFTMAX: ref_softmax(r, n); break;
         case FET_OP_CONCAT: ref_concat(r, n); break;
         case FET_OP_RESIZE: ref_resize(r, n); break;
+        case FET_OP_SUM:
+        case FET_OP_MEAN:
+        case FET_OP_MAX:
+        case FET_OP_MIN: ref_variadic(r, n); break;
+        case FET_OP_LRN: ref_lrn(r, n); break;
+        case FET_OP_SPLIT: ref_split(r, n); break;
         case FET_OP_TRANSPOSE: ref_transpose(r, n); break;
         case FET_OP_REDUCE_MEAN: ref_reduce_mean(r, n); break;
         default:

@@ -26,7 +26,7 @@ void fet_reference_split(const fet_reference_call *call)
         if (call->node->outputs[i] == FET_NONE) continue;
         fet_lines to = fet_lines_of(fet_reference_out(call, i), axis);
         int64_t run = to.length * to.inner;
-        for (int64_t o = 0; o < to.outer; o++)
+        for (int64_t o = 0; call->dst[i] && o < to.outer; o++)
             memcpy(call->dst[i] + o * run, call->src[0] + o * from.length * from.inner + first * from.inner, (size_t)run * sizeof(float));
         first += to.length;
     }

@@ -8,14 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_TAPS = 4 };
-
-typedef struct axis_taps {
-    int n;
-    int64_t at[MAX_TAPS];
-    double weight[MAX_TAPS];
-} axis_taps;
-
 /* Input position of output position x on an axis. */
 static double source_of(const char *mode, double x, double scale, int64_t in, int64_t out)
 {
@@ -49,9 +41,9 @@ static void cubic_weights(double t, double a, double weight[4])
     weight[3] = ((a * d3 - 5.0 * a) * d3 + 8.0 * a) * d3 - 4.0 * a;
 }
 
-static axis_taps cubic(const fet_node *node, double x, int64_t in)
+static fet_resize_taps cubic(const fet_node *node, double x, int64_t in)
 {
-    axis_taps taps = {.n = 4};
+    fet_resize_taps taps = {.n = 4};
     int64_t first = (int64_t)floor(x);
     double sum = 0.0;
     cubic_weights(x - floor(x), (double)fet_node_float(node, FET_ATTR_CUBIC_COEFF_A, -0.75f), taps.weight);
@@ -66,26 +58,26 @@ static axis_taps cubic(const fet_node *node, double x, int64_t in)
     return taps;
 }
 
-static axis_taps taps_of(const fet_reference_call *call, uint32_t axis, int64_t x)
+fet_resize_taps fet_reference_resize_taps(const fet_reference_call *call, uint32_t axis, int64_t x)
 {
     const fet_node *node = call->node;
     int64_t in = fet_reference_in(call, 0)->dim[axis], out = fet_reference_out(call, 0)->dim[axis];
-    if (in == out) return (axis_taps){.n = 1, .at = {x}, .weight = {1.0}};
+    if (in == out) return (fet_resize_taps){.n = 1, .at = {x}, .weight = {1.0}};
     const float *scales = fet_reference_src(call, 2);
     bool given = scales && fet_shape_elements(fet_reference_in(call, 2)) > 0;
     double scale = given ? (double)scales[axis] : (double)out / (double)in;
     double at = source_of(fet_node_string(node, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel"), (double)x, scale, in, out);
     const char *mode = fet_node_string(node, FET_ATTR_MODE, "nearest");
     if (mode[0] == 'n')
-        return (axis_taps){
+        return (fet_resize_taps){
             .n = 1, .at = {clamp(nearest(fet_node_string(node, FET_ATTR_NEAREST_MODE, "round_prefer_floor"), at), in)}, .weight = {1.0}};
     if (mode[0] == 'c') return cubic(node, at, in);
     at = fmin(fmax(at, 0.0), (double)(in - 1));
     int64_t first = (int64_t)floor(at);
-    return (axis_taps){.n = 2, .at = {first, clamp(first + 1, in)}, .weight = {1.0 - (at - (double)first), at - (double)first}};
+    return (fet_resize_taps){.n = 2, .at = {first, clamp(first + 1, in)}, .weight = {1.0 - (at - (double)first), at - (double)first}};
 }
 
-static double sum_taps(const axis_taps *taps, const fet_strides *strides, uint32_t axis, uint32_t rank, const float *src)
+static double sum_taps(const fet_resize_taps *taps, const fet_strides *strides, uint32_t axis, uint32_t rank, const float *src)
 {
     if (axis == rank) return (double)*src;
     double sum = 0.0;
@@ -100,14 +92,14 @@ void fet_reference_resize(const fet_reference_call *call)
     const fet_shape *out = fet_reference_out(call, 0);
     fet_strides strides = fet_strides_row_major(fet_reference_in(call, 0));
     int64_t count = fet_shape_elements(out);
-    axis_taps taps[FET_MAX_RANK];
+    fet_resize_taps taps[FET_MAX_RANK];
     int64_t last[FET_MAX_RANK];
     for (uint32_t i = 0; i < FET_MAX_RANK; i++) last[i] = -1;
     for (int64_t o = 0; o < count; o++) {
         int64_t rest = o;
         for (uint32_t i = out->rank; i-- > 0; rest /= out->dim[i]) {
             int64_t x = rest % out->dim[i];
-            if (x != last[i]) taps[i] = taps_of(call, i, x), last[i] = x;
+            if (x != last[i]) taps[i] = fet_reference_resize_taps(call, i, x), last[i] = x;
         }
         call->dst[0][o] = (float)sum_taps(taps, &strides, 0, out->rank, call->src[0]);
     }

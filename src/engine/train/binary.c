@@ -5,62 +5,17 @@
  */
 #include "engine/train/boundary.h"
 #include "engine/train/kernels.h"
+#include "engine/train/operand.h"
 #include "engine/train/operators.h"
 
 #include <string.h>
 
-typedef struct operand {
-    fet_train_param *param; /* NULL: an activation */
-    fet_id value;
-    uint32_t *map; /* [items of the output] where a number of the output reads; NULL: at the same place */
-} operand;
-
 typedef struct binary {
-    operand in[2];
+    fet_train_operand in[2];
     bool by_channel;  /* Mul of a feature map (in[0]) by one number a channel (in[1]) of each sample */
     uint32_t large;   /* which input of the node in[0] is */
     uint8_t *padding; /* [items] numbers of the output that only pad; NULL: none */
 } binary;
-
-/* Strides of the operand over the output's axes 1, ...: 0 where it is broadcast. */
-static fet_status operand_strides(const fet_train_step *step, const fet_shape *dst, const fet_shape *from, bool param, int64_t *strides)
-{
-    int64_t at = 1;
-    for (uint32_t a = dst->rank; a-- > 0;) {
-        int64_t axis = (int64_t)a - (int64_t)(dst->rank - from->rank);
-        int64_t dim = axis < 0 ? 1 : from->dim[axis];
-        bool batch = a == 0 && !param;
-        if (!batch && dim != 1 && dim != dst->dim[a])
-            return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s does not broadcast so in training", step->name,
-                            fet_op_onnx_name(step->node->op));
-        strides[a] = dim == 1 ? 0 : at;
-        at *= dim;
-    }
-    if ((!param && from->rank != dst->rank) || (param && strides[0] != 0) || from->rank > dst->rank)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s that broadcasts over the batch cannot be trained", step->name,
-                        fet_op_onnx_name(step->node->op));
-    return FET_OK;
-}
-
-static fet_status make_map(fet_trainer *trainer, const fet_train_step *step, const uint32_t *position, operand *o)
-{
-    const fet_train_value *dst = &trainer->values[step->dst];
-    const fet_shape *from = o->param ? &trainer->graph->values[o->value].shape : &trainer->values[o->value].shape;
-    if (!o->param && fet_shape_equal(from, &dst->shape)) return FET_OK;
-    int64_t strides[FET_MAX_RANK] = {0};
-    FET_TRY(operand_strides(step, &dst->shape, from, o->param != NULL, strides));
-    uint32_t *own = NULL;
-    if (!o->param) FET_TRY(fet_train_positions(trainer, o->value, &own));
-    o->map = fet_train_state(trainer, ((size_t)dst->items + 1) * sizeof *o->map);
-    if (!o->map) return fet_arena_full();
-    int64_t plain = fet_shape_elements(&dst->shape) / trainer->batch;
-    for (int64_t i = 0; i < plain; i++) {
-        int64_t rest = i, at = 0;
-        for (uint32_t a = dst->shape.rank; a-- > 1; rest /= dst->shape.dim[a]) at += rest % dst->shape.dim[a] * strides[a];
-        o->map[position[i]] = own ? own[at] : (uint32_t)at;
-    }
-    return FET_OK;
-}
 
 static bool is_channel_scale(const fet_trainer *trainer, const fet_train_step *step, fet_id map, fet_id scale)
 {
@@ -90,7 +45,7 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
     if (b->by_channel) return FET_OK;
     uint32_t *position = NULL;
     FET_TRY(fet_train_positions(trainer, step->dst, &position));
-    for (uint32_t i = 0; i < 2; i++) FET_TRY(make_map(trainer, step, position, &b->in[i]));
+    for (uint32_t i = 0; i < 2; i++) FET_TRY(fet_train_operand_map(trainer, step, position, &b->in[i]));
     int64_t plain = fet_shape_elements(&dst->shape) / trainer->batch;
     if (plain == dst->items) return FET_OK;
     b->padding = fet_train_state(trainer, (size_t)dst->items);
@@ -100,11 +55,6 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
     return FET_OK;
 }
 
-static int64_t operand_items(const fet_trainer *trainer, const operand *o)
-{
-    return o->param ? fet_shape_elements(&trainer->graph->values[o->value].shape) : trainer->values[o->value].items;
-}
-
 /* Working space: both operands, their gradients and the output's, a sample each, in f32. */
 static fet_status prepare(fet_trainer *trainer, fet_train_step *step)
 {
@@ -112,19 +62,9 @@ static fet_status prepare(fet_trainer *trainer, fet_train_step *step)
     int64_t items = trainer->values[step->dst].items;
     for (int i = 0; i < 2; i++) {
         if (b->in[i].param) FET_TRY(fet_train_param_prepare(trainer, b->in[i].param, NULL, NULL));
-        items += 2 * operand_items(trainer, &b->in[i]);
+        items += 2 * fet_train_operand_items(trainer, &b->in[i]);
     }
     return fet_train_room(trainer, (size_t)items * sizeof(float));
-}
-
-/* An operand of sample n as f32. */
-static const float *widen(const fet_trainer *trainer, const operand *o, const fet_train_range *range, int64_t n, float *room)
-{
-    if (o->param) return o->param->master;
-    const fet_train_value *v = &trainer->values[o->value];
-    const char *data = fet_train_data(trainer, o->value, range);
-    fet_train_simd_get()->to_f32(v->dtype, v->items, data + (size_t)n * v->image_bytes, room);
-    return room;
 }
 
 static inline float apply(fet_op_kind op, float a, float b)
@@ -207,10 +147,11 @@ static fet_status forward(fet_trainer *trainer, fet_train_step *step, const fet_
                   fet_train_data(trainer, step->inputs[1], range), dst);
         return FET_OK;
     }
-    float *room[3] = {trainer->room, trainer->room + operand_items(trainer, &b->in[0])};
-    room[2] = room[1] + operand_items(trainer, &b->in[1]);
+    float *room[3] = {trainer->room, trainer->room + fet_train_operand_items(trainer, &b->in[0])};
+    room[2] = room[1] + fet_train_operand_items(trainer, &b->in[1]);
     for (int64_t n = 0; n < range->count; n++, dst += v->image_bytes) {
-        const float *x = widen(trainer, &b->in[0], range, n, room[0]), *y = widen(trainer, &b->in[1], range, n, room[1]);
+        const float *x = fet_train_operand_widen(trainer, &b->in[0], range, n, room[0]),
+                    *y = fet_train_operand_widen(trainer, &b->in[1], range, n, room[1]);
         for (int64_t i = 0; i < v->items; i++)
             room[2][i] = apply(op, x[b->in[0].map ? b->in[0].map[i] : i], y[b->in[1].map ? b->in[1].map[i] : i]);
         for (int64_t i = 0; b->padding && i < v->items; i++)
@@ -226,10 +167,10 @@ static void backward_operand(const fet_trainer *trainer, const fet_train_step *s
 {
     const binary *b = step->state;
     const fet_train_value *v = &trainer->values[step->dst];
-    float *second = room + operand_items(trainer, &b->in[0]), *dy = second + operand_items(trainer, &b->in[1]);
+    float *second = room + fet_train_operand_items(trainer, &b->in[0]), *dy = second + fet_train_operand_items(trainer, &b->in[1]);
     const float *x = room, *y = second;
-    if (step->needs[0] || b->in[0].param) x = widen(trainer, &b->in[0], range, n, room);
-    if (step->needs[1] || b->in[1].param) y = widen(trainer, &b->in[1], range, n, second);
+    if (step->needs[0] || b->in[0].param) x = fet_train_operand_widen(trainer, &b->in[0], range, n, room);
+    if (step->needs[1] || b->in[1].param) y = fet_train_operand_widen(trainer, &b->in[1], range, n, second);
     const char *diff_dst = fet_train_diff(trainer, step->dst, range);
     fet_train_simd_get()->to_f32(v->dtype, v->items, diff_dst + (size_t)n * v->image_bytes, dy);
     for (int64_t i = 0; i < v->items; i++) {
@@ -251,17 +192,17 @@ static fet_status backward(fet_trainer *trainer, fet_train_step *step, const fet
         backward_by_channel(trainer, step, range);
         return FET_OK;
     }
-    int64_t used = v->items + operand_items(trainer, &b->in[0]) + operand_items(trainer, &b->in[1]);
+    int64_t used = v->items + fet_train_operand_items(trainer, &b->in[0]) + fet_train_operand_items(trainer, &b->in[1]);
     for (uint32_t i = 2; i-- > 0;) {
         if (!step->wants[i]) continue;
-        const operand *o = &b->in[i];
+        const fet_train_operand *o = &b->in[i];
         if (step->node->op == FET_OP_ADD && !o->param && !o->map) { /* the gradient itself */
             void *diff = fet_train_diff(trainer, step->inputs[i], range);
             if (step->accumulate[i]) simd->add(v->dtype, range->count * v->items, diff, dy, diff);
             else memcpy(diff, dy, (size_t)range->count * v->image_bytes);
             continue;
         }
-        int64_t items = operand_items(trainer, o);
+        int64_t items = fet_train_operand_items(trainer, o);
         char *diff = o->param ? NULL : fet_train_diff_begin(trainer, step, i, range);
         float *sums = o->param ? o->param->gradient : trainer->room + used;
         if (o->param && !fet_train_gradient_adds(o->param, range)) memset(sums, 0, (size_t)items * sizeof(float));

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Conv: dense, grouped and depthwise, over oneDNN. */
-#include "op/conv.h"
+/* Conv: dense, grouped and depthwise, over oneDNN; by our own matrix products what oneDNN has no quick form of. */
+#include "engine/train/lowered.h"
+#include "engine/train/operators.h"
 #include "engine/train/weighted.h"
 
 typedef struct conv {
     fet_weighted w;
     fet_window window;
+    bool own; /* by `lowered` */
+    fet_lowered lowered;
 } conv;
 
 static fet_status describe(const fet_train_step *step, fet_weighted_direction direction, const fet_weighted_descs *d, void *out_desc)
@@ -39,10 +42,7 @@ static fet_status make_view(const fet_trainer *trainer, const fet_train_step *st
     int64_t padded[] = {out, in, dim[2], dim[3], 0};
     if (g > 1) {
         view = (fet_train_view){.rank = 5, .dim = {g, dim[0] / g, dim[1], dim[2], dim[3]}};
-        if (in != g * dim[1] || out != dim[0])
-            return fet_fail(FET_ERROR_UNSUPPORTED,
-                            "node \"%s\": a Conv of %lld groups needs channels in multiples of %d to be trained in f32", step->name,
-                            (long long)g, trainer->block);
+        c->own = in != g * dim[1] || out != dim[0]; /* groups would have to be padded one by one */
         for (int a = 0; a < 5; a++) padded[a] = view.dim[a];
     }
     FET_TRY(fet_train_plain_desc(view.rank, padded, &view.desc));
@@ -55,16 +55,14 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
     conv *c = fet_train_state(trainer, sizeof *c);
     if (!c) return fet_arena_full();
     step->state = c;
-    if (trainer->values[step->inputs[0]].shape.rank != 4)
-        return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": Conv of %u dimensions cannot be trained", step->name,
-                        trainer->values[step->inputs[0]].shape.rank);
     FET_TRY(fet_op_window(trainer->graph, step->node, &c->window));
+    c->own = trainer->values[step->inputs[0]].shape.rank != 4;
     fet_weighted *w = &c->w;
     w->weights = fet_train_param_of(trainer, step->inputs[1]);
     w->bias = step->n_inputs > 2 ? fet_train_param_of(trainer, step->inputs[2]) : NULL;
     if (!w->weights || (step->n_inputs > 2 && step->inputs[2] != FET_NONE && !w->bias))
         return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": weights or bias of a Conv are computed, not parameters", step->name);
-    FET_TRY(make_view(trainer, step, c));
+    if (!c->own) FET_TRY(make_view(trainer, step, c));
     w->depthwise = fet_op_is_depthwise(trainer->graph, step->node) && c->window.group > 1;
     w->describe = describe;
     step->needs[0] = w->weights->trainable || (w->bias && w->bias->trainable);
@@ -74,25 +72,28 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
 static fet_status prepare(fet_trainer *trainer, fet_train_step *step)
 {
     conv *c = step->state;
-    return fet_weighted_prepare(trainer, step, &c->w);
+    if (!c->own) FET_TRY(fet_weighted_prepare(trainer, step, &c->w, &c->own));
+    if (!c->own) return FET_OK;
+    c->lowered = (fet_lowered){.window = c->window, .weights = c->w.weights, .bias = c->w.bias};
+    return fet_lowered_prepare(trainer, step, &c->lowered);
 }
 
 static fet_status refresh(fet_trainer *trainer, fet_train_step *step)
 {
     conv *c = step->state;
-    return fet_weighted_refresh(trainer, &c->w);
+    return c->own ? FET_OK : fet_weighted_refresh(trainer, &c->w);
 }
 
 static fet_status forward(fet_trainer *trainer, fet_train_step *step, const fet_train_range *range)
 {
     conv *c = step->state;
-    return fet_weighted_forward(trainer, step, &c->w, range);
+    return c->own ? fet_lowered_forward(trainer, step, &c->lowered, range) : fet_weighted_forward(trainer, step, &c->w, range);
 }
 
 static fet_status backward(fet_trainer *trainer, fet_train_step *step, const fet_train_range *range)
 {
     conv *c = step->state;
-    return fet_weighted_backward(trainer, step, &c->w, range);
+    return c->own ? fet_lowered_backward(trainer, step, &c->lowered, range) : fet_weighted_backward(trainer, step, &c->w, range);
 }
 
 const fet_train_op fet_train_conv = {

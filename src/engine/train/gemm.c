@@ -53,7 +53,11 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
 
 static fet_status prepare(fet_trainer *trainer, fet_train_step *step)
 {
-    return fet_weighted_prepare(trainer, step, step->state);
+    bool slow = false;
+    FET_TRY(fet_weighted_prepare(trainer, step, step->state, &slow));
+    if (!slow) return FET_OK;
+    return fet_fail(FET_ERROR_STATE, "node \"%s\": oneDNN has only a slow implementation of this %s on %s", step->name,
+                    fet_op_onnx_name(step->node->op), fet_engine_isa_name());
 }
 
 static fet_status refresh(fet_trainer *trainer, fet_train_step *step)

@@ -47,6 +47,7 @@ typedef struct fet_train_simd {
     void (*to_f32)(fet_dtype dtype, int64_t n, const void *src, float *dst);
     void (*from_f32)(fet_dtype dtype, int64_t n, const float *src, void *dst);
     void (*accumulate)(int64_t n, const float *src, float *dst); /* dst += src */
+    void (*add_scaled)(int64_t n, float factor, const float *src, float *dst);
     /* dst[c] = factor * sum over rows of src[row * channels + c]; and the reverse, dst[row, c] = factor * src[c] */
     void (*sum_rows)(fet_dtype dtype, int64_t rows, int64_t channels, float factor, const void *src, void *dst);
     void (*fill_rows)(fet_dtype dtype, int64_t rows, int64_t channels, float factor, const void *src, void *dst);

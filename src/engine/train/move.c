@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Operators that only move numbers: Concat, Slice, Transpose, Pad with zeros, nearest Resize, DepthToSpace, Expand, Split with one output,
- * ... What goes where is learnt once, by running the operator's reference on numbers that say where they stand; then it is a list of runs
- * between the physical layouts.
+ * Operators that only move numbers: Concat, Split, Slice, Transpose, Pad with zeros, nearest Resize, DepthToSpace, Expand, ... What goes
+ * where is learnt once, by running the operator's reference on numbers that say where they stand; then it is a list of runs between the
+ * physical layouts.
  */
 #include "engine/reference/reference.h"
 #include "engine/train/boundary.h"
@@ -59,11 +59,12 @@ static fet_status trace(fet_trainer *trainer, const fet_train_step *step, bool n
     }
     if (next > (float)LARGEST_INDEX)
         return fet_fail(FET_ERROR_LIMIT, "node \"%s\": too many numbers to train %s", step->name, fet_op_onnx_name(node->op));
-    dst[0] = fet_train_state(trainer, ((size_t)graph_items(trainer, step->dst) + 1) * sizeof(float));
-    if (!dst[0]) return fet_arena_full();
+    float *result = fet_train_state(trainer, ((size_t)graph_items(trainer, step->dst) + 1) * sizeof *result);
+    if (!result) return fet_arena_full();
+    dst[step->output] = result;
     fet_reference_call call = {.graph = trainer->graph, .node = node, .src = src, .dst = dst};
     fet_reference_find(node->op)(&call);
-    *out_dst = dst[0];
+    *out_dst = result;
     return FET_OK;
 }
 

@@ -104,19 +104,30 @@ static fet_status add_step(fet_trainer *trainer, const fet_train_op *op, const f
     return FET_OK;
 }
 
-static fet_status plan_node(fet_trainer *trainer, const fet_node *node)
+static bool is_read(const fet_graph *graph, const fet_graph_uses *uses, fet_id value)
+{
+    for (uint32_t o = 0; o < graph->n_outputs; o++)
+        if (graph->outputs[o] == value) return true;
+    return uses->first[value + 1] > uses->first[value];
+}
+
+static fet_status plan_node(fet_trainer *trainer, const fet_graph_uses *uses, const fet_node *node)
 {
     const fet_train_op *op = fet_train_find(trainer, node);
     if (!op) return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": operator %s cannot be trained", node->name, fet_op_onnx_name(node->op));
-    for (uint32_t i = 1; i < node->n_outputs; i++)
-        if (node->outputs[i] != FET_NONE)
-            return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s with more than one output cannot be trained", node->name,
-                            fet_op_onnx_name(node->op));
     fet_id inputs[FET_NODE_LIMIT_INPUTS + 1];
     memcpy(inputs, node->inputs, node->n_inputs * sizeof *inputs);
     inputs[node->n_inputs] = FET_NONE;
-    fet_train_step *step = NULL;
-    return add_step(trainer, op, node, node->name, inputs, node->n_inputs, node->outputs[0], &step);
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] == FET_NONE || !is_read(trainer->graph, uses, node->outputs[i])) continue;
+        if (node->op != FET_OP_SPLIT && i > 0)
+            return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": %s with more than one output cannot be trained", node->name,
+                            fet_op_onnx_name(node->op));
+        fet_train_step *step = NULL;
+        FET_TRY(add_step(trainer, op, node, node->name, inputs, node->n_inputs, node->outputs[i], &step));
+        step->output = i;
+    }
+    return FET_OK;
 }
 
 /* A batch norm and what it takes with it stand where the last of them stood. */
@@ -145,7 +156,7 @@ static fet_status plan_steps(fet_trainer *trainer, const fet_graph_uses *uses)
         if (!live[n]) continue;
         const fet_bn_fusion *fusion = &fusions[n];
         if (fusion->n_nodes == 0) {
-            FET_TRY(plan_node(trainer, &graph->nodes[n]));
+            FET_TRY(plan_node(trainer, uses, &graph->nodes[n]));
         } else if (fusion->nodes[fusion->n_nodes - 1] == n) {
             const fet_node *node = &graph->nodes[fusion->nodes[0]];
             fet_id inputs[7] = {node->inputs[0], node->inputs[1],  node->inputs[2], node->inputs[3],
@@ -157,6 +168,7 @@ static fet_status plan_steps(fet_trainer *trainer, const fet_graph_uses *uses)
         }
     }
     for (uint32_t o = 0; o < graph->n_outputs; o++) {
+        if (graph->values[graph->outputs[o]].kind == FET_VALUE_PARAM) continue;
         fet_train_step *step = NULL;
         fet_id value[] = {graph->outputs[o], FET_NONE};
         FET_TRY(add_step(trainer, &fet_train_export, NULL, graph->values[value[0]].name, value, 1, FET_NONE, &step));
@@ -199,19 +211,34 @@ static void plan_gradients(fet_trainer *trainer)
     }
 }
 
+/* An output that is a constant of every sample (the anchors of a detector) stays what it is, and its gradient goes nowhere. */
+static fet_status check_output(fet_trainer *trainer, const fet_value *value, uint32_t index)
+{
+    if (value->kind == FET_VALUE_COMPUTED && is_float(value)) return FET_OK;
+    const fet_tensor *tensor = fet_graph_constant(trainer->graph, trainer->graph->outputs[index]);
+    int64_t samples = trainer->graph->values[trainer->graph->inputs[0]].shape.dim[0];
+    if (!tensor || tensor->dtype != FET_DTYPE_F32 || value->shape.rank == 0 || value->shape.dim[0] != samples)
+        return fet_fail(FET_ERROR_UNSUPPORTED, "output \"%s\" is neither computed as f32 nor an f32 constant of each sample", value->name);
+    size_t bytes = tensor->bytes / (size_t)samples;
+    FET_TRY(fet_train_alloc(trainer, bytes * (size_t)trainer->batch, "an output", &trainer->outputs[index]));
+    for (int64_t n = 0; n < trainer->batch; n++)
+        memcpy((char *)trainer->outputs[index] + (size_t)n * bytes, (const char *)tensor->data + (size_t)(n % samples) * bytes, bytes);
+    return FET_OK;
+}
+
 fet_status fet_train_plan(fet_trainer *trainer)
 {
     const fet_graph *graph = trainer->graph;
     if (graph->n_inputs == 0 || graph->n_outputs == 0)
         return fet_fail(FET_ERROR_ARG, "a graph with %u inputs and %u outputs cannot be trained", graph->n_inputs, graph->n_outputs);
-    for (uint32_t o = 0; o < graph->n_outputs; o++)
-        if (graph->values[graph->outputs[o]].kind != FET_VALUE_COMPUTED || !is_float(&graph->values[graph->outputs[o]]))
-            return fet_fail(FET_ERROR_UNSUPPORTED, "output \"%s\" is not computed as f32", graph->values[graph->outputs[o]].name);
+    for (uint32_t o = 0; o < graph->n_outputs; o++) FET_TRY(check_output(trainer, &graph->values[graph->outputs[o]], o));
     fet_graph_uses uses;
     FET_TRY(fet_graph_uses_create(graph, trainer->arena, &uses));
     trainer->values = fet_train_state(trainer, (graph->n_values + 1) * sizeof *trainer->values);
     trainer->params = fet_train_state(trainer, (graph->n_params + 1) * sizeof *trainer->params);
-    trainer->steps = fet_train_state(trainer, ((size_t)graph->n_nodes + graph->n_inputs + graph->n_outputs + 1) * sizeof *trainer->steps);
+    size_t most_steps = (size_t)graph->n_inputs + graph->n_outputs + 1;
+    for (fet_id n = 0; n < graph->n_nodes; n++) most_steps += graph->nodes[n].n_outputs;
+    trainer->steps = fet_train_state(trainer, most_steps * sizeof *trainer->steps);
     if (!trainer->values || !trainer->params || !trainer->steps) return fet_arena_full();
     plan_params(trainer, &uses);
     for (fet_id v = 0; v < graph->n_values; v++) trainer->values[v].diff_of = FET_NONE; /* parameters too, which may be value 0 */

@@ -8,6 +8,7 @@ static const struct {
     const fet_train_op *op;
 } registry[] = {
     {FET_OP_CONV, &fet_train_conv},
+    {FET_OP_CONV_TRANSPOSE, &fet_train_conv_transpose},
     {FET_OP_GEMM, &fet_train_gemm},
     {FET_OP_MATMUL, &fet_train_matmul},
     {FET_OP_BATCH_NORMALIZATION, &fet_train_batch_normalization},
@@ -16,6 +17,11 @@ static const struct {
     {FET_OP_MUL, &fet_train_binary},
     {FET_OP_DIV, &fet_train_binary},
     {FET_OP_PRELU, &fet_train_binary},
+    {FET_OP_SUM, &fet_train_variadic},
+    {FET_OP_MEAN, &fet_train_variadic},
+    {FET_OP_MAX, &fet_train_variadic},
+    {FET_OP_MIN, &fet_train_variadic},
+    {FET_OP_LRN, &fet_train_lrn},
     {FET_OP_MAX_POOL, &fet_train_pool},
     {FET_OP_AVERAGE_POOL, &fet_train_pool},
     {FET_OP_GLOBAL_MAX_POOL, &fet_train_pool},
@@ -67,6 +73,7 @@ static const struct {
 const fet_train_op *fet_train_find(const fet_trainer *trainer, const fet_node *node)
 {
     if (node->op == FET_OP_CONV && fet_train_own_depthwise(trainer, node)) return &fet_train_depthwise;
+    if (fet_train_computing_resize(node)) return &fet_train_resize;
     for (size_t i = 0; i < sizeof registry / sizeof *registry; i++)
         if (registry[i].kind == node->op) return registry[i].op;
     return NULL;

@@ -91,7 +91,8 @@ struct fet_train_step {
     const char *name;
     fet_id *inputs; /* values: the node's, then what is fused in (a residual) */
     uint32_t n_inputs;
-    fet_id dst; /* after everything fused */
+    uint32_t output; /* of the node; one with several outputs (Split) is a step for each */
+    fet_id dst;      /* after everything fused */
     void *state;
     bool *needs;        /* [n_inputs] backward reads the numbers of input i */
     bool needs_dst;     /* backward reads the output's numbers */

@@ -83,6 +83,8 @@ static fet_status prepare_params(fet_trainer *trainer, const fet_train_step *ste
 
 typedef struct descriptors {
     dnnl_primitive_desc_t d[FET_WEIGHTED_DIRECTIONS];
+    fet_weighted_descs memory[FET_WEIGHTED_DIRECTIONS];
+    bool wanted[FET_WEIGHTED_DIRECTIONS];
 } descriptors;
 
 static dnnl_primitive_desc_t take(descriptors *all, int direction)
@@ -90,15 +92,35 @@ static dnnl_primitive_desc_t take(descriptors *all, int direction)
     return fet_take(all->d[direction]);
 }
 
+/*
+ * oneDNN 2.6.3 with avx512_core_bf16 gives wrong numbers here: an odd number of output channels is read in pairs, and the last one is
+ * paired with the first of the next pixel.
+ */
+static bool is_wrong(const fet_trainer *trainer, const fet_train_step *step, fet_weighted_direction direction, const char *implementation)
+{
+    return direction == FET_WEIGHTED_DATA && trainer->options.dtype == FET_DTYPE_BF16 && trainer->values[step->dst].shape.dim[1] % 2 == 1 &&
+           strncmp(implementation, "jit_bf16_1x1", 12) == 0;
+}
+
+static fet_status describe_all(fet_trainer *trainer, fet_train_step *step, fet_weighted *w, descriptors *all, bool *out_slow)
+{
+    bool wanted[] = {true, step->wants[0], w->weights->trainable || (w->bias && w->bias->trainable)};
+    memcpy(all->wanted, wanted, sizeof wanted);
+    for (int i = 0; i < FET_WEIGHTED_DIRECTIONS; i++) {
+        if (!wanted[i]) continue;
+        FET_TRY(describe(trainer, step, w, (fet_weighted_direction)i, i ? all->d[0] : NULL, &all->memory[i], &all->d[i]));
+        const char *implementation = fet_engine_implementation(all->d[i]);
+        if (fet_engine_is_fallback(implementation, w->depthwise)) *out_slow = true;
+        if (is_wrong(trainer, step, (fet_weighted_direction)i, implementation)) *out_slow = true;
+    }
+    return FET_OK;
+}
+
 static fet_status prepare_with(fet_trainer *trainer, fet_train_step *step, fet_weighted *w, descriptors *all)
 {
     static const char *const names[] = {"forward", "backward data", "backward weights"};
-    fet_weighted_descs descs[FET_WEIGHTED_DIRECTIONS];
-    bool wanted[] = {true, step->wants[0], w->weights->trainable || (w->bias && w->bias->trainable)};
-    for (int i = 0; i < FET_WEIGHTED_DIRECTIONS; i++) {
-        if (!wanted[i]) continue;
-        FET_TRY(describe(trainer, step, w, (fet_weighted_direction)i, i ? all->d[0] : NULL, &descs[i], &all->d[i]));
-    }
+    const fet_weighted_descs *descs = all->memory;
+    const bool *wanted = all->wanted;
     const dnnl_memory_desc_t *diff_weights = &w->view.desc;
     if (wanted[2]) diff_weights = dnnl_primitive_desc_query_md(all->d[2], dnnl_query_diff_weights_md, 0);
     FET_TRY(prepare_params(trainer, step, w, diff_weights));
@@ -128,12 +150,15 @@ static fet_status prepare_with(fet_trainer *trainer, fet_train_step *step, fet_w
     return FET_OK;
 }
 
-fet_status fet_weighted_prepare(fet_trainer *trainer, fet_train_step *step, fet_weighted *w)
+fet_status fet_weighted_prepare(fet_trainer *trainer, fet_train_step *step, fet_weighted *w, bool *out_slow)
 {
-    descriptors all = {{NULL}};
-    fet_status status = prepare_with(trainer, step, w, &all);
+    descriptors all = {.d = {NULL}};
+    bool slow = false;
+    fet_status status = describe_all(trainer, step, w, &all, &slow);
+    if (status == FET_OK && !slow) status = prepare_with(trainer, step, w, &all);
     for (int i = 0; i < FET_WEIGHTED_DIRECTIONS; i++)
         if (all.d[i]) dnnl_primitive_desc_destroy(all.d[i]);
+    if (status == FET_OK) *out_slow = slow;
     return status;
 }
 

@@ -42,8 +42,11 @@ typedef struct fet_weighted {
     bool own_layout;               /* the parameter lies as diff_weights does */
 } fet_weighted;
 
-/* After `weights`, `bias`, `view`, `depthwise` and `describe` are set. dst channels: dimension 1 of the output. */
-FET_MUST_CHECK fet_status fet_weighted_prepare(fet_trainer *trainer, fet_train_step *step, fet_weighted *w);
+/*
+ * After `weights`, `bias`, `view`, `depthwise` and `describe` are set. dst channels: dimension 1 of the output. out_slow: oneDNN has only
+ * a slow fallback, or a wrong implementation, for one of the directions; nothing is prepared then.
+ */
+FET_MUST_CHECK fet_status fet_weighted_prepare(fet_trainer *trainer, fet_train_step *step, fet_weighted *w, bool *out_slow);
 FET_MUST_CHECK fet_status fet_weighted_refresh(fet_trainer *trainer, fet_weighted *w);
 FET_MUST_CHECK fet_status fet_weighted_forward(fet_trainer *trainer, fet_train_step *step, fet_weighted *w, const fet_train_range *range);
 FET_MUST_CHECK fet_status fet_weighted_backward(fet_trainer *trainer, fet_train_step *step, fet_weighted *w, const fet_train_range *range);
