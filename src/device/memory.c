@@ -87,7 +87,7 @@ static void mark_in_place(builder *b, const fet_kernel *kernel, uint32_t k)
     if (entry->n_writes != 1 || (!elementwise && residual == FET_NONE)) return;
     /* A convolution still reads its source while it writes, so x + conv(x) needs room of its own. */
     for (uint32_t i = 0; !elementwise && i < anchor->n_inputs; i++)
-        if (find_tensor(b, anchor->inputs[i]) == residual) return;
+        if (find_tensor(b, fet_kernel_operand(b->graph, kernel, i)) == residual) return;
     uint64_t bytes = b->net.tensors[entry->first_write].bytes;
     for (uint32_t i = 0; i < entry->n_reads; i++) {
         fet_memory_read *read = &b->net.reads[entry->first_read + i];
@@ -105,7 +105,7 @@ static fet_status add_kernel(builder *b, const fet_kernel *kernel, uint32_t k)
         return fet_fail(FET_ERROR_CORRUPT, "%s: its kernel adds %s, which no kernel before it has made", anchor->name,
                         b->graph->values[kernel->residual].name);
     for (uint32_t i = 0; i < anchor->n_inputs; i++) {
-        uint32_t tensor = find_tensor(b, anchor->inputs[i]);
+        uint32_t tensor = find_tensor(b, fet_kernel_operand(b->graph, kernel, i));
         if (tensor != FET_NONE) add_read(b, k, tensor);
     }
     if (residual != FET_NONE) add_read(b, k, residual);

@@ -55,7 +55,8 @@ static fet_status set_formats(fet_kernel_runner *r, const fet_kernel_key *key)
     fet_step_spec *spec = &r->spec;
     bool signed_src = key->flags & FET_KERNEL_SIGNED_SRC || key->precision != FET_DTYPE_S8;
     bool keeps = key->op == FET_OP_MAX_POOL || key->op == FET_OP_AVERAGE_POOL || key->op == FET_OP_RESIZE ||
-                 key->op == FET_OP_GLOBAL_MAX_POOL || key->op == FET_OP_GLOBAL_AVERAGE_POOL || key->op == FET_OP_CONCAT;
+                 key->op == FET_OP_GLOBAL_MAX_POOL || key->op == FET_OP_GLOBAL_AVERAGE_POOL || key->op == FET_OP_CONCAT ||
+                 key->op == FET_OP_PAD || key->op == FET_OP_TRANSPOSE || key->op == FET_OP_SLICE;
     bool unsigned_dst = keeps ? !signed_src : fet_activation_is_nonnegative(&spec->activation);
     r->src[0] = fast(key->n, key->ic, key->ih, key->iw, key, !signed_src);
     spec->dst = fast(key->n, key->oc, key->oh, key->ow, key, unsigned_dst);

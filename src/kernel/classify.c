@@ -61,21 +61,117 @@ static fet_kernel_class classify_binary(const fet_graph *graph, const fet_node *
     return is_broadcast_of(b, a) && !(ordered && main == 1) ? FET_CLASS_BINARY : FET_CLASS_PLAIN;
 }
 
-/* Sizes that are whole multiples look the same in every coordinate mode for "nearest"; "linear" must have half-pixel centres. */
-static fet_kernel_class classify_resize(const fet_graph *graph, const fet_node *node)
+/* What oneDNN's resampling does. Sizes that are whole multiples look the same in every coordinate mode for "nearest"; "linear" must have
+ * half-pixel centres. */
+bool fet_kernel_resize_is_simple(const fet_graph *graph, const fet_node *node)
 {
     const fet_shape *src = input_shape(graph, node, 0), *dst = &graph->values[node->outputs[0]].shape;
-    if (src->rank != 4 || src->dim[0] != dst->dim[0] || src->dim[1] != dst->dim[1]) return FET_CLASS_PLAIN;
     const char *mode = fet_node_string(node, FET_ATTR_MODE, "nearest");
     const char *coordinates = fet_node_string(node, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel");
     bool half_pixel = strcmp(coordinates, "half_pixel") == 0 || strcmp(coordinates, "pytorch_half_pixel") == 0;
     bool multiple = dst->dim[2] % src->dim[2] == 0 && dst->dim[3] % src->dim[3] == 0;
-    if (strcmp(mode, "linear") == 0) return half_pixel && dst->dim[2] > 1 && dst->dim[3] > 1 ? FET_CLASS_RESIZE : FET_CLASS_PLAIN;
-    if (strcmp(mode, "nearest") != 0 || !multiple) return FET_CLASS_PLAIN;
+    if (strcmp(mode, "linear") == 0) return half_pixel && dst->dim[2] > 1 && dst->dim[3] > 1;
+    if (strcmp(mode, "nearest") != 0 || !multiple) return false;
     const char *nearest = fet_node_string(node, FET_ATTR_NEAREST_MODE, "round_prefer_floor");
     bool asymmetric = strcmp(coordinates, "asymmetric") == 0 && strcmp(nearest, "floor") == 0;
     bool rounded = half_pixel && strncmp(nearest, "round", 5) == 0;
-    return asymmetric || rounded ? FET_CLASS_RESIZE : FET_CLASS_PLAIN;
+    return asymmetric || rounded;
+}
+
+/* Maps whose height and width change, by constants. A region of interest would have to be read first. */
+static fet_kernel_class classify_resize(const fet_graph *graph, const fet_node *node)
+{
+    const fet_shape *src = input_shape(graph, node, 0), *dst = &graph->values[node->outputs[0]].shape;
+    if (src->rank != 4 || src->dim[0] != dst->dim[0] || src->dim[1] != dst->dim[1]) return FET_CLASS_PLAIN;
+    for (uint32_t i = 1; i < node->n_inputs; i++)
+        if (node->inputs[i] != FET_NONE && !is_param(graph, node, i)) return FET_CLASS_PLAIN;
+    bool region = strcmp(fet_node_string(node, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel"), "tf_crop_and_resize") == 0;
+    return region ? FET_CLASS_PLAIN : FET_CLASS_RESIZE;
+}
+
+/* Constant whole numbers of input i. */
+static bool whole_numbers(const fet_graph *graph, const fet_node *node, uint32_t i, uint32_t room, int64_t *numbers, uint32_t *out_count)
+{
+    const fet_tensor *tensor = i < node->n_inputs && node->inputs[i] != FET_NONE ? fet_graph_constant(graph, node->inputs[i]) : NULL;
+    int64_t count = tensor ? fet_tensor_elements(tensor) : -1;
+    if (count < 0 || count > room || (tensor->dtype != FET_DTYPE_S64 && tensor->dtype != FET_DTYPE_S32)) return false;
+    for (int64_t k = 0; k < count; k++)
+        numbers[k] = tensor->dtype == FET_DTYPE_S64 ? ((const int64_t *)tensor->data)[k] : ((const int32_t *)tensor->data)[k];
+    *out_count = (uint32_t)count;
+    return true;
+}
+
+bool fet_kernel_pads(const fet_graph *graph, const fet_node *node, int64_t begin[2], int64_t end[2])
+{
+    int64_t pads[8];
+    uint32_t count = 0;
+    if (input_shape(graph, node, 0)->rank != 4 || strcmp(fet_node_string(node, FET_ATTR_MODE, "constant"), "constant") != 0) return false;
+    if (!whole_numbers(graph, node, 1, 8, pads, &count) || count != 8) return false;
+    for (int i = 0; i < 8; i++)
+        if (pads[i] < 0 || (i % 4 < 2 && pads[i] != 0)) return false;
+    begin[0] = pads[2], begin[1] = pads[3], end[0] = pads[6], end[1] = pads[7];
+    return true;
+}
+
+bool fet_kernel_is_zero_pad(const fet_graph *graph, const fet_node *node)
+{
+    int64_t begin[2], end[2];
+    if (node->op != FET_OP_PAD || !fet_kernel_pads(graph, node, begin, end)) return false;
+    if (node->n_inputs < 3 || node->inputs[2] == FET_NONE) return true;
+    const fet_tensor *value = fet_graph_constant(graph, node->inputs[2]);
+    return value && value->dtype == FET_DTYPE_F32 && fet_tensor_elements(value) == 1 && fet_tensor_f32(value)[0] == 0.0f;
+}
+
+static fet_kernel_class classify_pad(const fet_graph *graph, const fet_node *node)
+{
+    int64_t begin[2], end[2];
+    const fet_value *value = fet_node_input(graph, node, 2);
+    bool constant = !value || (fet_graph_constant(graph, node->inputs[2]) && value->dtype == FET_DTYPE_F32);
+    return constant && !is_param(graph, node, 0) && fet_kernel_pads(graph, node, begin, end) ? FET_CLASS_PAD : FET_CLASS_PLAIN;
+}
+
+/* N, G, C / G, H, W -> N, C / G, G, H, W: the middle of a shuffle, if Reshapes from and to maps stand around it (split.c). */
+static fet_kernel_class classify_transpose(const fet_graph *graph, const fet_node *node)
+{
+    static const int64_t shuffle[5] = {0, 2, 1, 3, 4};
+    const fet_attr *perm = fet_node_attr(node, FET_ATTR_PERM);
+    if (input_shape(graph, node, 0)->rank != 5 || !perm || perm->type != FET_ATTR_TYPE_INTS || perm->count != 5) return FET_CLASS_PLAIN;
+    if (memcmp(perm->ints, shuffle, sizeof shuffle) != 0) return FET_CLASS_PLAIN;
+    const fet_shape *root = &graph->values[fet_kernel_view_root(graph, node->inputs[0])].shape, *src = input_shape(graph, node, 0);
+    bool map = root->rank == 4 && root->dim[0] == src->dim[0] && root->dim[1] == src->dim[1] * src->dim[2] && root->dim[2] == src->dim[3] &&
+               root->dim[3] == src->dim[4];
+    return map ? FET_CLASS_SHUFFLE : FET_CLASS_PLAIN;
+}
+
+static fet_kernel_class classify_slice(const fet_graph *graph, const fet_node *node)
+{
+    int64_t numbers[4] = {0};
+    uint32_t count = 0;
+    const fet_shape *src = input_shape(graph, node, 0);
+    bool one = src->rank == 4 && !is_param(graph, node, 0) && whole_numbers(graph, node, 1, 1, numbers, &count) && count == 1 &&
+               whole_numbers(graph, node, 3, 1, numbers, &count) && count == 1 && (numbers[0] == 1 || numbers[0] == -3);
+    if (!one) return FET_CLASS_PLAIN;
+    if (node->n_inputs > 4 && node->inputs[4] != FET_NONE &&
+        (!whole_numbers(graph, node, 4, 1, numbers, &count) || count != 1 || numbers[0] != 1))
+        return FET_CLASS_PLAIN;
+    return graph->values[node->outputs[0]].shape.dim[1] > 0 ? FET_CLASS_SLICE : FET_CLASS_PLAIN;
+}
+
+int64_t fet_kernel_slice_start(const fet_graph *graph, const fet_node *node)
+{
+    int64_t start = 0, channels = input_shape(graph, node, 0)->dim[1];
+    uint32_t count = 0;
+    if (!whole_numbers(graph, node, 1, 1, &start, &count)) return 0;
+    if (start < 0) start = start < -channels ? 0 : start + channels;
+    return start;
+}
+
+static fet_kernel_class classify_prelu(const fet_graph *graph, const fet_node *node)
+{
+    const fet_shape *src = input_shape(graph, node, 0);
+    return is_param(graph, node, 1) && !is_param(graph, node, 0) && src->rank == 4 && is_per_channel(input_shape(graph, node, 1), src)
+               ? FET_CLASS_PRELU
+               : FET_CLASS_PLAIN;
 }
 
 static fet_kernel_class classify_concat(const fet_graph *graph, const fet_node *node)
@@ -147,6 +243,10 @@ fet_kernel_class fet_kernel_classify(const fet_graph *graph, const fet_node *nod
     case FET_OP_DIV: return classify_binary(graph, node);
     case FET_OP_CONCAT: return classify_concat(graph, node);
     case FET_OP_RESIZE: return classify_resize(graph, node);
+    case FET_OP_PAD: return classify_pad(graph, node);
+    case FET_OP_TRANSPOSE: return classify_transpose(graph, node);
+    case FET_OP_SLICE: return classify_slice(graph, node);
+    case FET_OP_PRELU: return classify_prelu(graph, node);
     default: break;
     }
     if (fet_kernel_is_view(node->op)) return FET_CLASS_VIEW;
@@ -166,6 +266,12 @@ bool fet_kernel_is_view(fet_op_kind op)
     case FET_OP_DROPOUT: return true;
     default: return false;
     }
+}
+
+fet_id fet_kernel_operand(const fet_graph *graph, const fet_kernel *kernel, uint32_t i)
+{
+    fet_id node = i == 0 && kernel->pad != FET_NONE ? kernel->pad : kernel->anchor;
+    return graph->nodes[node].inputs[i];
 }
 
 fet_id fet_kernel_view_root(const fet_graph *graph, fet_id value)

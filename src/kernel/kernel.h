@@ -66,6 +66,7 @@ typedef struct fet_kernel {
     fet_id anchor;                    /* node; FET_NONE for a CAST between the worlds */
     fet_id batch_norm;                /* node or FET_NONE */
     fet_id activation_node, add_node; /* nodes or FET_NONE */
+    fet_id pad;                       /* a Pad node whose zeros the convolution's own padding makes, or FET_NONE */
     fet_id src;                       /* value: first activation input */
     fet_id residual;                  /* value or FET_NONE */
     fet_id dst;                       /* value after everything fused */
@@ -97,6 +98,9 @@ extern const fet_fusion_rules fet_fusion_rules_host;
 bool fet_kernel_fast_is_plain(const fet_shape *shape, fet_dtype precision);
 /* Fast values of this shape lie in memory in row-major order (though perhaps not as f32), so that a view of them moves nothing. */
 bool fet_kernel_fast_is_row_major(const fet_shape *shape);
+
+/* What `kernel` reads in memory for input i of its anchor: what stands before a Pad that is folded into it. FET_NONE: left out. */
+fet_id fet_kernel_operand(const fet_graph *graph, const fet_kernel *kernel, uint32_t i);
 
 /* Follows views (Reshape, Flatten, Identity, ...) back to the value that some kernel, the caller or a parameter gives. */
 fet_id fet_kernel_view_root(const fet_graph *graph, fet_id value);

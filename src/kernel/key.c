@@ -2,7 +2,9 @@
 /*
  * Filling a key from a node. What `extra` means by operator:
  *   AveragePool  bit 0: padding counts
- *   Resize       bit 0: linear, else nearest
+ *   Resize       bit 0: linear, bit 2: cubic, else nearest; bit 1: centres or sizes that need weights of their own
+ *   Transpose    of channels only (a shuffle): number of groups
+ *   Slice        of channels only: the first one
  *   Concat       number of inputs; `ic` is the channels of the first, `oc` their sum
  *   Cast         bit 0: the source is f32 in the fast layout
  *   plain ones   hash of attributes and of all shapes
@@ -50,6 +52,8 @@ static fet_status set_window(const fet_graph *graph, const fet_node *node, fet_k
 {
     fet_window window;
     FET_TRY(fet_op_window(graph, node, &window));
+    uint32_t in[4]; /* behind a folded Pad */
+    fet_kernel_dims4(&graph->values[node->inputs[0]].shape, in);
     bool fits = true;
     key->kh = narrow(window.kernel[0], &fits), key->kw = narrow(window.kernel[1], &fits);
     key->sh = narrow(window.stride[0], &fits), key->sw = narrow(window.stride[1], &fits);
@@ -57,8 +61,8 @@ static fet_status set_window(const fet_graph *graph, const fet_node *node, fet_k
     key->pad_top = narrow(window.pad_begin[0], &fits), key->pad_left = narrow(window.pad_begin[1], &fits);
     int64_t bottom = window.pad_end[0], right = window.pad_end[1];
     if (node->op != FET_OP_CONV_TRANSPOSE) {
-        int64_t least_bottom = reach(key->oh, window.stride[0], window.kernel[0], window.dilation[0], key->ih, window.pad_begin[0]);
-        int64_t least_right = reach(key->ow, window.stride[1], window.kernel[1], window.dilation[1], key->iw, window.pad_begin[1]);
+        int64_t least_bottom = reach(key->oh, window.stride[0], window.kernel[0], window.dilation[0], in[2], window.pad_begin[0]);
+        int64_t least_right = reach(key->ow, window.stride[1], window.kernel[1], window.dilation[1], in[3], window.pad_begin[1]);
         bottom = bottom > least_bottom ? bottom : least_bottom;
         right = right > least_right ? right : least_right;
     }
@@ -109,8 +113,20 @@ fet_status fet_kernel_fill_key(const fet_graph *graph, const fet_node *node, fet
         FET_TRY(set_window(graph, node, key));
         key->extra = node->op == FET_OP_AVERAGE_POOL && fet_node_int(node, FET_ATTR_COUNT_INCLUDE_PAD, 0) != 0;
         return FET_OK;
-    case FET_CLASS_RESIZE: key->extra = strcmp(fet_node_string(node, FET_ATTR_MODE, "nearest"), "linear") == 0; return FET_OK;
+    case FET_CLASS_RESIZE: {
+        const char *mode = fet_node_string(node, FET_ATTR_MODE, "nearest");
+        key->extra = strcmp(mode, "linear") == 0 ? 1 : strcmp(mode, "cubic") == 0 ? 4 : 0;
+        if (!fet_kernel_resize_is_simple(graph, node)) key->extra |= 2;
+        return FET_OK;
+    }
+    case FET_CLASS_PAD: return fet_kernel_fold_pad(graph, node, key);
+    case FET_CLASS_SHUFFLE:
+        key->extra = (uint32_t)graph->values[node->inputs[0]].shape.dim[1];
+        key->oc = key->ic, key->oh = key->ih, key->ow = key->iw;
+        return FET_OK;
+    case FET_CLASS_SLICE: key->extra = (uint32_t)fet_kernel_slice_start(graph, node); return FET_OK;
     case FET_CLASS_CONCAT: key->extra = node->n_inputs; return FET_OK;
+    case FET_CLASS_PRELU:
     case FET_CLASS_SCALE: key->flags |= FET_KERNEL_CONST; return FET_OK;
     case FET_CLASS_BINARY: {
         const fet_value *other = fet_node_input(graph, node, 1 - fet_kernel_main_input(graph, node));
@@ -119,6 +135,16 @@ fet_status fet_kernel_fill_key(const fet_graph *graph, const fet_node *node, fet
     }
     default: return FET_OK;
     }
+}
+
+fet_status fet_kernel_fold_pad(const fet_graph *graph, const fet_node *pad, fet_kernel_key *key)
+{
+    int64_t begin[2] = {0}, end[2] = {0};
+    bool fits = fet_kernel_pads(graph, pad, begin, end);
+    key->pad_top = narrow(key->pad_top + begin[0], &fits), key->pad_left = narrow(key->pad_left + begin[1], &fits);
+    key->pad_bottom = narrow(key->pad_bottom + end[0], &fits), key->pad_right = narrow(key->pad_right + end[1], &fits);
+    if (!fits) return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\": padding beyond %d", pad->name, UINT16_MAX);
+    return FET_OK;
 }
 
 void fet_kernel_fill_cast_key(const fet_shape *shape, fet_dtype precision, fet_kernel_key *key)

@@ -57,7 +57,7 @@ static fet_kernel *append(split *s)
     }
     fet_kernel *kernel = &s->items[s->count++];
     memset(kernel, 0, sizeof *kernel);
-    kernel->anchor = kernel->batch_norm = kernel->activation_node = kernel->add_node = kernel->residual = FET_NONE;
+    kernel->anchor = kernel->batch_norm = kernel->activation_node = kernel->add_node = kernel->residual = kernel->pad = FET_NONE;
     return kernel;
 }
 
@@ -90,9 +90,28 @@ static void mark_constants(split *s)
     }
 }
 
+/* A Pad of zeros that only a convolution reads is done by that convolution. */
+static bool is_folded(const split *s, const fet_node *node)
+{
+    if (node->op != FET_OP_PAD || s->n_readers[node->outputs[0]] != 1 || s->reader[node->outputs[0]] == FET_NONE) return false;
+    fet_id n = s->reader[node->outputs[0]];
+    const fet_node *reader = &s->graph->nodes[n];
+    return reader->op == FET_OP_CONV && s->classes[n] == FET_CLASS_CONV && reader->inputs[0] == node->outputs[0] &&
+           fet_kernel_is_zero_pad(s->graph, node);
+}
+
+/* The Reshape that alone reads a shuffle's Transpose and makes a map of it again; FET_NONE: no shuffle. */
+static fet_id shuffle_end(const split *s, const fet_node *node)
+{
+    fet_id n = s->n_readers[node->outputs[0]] == 1 ? s->reader[node->outputs[0]] : FET_NONE;
+    if (n == FET_NONE || s->classes[n] != FET_CLASS_VIEW) return FET_NONE;
+    fet_id root = fet_kernel_view_root(s->graph, node->inputs[0]);
+    return fet_shape_equal(&s->graph->values[s->graph->nodes[n].outputs[0]].shape, &s->graph->values[root].shape) ? n : FET_NONE;
+}
+
 static bool wants_fast(fet_kernel_class class)
 {
-    return class != FET_CLASS_PLAIN && class != FET_CLASS_VIEW && class != FET_CLASS_UNSUPPORTED;
+    return class != FET_CLASS_PLAIN && class != FET_CLASS_VIEW && class != FET_CLASS_UNSUPPORTED; /* FOLDED: as its convolution */
 }
 
 static void count_readers(split *s)
@@ -103,6 +122,8 @@ static void count_readers(split *s)
         const fet_node *node = &g->nodes[n];
         s->classes[n] = (uint8_t)fet_kernel_classify(g, node);
         if (node->op == FET_OP_NONE) continue;
+        if (s->classes[n] == FET_CLASS_PAD && is_folded(s, node)) s->classes[n] = FET_CLASS_FOLDED;
+        if (s->classes[n] == FET_CLASS_SHUFFLE && shuffle_end(s, node) == FET_NONE) s->classes[n] = FET_CLASS_PLAIN;
         bool wanted = wants_fast(s->classes[n]);
         if (s->classes[n] == FET_CLASS_VIEW) wanted = s->known[node->outputs[0]] & WANTED_FAST;
         for (uint32_t i = 0; i < node->n_inputs; i++) {
@@ -246,7 +267,8 @@ static void fuse(split *s, fet_kernel *kernel)
 static bool result_unsigned(const split *s, const fet_node *node, fet_kernel_class class, const fet_kernel *kernel)
 {
     if (s->precision != FET_DTYPE_S8) return false;
-    if (class == FET_CLASS_POOL || class == FET_CLASS_GLOBAL || class == FET_CLASS_RESIZE)
+    if (class == FET_CLASS_POOL || class == FET_CLASS_GLOBAL || class == FET_CLASS_RESIZE || class == FET_CLASS_PAD ||
+        class == FET_CLASS_SHUFFLE || class == FET_CLASS_SLICE)
         return !(kernel->key.flags & FET_KERNEL_SIGNED_SRC);
     if (class == FET_CLASS_CONCAT || (class == FET_CLASS_BINARY && node->op != FET_OP_SUB)) {
         for (uint32_t i = 0; i < node->n_inputs; i++)
@@ -261,6 +283,16 @@ static fet_status prepare_source(split *s, const fet_node *node, fet_kernel_clas
 {
     uint32_t main = class == FET_CLASS_BINARY || class == FET_CLASS_SCALE ? fet_kernel_main_input(s->graph, node) : 0;
     fet_id src = node->inputs[main];
+    if (class == FET_CLASS_SHUFFLE) {
+        *out_src = fet_kernel_view_root(s->graph, src);
+        return need_fast(s, *out_src);
+    }
+    fet_id before = s->graph->values[src].kind == FET_VALUE_COMPUTED ? s->graph->values[src].node : FET_NONE;
+    if (class == FET_CLASS_CONV && before != FET_NONE && s->graph->nodes[before].op == FET_OP_PAD &&
+        s->classes[before] == FET_CLASS_FOLDED) {
+        *out_src = s->graph->nodes[before].inputs[0];
+        return need_fast(s, *out_src);
+    }
     const fet_shape *shape = &s->graph->values[src].shape;
     if (class == FET_CLASS_GEMM && !(s->known[src] & HAS_FAST)) {
         fet_id root = fet_kernel_view_root(s->graph, src);
@@ -290,6 +322,16 @@ static fet_status emit_fast(split *s, fet_id n, fet_kernel_class class)
     FET_TRY(fet_kernel_fill_key(s->graph, node, class, src, true, s->precision, &kernel->key));
     if (s->precision == FET_DTYPE_S8 && !(s->known[src] & UNSIGNED)) kernel->key.flags |= FET_KERNEL_SIGNED_SRC;
     s->taken[n] = 1;
+    if (class == FET_CLASS_CONV && src != node->inputs[0]) {
+        kernel->pad = s->graph->values[node->inputs[0]].node;
+        FET_TRY(fet_kernel_fold_pad(s->graph, &s->graph->nodes[kernel->pad], &kernel->key));
+    }
+    if (class == FET_CLASS_SHUFFLE) {
+        fet_id end = shuffle_end(s, node);
+        kernel->dst = s->graph->nodes[end].outputs[0];
+        s->taken[end] = 1;
+        s->classes[end] = FET_CLASS_FOLDED; /* no longer a view of the Transpose's result, which nobody makes */
+    }
     if (class == FET_CLASS_CONV || class == FET_CLASS_GEMM) fuse(s, kernel);
     if (class == FET_CLASS_SCALE) take_activation(s, kernel);
     if (class == FET_CLASS_ACTIVATION) {
@@ -335,6 +377,14 @@ static fet_status emit_plain(split *s, fet_id n)
     return FET_OK;
 }
 
+static bool is_fast_already(const split *s, const fet_node *node, uint32_t input)
+{
+    fet_id v = node->inputs[input], source = viewed(s, v);
+    if (s->known[v] & HAS_FAST) return true;
+    return source != FET_NONE && s->known[source] & HAS_FAST && fet_kernel_fast_is_row_major(&s->graph->values[v].shape) &&
+           fet_kernel_fast_is_row_major(&s->graph->values[source].shape);
+}
+
 /* EITHER classes stay where their first input is already, so that a tail in plain f32 is not quantised again in between. */
 static bool runs_fast(const split *s, const fet_node *node, fet_kernel_class class)
 {
@@ -344,27 +394,30 @@ static bool runs_fast(const split *s, const fet_node *node, fet_kernel_class cla
     case FET_CLASS_POOL:
     case FET_CLASS_GLOBAL: return true;
     case FET_CLASS_RESIZE:
+        if (s->known[node->outputs[0]] & WANTED_FAST) return true;
+        break;
+    case FET_CLASS_SHUFFLE: return (s->known[fet_kernel_view_root(s->graph, node->inputs[0])] & HAS_FAST) != 0;
+    case FET_CLASS_PAD:
+    case FET_CLASS_SLICE:
+    case FET_CLASS_PRELU:
     case FET_CLASS_CONCAT:
     case FET_CLASS_SCALE:
     case FET_CLASS_BINARY:
     case FET_CLASS_ACTIVATION: {
-        fet_id v = node->inputs[class == FET_CLASS_CONCAT || class == FET_CLASS_RESIZE || class == FET_CLASS_ACTIVATION
-                                    ? 0
-                                    : fet_kernel_main_input(s->graph, node)];
-        fet_id source = viewed(s, v);
-        if (s->known[v] & HAS_FAST) return true;
-        return source != FET_NONE && s->known[source] & HAS_FAST && fet_kernel_fast_is_row_major(&s->graph->values[v].shape) &&
-               fet_kernel_fast_is_row_major(&s->graph->values[source].shape);
+        bool two = class == FET_CLASS_SCALE || class == FET_CLASS_BINARY;
+        return is_fast_already(s, node, two ? fet_kernel_main_input(s->graph, node) : 0);
     }
     default: return false;
     }
+    return is_fast_already(s, node, 0);
 }
 
 static fet_status emit(split *s, fet_id n)
 {
     const fet_node *node = &s->graph->nodes[n];
     fet_kernel_class class = s->classes[n];
-    if (class == FET_CLASS_VIEW || (node->n_outputs > 0 && node->outputs[0] != FET_NONE && s->known[node->outputs[0]] & CONSTANT))
+    if (class == FET_CLASS_VIEW || class == FET_CLASS_FOLDED ||
+        (node->n_outputs > 0 && node->outputs[0] != FET_NONE && s->known[node->outputs[0]] & CONSTANT))
         return FET_OK;
     if (node->n_inputs == 0 || node->inputs[0] == FET_NONE)
         return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\" (%s) has no first input", node->name, fet_op_onnx_name(node->op));

@@ -161,7 +161,7 @@ static inline size_t model_names(model *m, const char *list, char ***out)
     for (size_t i = 0; i < n; i++) {
         size_t length = strcspn(list, ",");
         (*out)[i] = memcpy(model_room(m, length + 1), list, length);
-        list += length + 1;
+        list += length + (list[length] == ',');
     }
     return n;
 }

@@ -84,12 +84,12 @@ static const char *split(fet_dtype precision)
     list[0] = '\0';
     for (uint32_t k = 0; k < kernels.count; k++) {
         const fet_kernel *kernel = &kernels.items[k];
-        const fet_id nodes[] = {kernel->anchor, kernel->batch_norm, kernel->add_node, kernel->activation_node};
-        for (int i = 0; i < 4; i++)
+        const fet_id nodes[] = {kernel->anchor, kernel->batch_norm, kernel->add_node, kernel->activation_node, kernel->pad};
+        for (int i = 0; i < 5; i++)
             if (nodes[i] != FET_NONE && !(i == 3 && nodes[i] == kernel->anchor)) times[nodes[i]]++;
         assert_true(made[fet_kernel_view_root(g, kernel->src)]);
         if (kernel->residual != FET_NONE) assert_true(made[fet_kernel_view_root(g, kernel->residual)]);
-        made[kernel->dst] = 1;
+        made[fet_kernel_view_root(g, kernel->dst)] = 1; /* a shuffle's result is a Reshape of its Transpose's */
         char text[FET_KERNEL_KEY_TEXT_BYTES];
         fet_kernel_key back;
         CHECK_OK(fet_kernel_key_parse(fet_kernel_key_print(&kernel->key, text, sizeof text), &back));
@@ -285,6 +285,67 @@ static void test_views_agree(void **state)
         assert_int_equal(fet_kernel_is_view((fet_op_kind)op), (fet_op_find((fet_op_kind)op)->flags & FET_OP_VIEW) != 0);
 }
 
+static fet_id ints(const int64_t *values, int64_t n)
+{
+    fet_id v = FET_NONE;
+    fet_shape shape = {.rank = 1, .dim = {n}};
+    fet_auto(fet_tensor) tensor = NULL;
+    CHECK_OK(fet_tensor_create(FET_DTYPE_S64, &shape, &tensor));
+    memcpy(tensor->data, values, (size_t)n * sizeof *values);
+    CHECK_OK(fet_graph_add_param(g, name(), FET_DTYPE_S64, &shape, tensor, false, &v));
+    return v;
+}
+
+static fet_id node2(fet_op_kind op, fet_id a, fet_id b)
+{
+    fet_id n = FET_NONE;
+    CHECK_OK(fet_graph_add_node(g, op, name(), (fet_id[]){a, b}, b == FET_NONE ? 1 : 2, 1, &n));
+    CHECK_OK(fet_graph_infer_node(g, n));
+    return g->nodes[n].outputs[0];
+}
+
+static fet_id pad(fet_id x, int64_t top, int64_t left, int64_t bottom, int64_t right)
+{
+    return node2(FET_OP_PAD, x, ints((const int64_t[]){0, 0, top, left, 0, 0, bottom, right}, 8));
+}
+
+/* A convolution does the zeros in front of it itself, if nobody else reads them; a plain source is brought to its world only once. */
+static void test_explicit_pads(void **state)
+{
+    (void)state;
+    fet_id x = conv(pad(begin(1, 3, 16, 16), 0, 0, 1, 1), 8, 3, 2, 1), shared = pad(x, 1, 1, 1, 1);
+    end(binary(FET_OP_ADD, conv(shared, 8, 3, 1, 8), conv(shared, 8, 3, 1, 8)));
+    static const char expected[] = "cast f32 1x3x16x16>3x16x16 plain\n"
+                                   "conv f32 1x3x16x16>8x9x9 k3x3 s2x2 p1,1,2,2 g1\n"
+                                   "pad f32 1x8x9x9>8x11x11 p1,1,1,1\n"
+                                   "conv f32 1x8x11x11>8x11x11 k3x3 s1x1 p1,1,1,1 g8\n"
+                                   "conv f32 1x8x11x11>8x11x11 k3x3 s1x1 p1,1,1,1 g8 add\n"
+                                   "cast f32 1x8x11x11>8x11x11 f32_dst\n";
+    assert_string_equal(split(FET_DTYPE_F32), expected);
+    fet_graph_destroy(g);
+}
+
+/* Reshape, Transpose, Reshape between maps is one kernel in the fast world; with another reader of its middle it is not. */
+static void test_shuffle(void **state)
+{
+    (void)state;
+    for (int read = 0; read < 2; read++) {
+        fet_id x = conv(begin(1, 3, 4, 5), 12, 1, 1, 1), perm = FET_NONE;
+        fet_id apart = node2(FET_OP_RESHAPE, x, ints((const int64_t[]){1, 3, 4, 4, 5}, 5));
+        CHECK_OK(fet_graph_add_node(g, FET_OP_TRANSPOSE, name(), &apart, 1, 1, &perm));
+        CHECK_OK(fet_graph_set_ints(g, perm, FET_ATTR_PERM, (const int64_t[]){0, 2, 1, 3, 4}, 5));
+        CHECK_OK(fet_graph_infer_node(g, perm));
+        fet_id y = node2(FET_OP_RESHAPE, g->nodes[perm].outputs[0], ints((const int64_t[]){1, 12, 4, 5}, 4));
+        if (read) CHECK_OK(fet_graph_add_output(g, g->nodes[perm].outputs[0]));
+        end(conv(y, 6, 1, 1, 1));
+        const char *keys = split(FET_DTYPE_F32);
+        bool fast = strstr(keys, "transpose f32 1x12x4x5>12x4x5 x00000003\n") != NULL;
+        assert_int_equal(fast, !read);
+        assert_int_equal(strstr(keys, "transpose f32 1x3x4x20>4x3x20 plain") != NULL, read);
+        fet_graph_destroy(g);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -310,6 +371,8 @@ int main(void)
         cmocka_unit_test(test_hot_path),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_views_agree),
+        cmocka_unit_test(test_explicit_pads),
+        cmocka_unit_test(test_shuffle),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

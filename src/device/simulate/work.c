@@ -76,11 +76,15 @@ static bool set_operation(const fet_kernel_key *key, fet_sim_work *work)
         return true;
     case FET_OP_CONCAT:
     case FET_OP_RESIZE:
+    case FET_OP_PAD:
+    case FET_OP_TRANSPOSE:
+    case FET_OP_SLICE:
     case FET_OP_CAST: work->kind = FET_SIM_WORK_MOVE; return true;
     case FET_OP_ADD:
     case FET_OP_SUB: work->stage = FET_SIM_STAGE_ADD; break;
     case FET_OP_MUL:
     case FET_OP_DIV:
+    case FET_OP_PRELU:
     case FET_OP_BATCH_NORMALIZATION: work->stage = FET_SIM_STAGE_MUL; break;
     case FET_OP_RELU:
     case FET_OP_CLIP: work->function = FET_SIM_FUNCTION_CLAMP; break;

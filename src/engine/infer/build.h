@@ -76,6 +76,10 @@ fet_status fet_step_build_binary(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_activation(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_concat(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_resize(const fet_step_spec *spec, fet_step *step);
+fet_status fet_step_build_prelu(const fet_step_spec *spec, fet_step *step);
+fet_status fet_step_build_pad(const fet_step_spec *spec, fet_step *step);
+fet_status fet_step_build_channels(const fet_step_spec *spec, fet_step *step);
+fet_status fet_step_build_taps(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_cast(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_plain(const fet_step_spec *spec, fet_step *step);
 

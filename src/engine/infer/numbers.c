@@ -47,7 +47,7 @@ static fet_status constant_of(const fet_graph *graph, const fet_node *node, int6
     bool one = fet_tensor_elements(tensor) == 1;
     for (int64_t c = 0; c < channels; c++) {
         double k = (double)fet_tensor_f32(tensor)[one ? 0 : c];
-        scale[c] = node->op == FET_OP_MUL ? k : node->op == FET_OP_DIV ? 1.0 / k : 1.0;
+        scale[c] = node->op == FET_OP_MUL || node->op == FET_OP_PRELU ? k : node->op == FET_OP_DIV ? 1.0 / k : 1.0;
         shift[c] = node->op == FET_OP_ADD ? k : node->op == FET_OP_SUB ? -k : 0.0;
     }
     return FET_OK;

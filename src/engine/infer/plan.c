@@ -105,7 +105,8 @@ static fet_status scale_of(const fet_plan *plan, fet_id value, const fet_activat
 /* Operators whose int8 result is in the source's units. */
 static bool keeps_scale(const fet_kernel_key *key)
 {
-    return key->op == FET_OP_MAX_POOL || key->op == FET_OP_AVERAGE_POOL || key->op == FET_OP_RESIZE || key->op == FET_OP_GLOBAL_MAX_POOL;
+    return key->op == FET_OP_MAX_POOL || key->op == FET_OP_AVERAGE_POOL || key->op == FET_OP_RESIZE || key->op == FET_OP_GLOBAL_MAX_POOL ||
+           key->op == FET_OP_PAD || key->op == FET_OP_TRANSPOSE || key->op == FET_OP_SLICE;
 }
 
 static fet_status add_fast_result(fet_plan *plan, const fet_kernel *kernel, const fet_operand *src, uint32_t step, fet_operand *out)
@@ -176,9 +177,9 @@ static fet_status plan_fast(fet_plan *plan, const fet_kernel *kernel, fet_plan_s
                 : i;
         if (step->n_src == 1 && kernel->key.flags & FET_KERNEL_CONST && plan->graph->values[node->inputs[0]].kind == FET_VALUE_PARAM)
             at_input = 1;
-        fet_id v = node->inputs[at_input];
+        fet_id v = fet_kernel_operand(plan->graph, kernel, at_input);
         step->operands[i] = as_fast(plan, v, find_fast(plan, v));
-        if (step->operands[i].slot == FET_SLOT_NONE) { /* a Gemm that looks through a Flatten */
+        if (step->operands[i].slot == FET_SLOT_NONE) { /* a Gemm that looks through a Flatten, a shuffle */
             fet_id root = fet_kernel_view_root(plan->graph, v);
             step->operands[i] = as_fast(plan, root, plan->fast[root]);
         }

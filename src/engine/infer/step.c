@@ -26,6 +26,10 @@ static builder builder_of(const fet_kernel_key *key)
     case FET_OP_GLOBAL_MAX_POOL: return fet_step_build_global;
     case FET_OP_CONCAT: return fet_step_build_concat;
     case FET_OP_RESIZE: return fet_step_build_resize;
+    case FET_OP_PRELU: return fet_step_build_prelu;
+    case FET_OP_PAD: return fet_step_build_pad;
+    case FET_OP_TRANSPOSE:
+    case FET_OP_SLICE: return fet_step_build_channels;
     case FET_OP_CAST: return fet_step_build_cast;
     default: return key->activation ? fet_step_build_activation : fet_step_build_plain;
     }

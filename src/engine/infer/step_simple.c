@@ -160,6 +160,7 @@ fet_status fet_step_build_activation(const fet_step_spec *spec, fet_step *step)
 
 fet_status fet_step_build_resize(const fet_step_spec *spec, fet_step *step)
 {
+    if (spec->key->extra & 6) return fet_step_build_taps(spec, step);
     operand_desc operands[] = {{0, DNNL_ARG_SRC, {0}}, {1, DNNL_ARG_DST, {0}}};
     FET_TRY(fet_format_desc(&spec->src[0], &operands[0].desc));
     FET_TRY(fet_format_desc(&spec->dst, &operands[1].desc));
@@ -173,8 +174,43 @@ fet_status fet_step_build_resize(const fet_step_spec *spec, fet_step *step)
     return finish(spec, &operation, attr, operands, 2, step);
 }
 
+/* Images of a few channels to channels innermost: oneDNN's reorder takes single elements here. */
+typedef struct interleave_state {
+    int64_t n, pixels;
+    int channels;
+} interleave_state;
+
+#define FET_INTERLEAVE(name, count)                                                                                                        \
+    FET_CLONES static void name(const float *src, float *dst, int64_t pixels)                                                              \
+    {                                                                                                                                      \
+        for (int64_t p = 0; p < pixels; p++)                                                                                               \
+            for (int c = 0; c < (count); c++) dst[p * (count) + c] = src[c * pixels + p];                                                  \
+    }
+FET_INTERLEAVE(interleave_2, 2)
+FET_INTERLEAVE(interleave_3, 3)
+FET_INTERLEAVE(interleave_4, 4)
+
+static void run_interleave(const fet_step *step)
+{
+    const interleave_state *s = step->state;
+    const float *src = step->data[0];
+    float *dst = step->data[1];
+    for (int64_t n = 0; n < s->n; n++, src += s->channels * s->pixels, dst += s->channels * s->pixels) {
+        if (s->channels == 2) interleave_2(src, dst, s->pixels);
+        else if (s->channels == 3) interleave_3(src, dst, s->pixels);
+        else interleave_4(src, dst, s->pixels);
+    }
+}
+
 fet_status fet_step_build_cast(const fet_step_spec *spec, fet_step *step)
 {
+    fet_extent e = fet_format_extent(&spec->dst);
+    bool inward = spec->src[0].layout == FET_LAYOUT_PLAIN && spec->dst.layout == FET_LAYOUT_NHWC;
+    if (inward && spec->dst.dtype == FET_DTYPE_F32 && e.c >= 2 && e.c <= 4) {
+        FET_TRY(fet_step_set_own(step, run_interleave, sizeof(interleave_state)));
+        *(interleave_state *)step->state = (interleave_state){.n = e.n, .pixels = e.h * e.w, .channels = (int)e.c};
+        return FET_OK;
+    }
     dnnl_engine_t engine;
     FET_TRY(fet_engine_get(&engine, NULL));
     operand_desc operands[] = {{0, DNNL_ARG_FROM, {0}}, {1, DNNL_ARG_TO, {0}}};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/reference/families.h"
 
+#include "engine/infer/clones.h"
+
 #include <math.h>
 
 static float clip(const fet_reference_call *call, float x)
@@ -113,10 +115,61 @@ static float binary(fet_op_kind op, float a, float b)
     }
 }
 
+/* dst = dst op src along a line, src one after the other or one for all: the operators that networks are full of, so that they become
+ * vector instructions. false: another operator or step. */
+#define FET_LINE(expression)                                                                                                               \
+    do {                                                                                                                                   \
+        if (step == 1)                                                                                                                     \
+            for (int64_t i = 0; i < length; i++) {                                                                                         \
+                float a = dst[i], b = src[i];                                                                                              \
+                dst[i] = (expression);                                                                                                     \
+            }                                                                                                                              \
+        else                                                                                                                               \
+            for (int64_t i = 0; i < length; i++) {                                                                                         \
+                float a = dst[i], b = *src;                                                                                                \
+                dst[i] = (expression);                                                                                                     \
+            }                                                                                                                              \
+        return true;                                                                                                                       \
+    } while (0)
+
+FET_CLONES static bool apply_line(fet_op_kind op, const float *src, int64_t step, int64_t length, float *dst)
+{
+    if (step > 1) return false;
+    switch (op) {
+    case FET_OP_ADD:
+    case FET_OP_SUM:
+    case FET_OP_MEAN: FET_LINE(a + b);
+    case FET_OP_SUB: FET_LINE(a - b);
+    case FET_OP_MUL: FET_LINE(a * b);
+    case FET_OP_DIV: FET_LINE(a / b);
+    case FET_OP_PRELU: FET_LINE((a > 0.0f ? a : 0.0f) + b * (a > 0.0f ? 0.0f : a));
+    default: return false;
+    }
+}
+
+/* Dimensions that are walked alike in both are one. */
+static fet_shape joined(const fet_shape *out, const fet_strides *strides, fet_strides *out_strides)
+{
+    fet_shape shape = {.rank = 0};
+    for (uint32_t i = 0; i < out->rank; i++) {
+        if (out->dim[i] == 1) continue;
+        if (shape.rank && out_strides->at[shape.rank - 1] == strides->at[i] * out->dim[i]) {
+            shape.dim[shape.rank - 1] *= out->dim[i];
+            out_strides->at[shape.rank - 1] = strides->at[i];
+            continue;
+        }
+        shape.dim[shape.rank] = out->dim[i];
+        out_strides->at[shape.rank++] = strides->at[i];
+    }
+    return shape;
+}
+
 /* dst = dst op src, src broadcast over the output. */
 static void accumulate(const fet_shape *out, fet_op_kind op, const fet_shape *in, const float *src, float *dst)
 {
-    fet_strides strides = fet_strides_broadcast(in, out);
+    fet_strides whole = fet_strides_broadcast(in, out), strides = {{0}};
+    fet_shape walked = joined(out, &whole, &strides);
+    out = &walked;
     int64_t length = out->rank ? out->dim[out->rank - 1] : 1, step = out->rank ? strides.at[out->rank - 1] : 0;
     int64_t lines = length ? fet_shape_elements(out) / length : 0;
     for (int64_t line = 0; line < lines; line++, dst += length) {
@@ -125,6 +178,7 @@ static void accumulate(const fet_shape *out, fet_op_kind op, const fet_shape *in
             offset += rest % out->dim[i - 1] * strides.at[i - 1];
             rest /= out->dim[i - 1];
         }
+        if (apply_line(op, src + offset, step, length, dst)) continue;
         for (int64_t i = 0; i < length; i++) dst[i] = binary(op, dst[i], src[offset + i * step]);
     }
 }

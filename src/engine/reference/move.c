@@ -99,15 +99,20 @@ void fet_reference_pad(const fet_reference_call *call)
     int64_t pads[2 * FET_MAX_RANK] = {0}, count = fet_shape_elements(out);
     fet_reference_ints(call, 1, FET_ATTR_PADS, 2 * FET_MAX_RANK, pads);
     fet_strides strides = fet_strides_row_major(in);
-    for (int64_t o = 0; o < count; o++) {
-        int64_t offset = 0, rest = o;
+    uint32_t last = out->rank - 1;
+    int64_t width = out->rank ? out->dim[last] : 1;
+    for (int64_t o = 0; o < count; o += width) {
+        int64_t offset = 0, rest = o / width;
         bool inside = true;
-        for (uint32_t i = out->rank; i-- > 0; rest /= out->dim[i]) {
+        for (uint32_t i = last; out->rank && i-- > 0; rest /= out->dim[i]) {
             int64_t from = padded_from(rest % out->dim[i] - pads[i], in->dim[i], mode);
             inside = inside && from >= 0;
             offset += from * strides.at[i];
         }
-        call->dst[0][o] = inside ? call->src[0][offset] : filler;
+        for (int64_t x = 0; x < width; x++) {
+            int64_t from = out->rank && inside ? padded_from(x - pads[last], in->dim[last], mode) : inside ? 0 : -1;
+            call->dst[0][o + x] = from >= 0 ? call->src[0][offset + from] : filler;
+        }
     }
 }
 

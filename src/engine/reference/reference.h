@@ -19,17 +19,18 @@ typedef struct fet_reference_call {
 
 typedef void (*fet_reference_fn)(const fet_reference_call *call);
 
-/* An activation as a function of numbers, for these loops and for the tables of int8. */
-float fet_activation_apply(const fet_activation *activation, float x);
-
-/* The inputs on one axis that an output of a Resize is a weighted sum of; a node's inputs other than the first must be in call->src. */
+/* What an output position of a Resize is made of on one axis: a weighted sum of up to four input positions. Needs the shapes and, if they
+ * are given, the scales (src[2]) of the call. */
 enum { FET_RESIZE_TAPS = 4 };
 typedef struct fet_resize_taps {
     int n;
     int64_t at[FET_RESIZE_TAPS];
     double weight[FET_RESIZE_TAPS];
 } fet_resize_taps;
-fet_resize_taps fet_reference_resize_taps(const fet_reference_call *call, uint32_t axis, int64_t x);
+fet_resize_taps fet_reference_resize_taps(const fet_reference_call *call, uint32_t axis, int64_t position);
+
+/* An activation as a function of numbers, for these loops and for the tables of int8. */
+float fet_activation_apply(const fet_activation *activation, float x);
 
 /* NULL when the operator has none. */
 fet_reference_fn fet_reference_find(fet_op_kind op);

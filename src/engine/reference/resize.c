@@ -8,14 +8,18 @@
 #include <math.h>
 #include <string.h>
 
-/* Input position of output position x on an axis. */
-static double source_of(const char *mode, double x, double scale, int64_t in, int64_t out)
+/*
+ * Input position of output position x on an axis. In single precision, as ONNX Runtime has it: where a position falls on the border between
+ * two pixels, "nearest" takes the same one.
+ */
+static double source_of(const char *mode, float x, float scale, int64_t in, int64_t out)
 {
-    if (strcmp(mode, "align_corners") == 0) return out > 1 ? x * (double)(in - 1) / (double)(out - 1) : 0.0;
-    if (strcmp(mode, "asymmetric") == 0) return x / scale;
-    if (strcmp(mode, "pytorch_half_pixel") == 0) return out > 1 ? (x + 0.5) / scale - 0.5 : 0.0;
-    if (strcmp(mode, "tf_half_pixel_for_nn") == 0) return (x + 0.5) / scale;
-    return (x + 0.5) / scale - 0.5;
+    float at = (x + 0.5f) / scale - 0.5f;
+    if (strcmp(mode, "align_corners") == 0) at = out > 1 ? x * (float)(in - 1) / (float)(out - 1) : 0.0f;
+    else if (strcmp(mode, "asymmetric") == 0) at = x / scale;
+    else if (strcmp(mode, "pytorch_half_pixel") == 0) at = out > 1 ? at : 0.0f;
+    else if (strcmp(mode, "tf_half_pixel_for_nn") == 0) at = (x + 0.5f) / scale;
+    return (double)at;
 }
 
 static int64_t clamp(int64_t at, int64_t size)
@@ -65,8 +69,8 @@ fet_resize_taps fet_reference_resize_taps(const fet_reference_call *call, uint32
     if (in == out) return (fet_resize_taps){.n = 1, .at = {x}, .weight = {1.0}};
     const float *scales = fet_reference_src(call, 2);
     bool given = scales && fet_shape_elements(fet_reference_in(call, 2)) > 0;
-    double scale = given ? (double)scales[axis] : (double)out / (double)in;
-    double at = source_of(fet_node_string(node, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel"), (double)x, scale, in, out);
+    float scale = given ? scales[axis] : (float)out / (float)in;
+    double at = source_of(fet_node_string(node, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel"), (float)x, scale, in, out);
     const char *mode = fet_node_string(node, FET_ATTR_MODE, "nearest");
     if (mode[0] == 'n')
         return (fet_resize_taps){

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/reference/families.h"
 
+#include <string.h>
+
 fet_strides fet_strides_row_major(const fet_shape *shape)
 {
     fet_strides strides = {{0}};
@@ -49,7 +51,9 @@ void fet_walk_read(const fet_shape *shape, const float *src, const fet_strides *
     walk w = {.shape = shape, .strides = strides};
     int64_t length = shape->dim[shape->rank - 1], step = strides->at[shape->rank - 1];
     do {
-        for (int64_t i = 0; i < length; i++) dst[i] = src[w.offset + i * step];
+        if (step == 1) memcpy(dst, src + w.offset, (size_t)length * sizeof *dst);
+        else
+            for (int64_t i = 0; i < length; i++) dst[i] = src[w.offset + i * step];
         dst += length;
     } while (next_line(&w));
 }
