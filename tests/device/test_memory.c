@@ -66,7 +66,7 @@ static void toy_kernel(toy *t, fet_rng *rng, int window)
         toy_reads(t, k, operand[i]);
     }
     CHECK_OK(fet_graph_add_node(t->graph, op, "kernel", inputs, n_inputs, n_outputs, &node));
-    t->items[k] = (fet_kernel){.anchor = node, .src = inputs[0], .residual = FET_NONE, .batch_norm = FET_NONE};
+    t->items[k] = (fet_kernel){.anchor = node, .src = inputs[0], .residual = FET_NONE, .batch_norm = FET_NONE, .pad = FET_NONE};
     if (residual) {
         t->items[k].residual = inputs[1];
         t->items[k].key.flags = FET_KERNEL_ADD;
@@ -342,7 +342,8 @@ static void add_block(toy *t, int64_t expanded, int64_t out, int64_t size, bool 
         fet_value *value = &t->graph->values[t->graph->nodes[node].outputs[0]];
         value->dtype = FET_DTYPE_F32;
         value->shape = fet_shape_4d(1, channels[i], size, size);
-        t->items[k] = (fet_kernel){.anchor = node, .src = input, .residual = FET_NONE, .dst = t->graph->nodes[node].outputs[0]};
+        t->items[k] =
+            (fet_kernel){.anchor = node, .src = input, .residual = FET_NONE, .pad = FET_NONE, .dst = t->graph->nodes[node].outputs[0]};
         toy_reads(t, k, t->n_tensors - 1);
         if (residual && i == 2) {
             t->items[k].residual = source;
@@ -451,7 +452,7 @@ static void test_parameters_are_counted_as_stored(void **state)
         x = graph->nodes[node].outputs[0];
         graph->values[x].dtype = FET_DTYPE_F32;
         graph->values[x].shape = fet_shape_4d(1, 8, 8, 8);
-        items[k] = (fet_kernel){.anchor = node, .src = inputs[0], .residual = FET_NONE, .dst = x};
+        items[k] = (fet_kernel){.anchor = node, .src = inputs[0], .residual = FET_NONE, .pad = FET_NONE, .dst = x};
         items[k].key.flags = k == 0 ? FET_KERNEL_BIAS : 0;
         items[k].key.oc = 8;
     }
