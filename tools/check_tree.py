@@ -27,7 +27,8 @@ MAY_INCLUDE = {
     'study': 'base space',
     'run': BELOW_RUN,
     'report': 'base space search study',
-    'cli': BELOW_RUN + ' run report',
+    'advise': BELOW_RUN + ' run',
+    'cli': BELOW_RUN + ' run report advise',
 }
 # Not even through other headers: what keeps a strategy testable on closed-form functions.
 NEVER_REACHED = {'search': 'engine device', 'study': 'engine device', 'space': 'engine device'}

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 typedef struct cell {
     char *text; /* heap; NULL with a NAN number: an empty cell */
@@ -70,17 +72,94 @@ enum { CELL_BYTES = 64 };
 static const char *cell_text(const cell *c, const fet_column *column, char *buffer)
 {
     if (c->text) return c->text;
-    if (isnan(c->number)) return "-";
-    snprintf(buffer, CELL_BYTES, "%.*f", column->decimals, c->number);
+    if (isnan(c->number) || (column->no_zero && c->number == 0)) return "-";
+    snprintf(buffer, CELL_BYTES, "%.*f", column->decimals, c->number * (column->scale != 0 ? column->scale : 1));
     return buffer;
+}
+
+/* A text of `width` columns at most: the middle makes room, for names differ at their ends. */
+static void print_cut(FILE *out, const char *text, size_t width)
+{
+    size_t have = width_of(text), head = width / 3, skip = have > width ? have - width + 1 : 0, at = 0;
+    bool marked = skip == 0;
+    for (; *text; text++) {
+        if ((*text & 0xC0) != 0x80) at++;
+        bool cut = skip && at > head && at <= head + skip;
+        if (cut && !marked) fputs("…", out), marked = true;
+        if (!cut) fputc(*text, out);
+    }
 }
 
 static void print_cell(FILE *out, const char *text, size_t width, bool right, bool last)
 {
-    size_t missing = width - width_of(text);
-    if (right) fprintf(out, "%*s%s", (int)missing, "", text);
-    else fprintf(out, "%s%*s", text, last ? 0 : (int)missing, "");
+    size_t have = width_of(text), missing = have < width ? width - have : 0;
+    if (right) fprintf(out, "%*s", (int)missing, "");
+    print_cut(out, text, width);
+    if (!right && !last) fprintf(out, "%*s", (int)missing, "");
     fputs(last ? "\n" : "  ", out);
+}
+
+uint32_t fet_cli_width(const fet_cli *cli)
+{
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    unsigned long width = columns ? strtoul(columns, NULL, 10) : 0;
+    if (width >= 20 && width < 10000) return (uint32_t)width;
+    return cli->out_is_terminal && ioctl(fileno(cli->out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* Of the columns that are shown, with `least` as if every text that may be cut were. */
+static size_t line_width(const fet_table *table, const size_t *widths, bool least)
+{
+    size_t sum = 0;
+    for (uint32_t c = 0; c < table->n_columns; c++) {
+        size_t cut = table->columns[c].cut > 0 ? (size_t)table->columns[c].cut : widths[c];
+        if (widths[c]) sum += 2 + (least && cut < widths[c] ? cut : widths[c]);
+    }
+    return sum > 2 ? sum - 2 : 0;
+}
+
+/* Width 0: left out. */
+static void fit(const fet_table *table, size_t limit, size_t *widths)
+{
+    for (;;) { /* columns that go */
+        uint32_t worst = table->n_columns;
+        for (uint32_t c = 0; c < table->n_columns; c++)
+            if (widths[c] && table->columns[c].drop > 0 &&
+                (worst == table->n_columns || table->columns[c].drop > table->columns[worst].drop))
+                worst = c;
+        if (worst == table->n_columns || line_width(table, widths, true) <= limit) break;
+        widths[worst] = 0;
+    }
+    while (line_width(table, widths, false) > limit) { /* texts that shrink, the longest first */
+        uint32_t longest = table->n_columns;
+        for (uint32_t c = 0; c < table->n_columns; c++)
+            if (table->columns[c].cut > 0 && widths[c] > (size_t)table->columns[c].cut &&
+                (longest == table->n_columns || widths[c] > widths[longest]))
+                longest = c;
+        if (longest == table->n_columns) return;
+        widths[longest]--;
+    }
+}
+
+static void find_widths(const fet_table *table, size_t limit, size_t *widths)
+{
+    char buffer[CELL_BYTES];
+    uint32_t n = table->n_columns;
+    for (uint32_t c = 0; c < n; c++) widths[c] = width_of(table->columns[c].title);
+    for (size_t i = 0; i < table->n_cells; i++) {
+        size_t width = width_of(cell_text(&table->cells[i], &table->columns[i % n], buffer));
+        if (width > widths[i % n]) widths[i % n] = width;
+    }
+    for (uint32_t c = 0; c < n; c++)
+        if (table->columns[c].json_only) widths[c] = 0;
+    if (limit) fit(table, limit, widths);
+}
+
+static uint32_t last_shown(const size_t *widths, uint32_t n)
+{
+    while (n > 1 && widths[n - 1] == 0) n--;
+    return n - 1;
 }
 
 fet_status fet_table_print(const fet_table *table, const fet_cli *cli)
@@ -91,17 +170,16 @@ fet_status fet_table_print(const fet_table *table, const fet_cli *cli)
     size_t *widths = NULL;
     char buffer[CELL_BYTES];
     FET_TRY(fet_alloc_zeroed(n, sizeof *widths, "a table", &widths));
-    for (uint32_t c = 0; c < n; c++) widths[c] = width_of(table->columns[c].title);
-    for (size_t i = 0; i < table->n_cells; i++) {
-        size_t width = width_of(cell_text(&table->cells[i], &table->columns[i % n], buffer));
-        if (width > widths[i % n]) widths[i % n] = width;
-    }
+    find_widths(table, fet_cli_width(cli), widths);
+    uint32_t last = last_shown(widths, n);
     fputs(fet_cli_style_text(cli, FET_STYLE_BOLD), cli->out);
-    for (uint32_t c = 0; c < n; c++) print_cell(cli->out, table->columns[c].title, widths[c], table->columns[c].right, c == n - 1);
+    for (uint32_t c = 0; c < n; c++)
+        if (widths[c]) print_cell(cli->out, table->columns[c].title, widths[c], table->columns[c].right, c == last);
     fputs(fet_cli_style_text(cli, FET_STYLE_RESET), cli->out);
     for (size_t i = 0; i < table->n_cells; i++)
-        print_cell(cli->out, cell_text(&table->cells[i], &table->columns[i % n], buffer), widths[i % n], table->columns[i % n].right,
-                   i % n == n - 1);
+        if (widths[i % n])
+            print_cell(cli->out, cell_text(&table->cells[i], &table->columns[i % n], buffer), widths[i % n], table->columns[i % n].right,
+                       i % n == last);
     fet_free(widths);
     return FET_OK;
 }

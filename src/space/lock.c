@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LIST_BYTES = 512, LONGEST_LOCK = 256 };
+enum { LIST_BYTES = 512, LONGEST_LOCK = 1024 };
 
 /* "a, b, c, ..." as far as there is room. */
 static void append_name(char *list, const char *name)

@@ -65,3 +65,12 @@ const fet_encoding *fet_space_encoding(const fet_space *space)
 {
     return &space->encoding;
 }
+
+const fet_block *fet_space_block(const fet_space *space, uint32_t decision)
+{
+    for (uint32_t b = 0; b < space->blocks.count; b++) {
+        const space_sites *sites = &space->sites[b];
+        if (sites->form == decision || sites->kernel == decision || sites->skip == decision) return &space->blocks.items[b];
+    }
+    return NULL;
+}

@@ -8,6 +8,7 @@
 #define FET_SPACE_SPACE_H
 
 #include "graph/graph.h"
+#include "rewrite/blocks.h"
 #include "space/encoding.h"
 
 typedef struct fet_space fet_space;
@@ -106,6 +107,9 @@ FET_MUST_CHECK static inline fet_status fet_genome_parse(const fet_space *space,
 {
     return fet_encoding_parse(fet_space_encoding(space), text, out_genome);
 }
+
+/* The block that a decision is about; NULL when it is about none (a width, the whole network). */
+const fet_block *fet_space_block(const fet_space *space, uint32_t decision);
 
 /* "stage1.block0=fused stage2.width=48 multiplier=x0.75": only what differs from the base, for people. Heap. */
 FET_MUST_CHECK fet_status fet_genome_describe(const fet_space *space, const fet_genome *genome, char **out_text);

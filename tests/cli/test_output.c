@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/progress.h"
 #include "cli/table.h"
+#include "cli/wrap.h"
 
 #include <math.h>
 #include <string.h>
@@ -99,6 +100,55 @@ static void test_table(void **state)
     fclose(cli.out);
 }
 
+/* Texts lose their middle before columns go; what has no "cut" or "drop" stays. */
+static void test_table_fits(void **state)
+{
+    (void)state;
+    static const fet_column columns[] = {{.key = "name", .title = "name", .cut = 7},
+                                         {.key = "n", .title = "n, M", .right = true, .decimals = 1, .scale = 1e-6, .no_zero = true},
+                                         {.key = "hidden", .title = "hidden", .json_only = true},
+                                         {.key = "note", .title = "note", .drop = 1}};
+    fet_auto(fet_table) table = NULL;
+    CHECK_OK(fet_table_create(columns, 4, &table));
+    fet_table_text(table, "a/long/näme/of/layer7");
+    fet_table_number(table, 2500000);
+    fet_table_text(table, "x");
+    fet_table_text(table, "a remark");
+    fet_table_text(table, "b");
+    fet_table_number(table, 0);
+    fet_table_text(table, "y");
+    fet_table_text(table, "-");
+    fet_cli cli = {.out = tmpfile()};
+    setenv("COLUMNS", "30", 1);
+    CHECK_OK(fet_table_print(table, &cli));
+    check_text(cli.out, "name            n, M  note\n"
+                        "a/lo…of/layer7   2.5  a remark\n"
+                        "b                  -  -\n");
+    cli.out = tmpfile();
+    setenv("COLUMNS", "20", 1);
+    CHECK_OK(fet_table_print(table, &cli));
+    check_text(cli.out, "name            n, M\n"
+                        "a/lo…of/layer7   2.5\n"
+                        "b                  -\n");
+    unsetenv("COLUMNS");
+    cli.out = tmpfile();
+    CHECK_OK(fet_table_print(table, &cli));
+    check_text(cli.out, "name                   n, M  note\n"
+                        "a/long/näme/of/layer7   2.5  a remark\n"
+                        "b                         -  -\n");
+}
+
+static void test_wrap(void **state)
+{
+    (void)state;
+    fet_cli cli = {.out = tmpfile()};
+    setenv("COLUMNS", "20", 1);
+    fet_cli_wrap(&cli, 2, "%s words that go on over lines", "some");
+    check_text(cli.out, "  some words that go\n"
+                        "  on over lines\n");
+    unsetenv("COLUMNS");
+}
+
 static void test_table_json(void **state)
 {
     (void)state;
@@ -175,6 +225,8 @@ int main(void)
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_table_json),
+        cmocka_unit_test(test_table_fits),
+        cmocka_unit_test(test_wrap),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_progress_in_a_pipe),
         cmocka_unit_test(test_progress_on_a_terminal),

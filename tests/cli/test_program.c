@@ -2,7 +2,8 @@
 /* The program itself (cli/main.c): help of every command, exit codes, one line an error, nothing half-written; $FETTLE is the binary. */
 #include "program.h"
 
-static const char *const NAMES[] = {"search", "inspect", "train", "eval", "export", "report", "study", "worker", "device"};
+static const char *const NAMES[] = {"search", "inspect", "space", "advise", "train", "eval",
+                                    "export", "report",  "study", "worker", "device"};
 
 static void test_help(void **state)
 {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/survey.h"
+
+#include "advise/whole_space.h"
+#include "space/space_file.h"
+
+fet_status fet_survey_init(fet_survey *survey, const char *model, const fet_cli_costing *costing, const char *space_file)
+{
+    const char *const *locks = NULL;
+    uint32_t n_locks = 0;
+    *survey = (fet_survey){.left_out = ""};
+    FET_TRY(fet_arena_create(&survey->arena));
+    if (space_file) FET_TRY(fet_space_file_read(space_file, survey->arena, &locks, &n_locks));
+    FET_TRY(fet_network_load(model, false, &survey->network));
+    FET_TRY(fet_cli_device_open(costing, &survey->options, &survey->device));
+    FET_TRY(fet_whole_space_create(survey->network.graph, fet_device_parallelism(survey->device), locks, n_locks, &survey->space,
+                                   &survey->left_out));
+    return fet_probe_create(survey->space, survey->device, &survey->probe);
+}
+
+void fet_survey_deinit(fet_survey *survey)
+{
+    fet_probe_destroy(survey->probe);
+    fet_space_destroy(survey->space);
+    fet_device_close(survey->device);
+    fet_network_clear(&survey->network);
+    fet_arena_destroy(survey->arena);
+}
