@@ -5,7 +5,7 @@
 #include "engine/executor.h"
 #include "engine/init.h"
 #include "format/onnx/onnx.h"
-#include "task/classify.h"
+#include "task/task.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -80,7 +80,7 @@ static fet_status recalibrate(fet_graph *graph, const char *data)
     if (shape->rank != 4) return fet_fail(FET_ERROR_SHAPE, "--data: the network's input is no image");
     snprintf(input, sizeof input, "%dx%dx%d", (int)shape->dim[1], (int)shape->dim[2], (int)shape->dim[3]);
     FET_TRY(fet_cli_open_data(data, input, 0.1, SEED, &dataset));
-    return fet_classify_recalibrate(graph, dataset, RECALIBRATION_BATCHES, SEED);
+    return fet_task_recalibrate(graph, dataset, RECALIBRATION_BATCHES, SEED);
 }
 
 fet_status fet_advise_write(const fet_space *space, const fet_genome *genome, const char *data, const char *path, fet_applied *out_applied)
