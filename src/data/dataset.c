@@ -6,6 +6,7 @@
 #include "data/reader.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const double DEFAULT_VAL_SHARE = 0.1, DEFAULT_TEST_SHARE = 0.2;
@@ -116,7 +117,11 @@ static fet_status make_splits(fet_dataset *dataset, const fet_dataset_options *o
     for (uint32_t i = 0; i < sets->train.count; i++) train[i] = i;
     for (int s = 0; s < FET_SPLIT_COUNT; s++) dataset->source[s] = &sets->train;
 
-    cut how = {.labels = sets->train.labels, .n_classes = sets->n_classes, .seed = options->seed, .stream = CUT_TEST, .share = test_share};
+    cut how = {.labels = sets->train.labels,
+               .n_classes = sets->n_classes ? sets->n_classes : 1,
+               .seed = options->seed,
+               .stream = CUT_TEST,
+               .share = test_share};
     if (sets->test.count > 0) take_whole(dataset, FET_SPLIT_TEST, &sets->test);
     else FET_TRY(cut_off(&how, train, &dataset->size[FET_SPLIT_TRAIN], &dataset->index[FET_SPLIT_TEST], &dataset->size[FET_SPLIT_TEST]));
     how.stream = CUT_VAL;
@@ -170,12 +175,13 @@ static fet_status normalise(fet_dataset *dataset, const fet_dataset_options *opt
     return FET_OK;
 }
 
-static fet_status check_options(const fet_dataset_options *options)
+static fet_status check_options(const fet_dataset_options *options, const fet_reader *reader)
 {
     if (!options->path || !*options->path) return fet_fail(FET_ERROR_ARG, "data: no path given, expected a folder");
     if (!(options->val_share < 1.0)) return fet_fail(FET_ERROR_ARG, "data: val_share is %g, expected below 1", options->val_share);
     if (!(options->test_share >= 0.0 && options->test_share < 1.0))
         return fet_fail(FET_ERROR_ARG, "data: test_share is %g, expected 0 to 1", options->test_share);
+    if (reader->tensors) return FET_OK;
     if (options->channels != 0 && options->channels != 1 && options->channels != 3)
         return fet_fail(FET_ERROR_ARG, "data: %lld channels, expected 1 (gray) or 3 (RGB)", (long long)options->channels);
     const int64_t sides[] = {options->height, options->width};
@@ -197,20 +203,27 @@ static fet_status find_reader(const char *kind, const fet_reader **out_reader)
             return FET_OK;
         }
     }
-    return fet_fail(FET_ERROR_ARG, "data: kind is \"%s\", expected idx or image_folder", kind ? kind : "");
+    char names[128] = "";
+    for (uint32_t k = 0; fet_readers[k]; k++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
+                 k == 0               ? ""
+                 : fet_readers[k + 1] ? ", "
+                                      : " or ",
+                 fet_readers[k]->name);
+    return fet_fail(FET_ERROR_ARG, "data: kind is \"%s\", expected %s", kind ? kind : "", names);
 }
 
 fet_status fet_dataset_open(const fet_dataset_options *options, fet_dataset **out_dataset)
 {
     const fet_reader *reader = NULL;
-    FET_TRY(check_options(options));
     FET_TRY(find_reader(options->kind, &reader));
+    FET_TRY(check_options(options, reader));
     fet_auto(fet_dataset) dataset = NULL;
     FET_TRY(fet_alloc_zeroed(1, sizeof *dataset, "a data set", &dataset));
     FET_TRY(reader->read(options, &dataset->sets));
     dataset->sample_bytes = (size_t)(dataset->sets.channels * dataset->sets.height * dataset->sets.width);
     FET_TRY(make_splits(dataset, options));
-    FET_TRY(normalise(dataset, options));
+    if (!reader->tensors) FET_TRY(normalise(dataset, options));
     *out_dataset = fet_take(dataset);
     return FET_OK;
 }
@@ -235,7 +248,7 @@ uint32_t fet_dataset_n_classes(const fet_dataset *dataset)
 
 bool fet_dataset_has_images(const fet_dataset *dataset)
 {
-    return dataset->sample_bytes > 0;
+    return dataset->sets.sample.rank == 0;
 }
 
 const char *fet_dataset_class_name(const fet_dataset *dataset, uint32_t c)
@@ -246,6 +259,7 @@ const char *fet_dataset_class_name(const fet_dataset *dataset, uint32_t c)
 fet_shape fet_dataset_sample_shape(const fet_dataset *dataset)
 {
     const fet_image_sets *sets = &dataset->sets;
+    if (!fet_dataset_has_images(dataset)) return sets->sample;
     return (fet_shape){.rank = 3, .dim = {sets->channels, sets->height, sets->width}};
 }
 
@@ -257,6 +271,11 @@ static uint32_t position(const fet_dataset *dataset, fet_split split, uint32_t i
 const uint8_t *fet_dataset_pixels(const fet_dataset *dataset, fet_split split, uint32_t i)
 {
     return dataset->source[split]->pixels + position(dataset, split, i) * dataset->sample_bytes;
+}
+
+const float *fet_dataset_numbers(const fet_dataset *dataset, fet_split split, uint32_t i)
+{
+    return dataset->source[split]->numbers + position(dataset, split, i) * (size_t)fet_shape_elements(&dataset->sets.sample);
 }
 
 uint32_t fet_dataset_label(const fet_dataset *dataset, fet_split split, uint32_t i)
@@ -280,11 +299,15 @@ fet_status fet_dataset_read(const fet_dataset *dataset, fet_split split, uint32_
     if (split >= FET_SPLIT_COUNT || i >= dataset->size[split])
         return fet_fail(FET_ERROR_ARG, "data: sample %u of split %s, expected less than %u", i, fet_split_name(split),
                         split < FET_SPLIT_COUNT ? dataset->size[split] : 0);
+    *out_label = fet_dataset_label(dataset, split, i);
+    if (!fet_dataset_has_images(dataset)) {
+        memcpy(out_chw, fet_dataset_numbers(dataset, split, i), (size_t)fet_shape_elements(&dataset->sets.sample) * sizeof *out_chw);
+        return FET_OK;
+    }
     const uint8_t *pixels = fet_dataset_pixels(dataset, split, i);
     size_t plane = (size_t)(dataset->sets.height * dataset->sets.width);
     for (uint32_t c = 0; c < (uint32_t)dataset->sets.channels; c++)
         for (size_t p = 0; p < plane; p++) out_chw[c * plane + p] = dataset->levels[c][pixels[c * plane + p]];
-    *out_label = fet_dataset_label(dataset, split, i);
     return FET_OK;
 }
 

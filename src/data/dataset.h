@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Labelled images, whatever they are stored as. A data set answers "sample i of split s" as f32 CHW and a label; splits: train, val (cut
- * from train by seed, stratified by class), test. One const table of functions a kind ("idx", "image_folder"), listed in data/registry.c.
- * Everything is decoded once and kept as bytes in memory (FET_DATA_LIMIT_BYTES). Immutable after open: many threads may read.
+ * Samples, whatever they are stored as: labelled images, images without labels, tensors. A data set answers "sample i of split s" as f32
+ * (CHW for images) and a label (0 where there are none); splits: train, val (cut from train by seed, stratified by class), test. One const
+ * table of functions a kind ("idx", "images"), listed in data/registry.c. Everything is decoded once and kept in memory
+ * (FET_DATA_LIMIT_BYTES), images as bytes. Immutable after open: many threads may read.
  */
 #ifndef FET_DATA_DATASET_H
 #define FET_DATA_DATASET_H
@@ -23,14 +24,15 @@ enum {
 typedef struct fet_dataset fet_dataset;
 
 typedef struct fet_dataset_options {
-    const char *kind; /* "idx", "image_folder" */
+    const char *kind; /* "idx", "image_folder", "images", "tensors" */
     const char *path;
     double val_share; /* of train, for a source without a val split of its own; 0: the default, 0.1; negative: none */
     double
         test_share; /* of all, for a source without a test split of its own (image_folder without train/ and test/); 0: the default, 0.2 */
     uint64_t seed;  /* of the splits */
     int64_t channels, height,
-        width; /* image_folder: what samples are resized and converted to; 0: as the first image (idx: must match if given) */
+        width;        /* image_folder: what samples are resized and converted to; 0: as the first image (idx: must match if given) */
+    fet_shape sample; /* tensors: shape of a sample; rank 0: channels, height and width, or as the first file has it */
     /* What 0..255 is normalised with: (pixel - mean) / std, one for all channels or one each; n 0: the training split's own figures. */
     uint32_t n_mean, n_std;
     double mean[FET_DATA_MAX_CHANNELS], std[FET_DATA_MAX_CHANNELS];
@@ -45,15 +47,16 @@ static inline void fet_dataset_destroy(fet_dataset *dataset)
 FET_DEFINE_AUTO(fet_dataset);
 
 uint32_t fet_dataset_size(const fet_dataset *dataset, fet_split split);
-uint32_t fet_dataset_n_classes(const fet_dataset *dataset);
+uint32_t fet_dataset_n_classes(const fet_dataset *dataset); /* 0: without labels */
 const char *fet_dataset_class_name(const fet_dataset *dataset, uint32_t c);
-fet_shape fet_dataset_sample_shape(const fet_dataset *dataset); /* C,H,W */
+fet_shape fet_dataset_sample_shape(const fet_dataset *dataset); /* C,H,W; any rank for tensors */
 /* Pixels as floats (0..255 minus mean over standard deviation, per channel: the training split's, or what the options say). ARG when `i` is
  * out of range. */
 FET_MUST_CHECK fet_status fet_dataset_read(const fet_dataset *dataset, fet_split split, uint32_t i, float *out_chw, uint32_t *out_label);
 
 bool fet_dataset_has_images(const fet_dataset *dataset); /* false: samples are tensors of any rank, given as they are */
 /* The same, without copies or checks, for the loader: bytes of sample i (C,H,W), its label, and what each byte of channel c becomes. */
+const float *fet_dataset_numbers(const fet_dataset *dataset, fet_split split, uint32_t i); /* of tensors; these have no bytes or levels */
 const uint8_t *fet_dataset_pixels(const fet_dataset *dataset, fet_split split, uint32_t i);
 uint32_t fet_dataset_label(const fet_dataset *dataset, fet_split split, uint32_t i);
 const float *fet_dataset_levels(const fet_dataset *dataset, uint32_t c); /* [256] */
@@ -65,5 +68,6 @@ bool fet_split_parse(const char *name, fet_split *out_split);
 /* The kinds there are: name and one line of help; NULL behind the last. */
 const char *fet_dataset_kind_name(uint32_t kind);
 const char *fet_dataset_kind_help(uint32_t kind);
+bool fet_dataset_kind_is_tensors(const char *kind);
 
 #endif

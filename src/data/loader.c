@@ -14,7 +14,7 @@ enum { BLOCKS_PER_SAMPLE = 16, ALIGNMENT = 64 };
 struct fet_loader {
     const fet_dataset *dataset;
     fet_loader_options options;
-    bool augments;
+    bool augments, images_in;
     uint32_t channels, height, width; /* as the data has them */
     size_t sample;                    /* floats of one in a batch */
     fet_resample_axis x, y;           /* n 0: samples stay as they are */
@@ -69,13 +69,19 @@ fet_status fet_loader_create(const fet_dataset *dataset, const fet_loader_option
     fet_shape shape = fet_dataset_sample_shape(dataset);
     loader->dataset = dataset;
     loader->options = *options;
+    loader->images_in = fet_dataset_has_images(dataset);
     loader->augments = options->augment.flip || options->augment.shift > 0 || options->augment.erase > 0.0f;
-    loader->channels = (uint32_t)shape.dim[0];
-    loader->height = (uint32_t)shape.dim[1];
-    loader->width = (uint32_t)shape.dim[2];
+    if (loader->images_in) {
+        loader->channels = (uint32_t)shape.dim[0];
+        loader->height = (uint32_t)shape.dim[1];
+        loader->width = (uint32_t)shape.dim[2];
+    } else if (options->height || options->width) {
+        return fet_fail(FET_ERROR_ARG, "loader: samples resized to %lldx%lld, but they are tensors, which stay as they are",
+                        (long long)options->height, (long long)options->width);
+    }
     loader->sample = (size_t)fet_shape_elements(&shape);
     loader->size = fet_dataset_size(dataset, options->split);
-    FET_TRY(prepare_resizing(loader));
+    if (loader->images_in) FET_TRY(prepare_resizing(loader));
     size_t bytes = 0;
     if (!fet_multiply_checked((size_t)options->batch, loader->sample * sizeof(float), &bytes) || bytes > FET_TENSOR_LIMIT_BYTES)
         return fet_fail(FET_ERROR_LIMIT, "loader: a batch of %lld samples of %zu floats is larger than %zu bytes",
@@ -121,6 +127,10 @@ static void make_order(fet_loader *loader, uint32_t epoch)
 static void make_sample(const fet_loader *loader, uint32_t sample, uint32_t position, fet_rng *stream, float *out)
 {
     fet_augmentation augmentation = {0};
+    if (!loader->images_in) {
+        memcpy(out, fet_dataset_numbers(loader->dataset, loader->options.split, sample), loader->sample * sizeof *out);
+        return;
+    }
     if (loader->augments) {
         stream->counter[0] = position * BLOCKS_PER_SAMPLE;
         stream->n_left = 0;

@@ -20,7 +20,7 @@ typedef struct fet_loader_options {
     int64_t batch;
     bool shuffle;
     uint64_t seed, trial;
-    fet_augment_options augment; /* of samples as the data has them, before they are resized */
+    fet_augment_options augment; /* of images as the data has them, before they are resized; tensors stay as they are */
     int64_t height, width;       /* what samples are resized to (data/resample.h); 0: as the data has them */
 } fet_loader_options;
 

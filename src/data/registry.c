@@ -2,7 +2,9 @@
 /* The kinds of data sets. */
 #include "data/reader.h"
 
-const fet_reader *const fet_readers[] = {&fet_reader_idx, &fet_reader_image_folder, NULL};
+#include <string.h>
+
+const fet_reader *const fet_readers[] = {&fet_reader_idx, &fet_reader_image_folder, &fet_reader_images, &fet_reader_tensors, NULL};
 
 static const fet_reader *reader_at(uint32_t kind)
 {
@@ -12,6 +14,13 @@ static const fet_reader *reader_at(uint32_t kind)
 const char *fet_dataset_kind_name(uint32_t kind)
 {
     return reader_at(kind) ? reader_at(kind)->name : NULL;
+}
+
+bool fet_dataset_kind_is_tensors(const char *kind)
+{
+    for (uint32_t k = 0; fet_readers[k]; k++)
+        if (kind && strcmp(kind, fet_readers[k]->name) == 0) return fet_readers[k]->tensors;
+    return false;
 }
 
 const char *fet_dataset_kind_help(uint32_t kind)

@@ -27,7 +27,11 @@ static fet_status check_ends(const fet_job *job, const fet_graph *graph)
         return fet_fail(FET_ERROR_SHAPE, "%s: it has %u inputs and %u outputs: expected one of each to classify images", job->base_onnx,
                         graph->n_inputs, graph->n_outputs);
     const fet_value *input = &graph->values[graph->inputs[0]];
-    if (input->dtype != FET_DTYPE_F32 || input->shape.rank != 4 || input->shape.dim[0] != 1)
+    bool tensors = fet_dataset_kind_is_tensors(job->data.kind);
+    if (tensors && (input->dtype != FET_DTYPE_F32 || input->shape.rank < 2 || input->shape.dim[0] != 1))
+        return fet_fail(FET_ERROR_SHAPE, "%s: its input \"%s\" is %s %s: expected float tensors, 1 x the shape of a sample", job->base_onnx,
+                        input->name, fet_dtype_name(input->dtype), fet_shape_print(&input->shape, text, sizeof text));
+    if (!tensors && (input->dtype != FET_DTYPE_F32 || input->shape.rank != 4 || input->shape.dim[0] != 1))
         return fet_fail(FET_ERROR_SHAPE, "%s: its input \"%s\" is %s %s: expected float images, 1 x channels x height x width",
                         job->base_onnx, input->name, fet_dtype_name(input->dtype), fet_shape_print(&input->shape, text, sizeof text));
     return FET_OK;
@@ -66,8 +70,8 @@ fet_status fet_base_network_build(const fet_job *job, const char *onnx_path, fet
 static fet_status check_sample(const fet_job *job, const fet_value *input, const fet_dataset *dataset)
 {
     char has[FET_SHAPE_TEXT_BYTES], wants[FET_SHAPE_TEXT_BYTES];
-    fet_shape sample = fet_dataset_sample_shape(dataset), shape = {.rank = 3};
-    for (uint32_t i = 0; i < 3; i++) shape.dim[i] = input->shape.dim[i + 1];
+    fet_shape sample = fet_dataset_sample_shape(dataset), shape = {.rank = input->shape.rank - 1};
+    for (uint32_t i = 0; i < shape.rank; i++) shape.dim[i] = input->shape.dim[i + 1];
     if (fet_shape_equal(&sample, &shape)) return FET_OK;
     return fet_fail(FET_ERROR_SHAPE, "%s: field \"base.%s\" is %s but the samples of %s are %s", job->path,
                     job->base_onnx ? "onnx" : "input", fet_shape_print(&shape, wants, sizeof wants), job->data.path,
@@ -94,7 +98,10 @@ fet_status fet_base_network_data(const fet_job *job, const fet_graph *base, fet_
     options.channels = input->shape.dim[1];
     options.height = input->shape.dim[2];
     options.width = input->shape.dim[3];
-    if (options.channels != 1 && options.channels != 3)
+    bool tensors = fet_dataset_kind_is_tensors(job->data.kind);
+    options.sample = (fet_shape){.rank = input->shape.rank - 1};
+    for (uint32_t i = 1; i < input->shape.rank; i++) options.sample.dim[i - 1] = input->shape.dim[i];
+    if (!tensors && options.channels != 1 && options.channels != 3)
         return fet_fail(FET_ERROR_SHAPE, "%s: its input has %" PRId64 " channels: expected 1 (gray) or 3 (RGB)", job->base_onnx,
                         options.channels);
     FET_TRY(fet_dataset_open(&options, &dataset));

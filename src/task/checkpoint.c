@@ -31,11 +31,14 @@ static uint64_t hash_params(const fet_graph *graph, uint64_t hash)
 static uint64_t hash_data(const fet_dataset *dataset, uint64_t hash)
 {
     fet_shape shape = fet_dataset_sample_shape(dataset);
-    size_t bytes = (size_t)fet_shape_elements(&shape);
+    bool images = fet_dataset_has_images(dataset);
+    size_t bytes = (size_t)fet_shape_elements(&shape) * (images ? 1 : sizeof(float));
     uint32_t n = fet_dataset_size(dataset, FET_SPLIT_TRAIN);
     hash = fet_hash_combine(hash, fet_hash(&shape, sizeof shape));
     for (uint32_t i = 0; i < n; i++) {
-        hash = fet_hash_combine(hash, fet_hash(fet_dataset_pixels(dataset, FET_SPLIT_TRAIN, i), bytes));
+        hash = fet_hash_combine(hash, fet_hash(images ? (const void *)fet_dataset_pixels(dataset, FET_SPLIT_TRAIN, i)
+                                                      : (const void *)fet_dataset_numbers(dataset, FET_SPLIT_TRAIN, i),
+                                               bytes));
         hash = fet_hash_combine(hash, fet_dataset_label(dataset, FET_SPLIT_TRAIN, i));
     }
     return hash;
