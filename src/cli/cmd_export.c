@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fettle export: a network as an ONNX file. */
 #include "base/file.h"
+#include "cli/export_check.h"
 #include "cli/source.h"
 #include "format/onnx/onnx.h"
 #include "op/op.h"
 
 typedef struct values {
-    const char *output;
+    const char *output, *runtime;
     int64_t opset, batch;
-    bool force;
+    bool force, check;
 } values;
 
 static const fet_cli_option OPTIONS[] = {
@@ -33,6 +34,15 @@ static const fet_cli_option OPTIONS[] = {
      .high = 65536,
      .help = "samples at once (default: as the network has it)"},
     {.name = "force", .kind = FET_CLI_FLAG, .offset = offsetof(values, force), .help = "replace FILE if it is there"},
+    {.name = "check",
+     .kind = FET_CLI_FLAG,
+     .offset = offsetof(values, check),
+     .help = "run FILE in ONNX Runtime, too, on random input; exit code 1 when an output is more than 1e-4 of its largest number away"},
+    {.name = "onnxruntime",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, runtime),
+     .value = "LIBRARY",
+     .help = "its libonnxruntime.so for --check (default: $FETTLE_ONNXRUNTIME, node_modules/onnxruntime-node, the system's)"},
     {0},
 };
 
@@ -50,9 +60,21 @@ static fet_status run(fet_cli *cli, const void *v)
     FET_TRY(fet_network_load(cli->arguments[0], true, &network));
     fet_status status = given->batch ? fet_graph_set_batch(network.graph, given->batch) : FET_OK;
     if (status == FET_OK) status = fet_onnx_write(network.graph, given->output, given->opset);
+    if (status == FET_OK && !cli->quiet) fprintf(cli->out, "%s\n", given->output);
+    double worst = 0;
+    if (status == FET_OK && given->check) status = fet_export_check(cli, network.graph, given->output, given->runtime, &worst);
     fet_network_clear(&network);
+    if (status == FET_ERROR_NOT_FOUND && given->check) { /* the file is written, but nobody looked at it */
+        fprintf(cli->err, "not checked: %s\n", fet_error_message());
+        cli->exit_code = FET_EXIT_FAILED;
+        return FET_OK;
+    }
     FET_TRY(status);
-    if (!cli->quiet) fprintf(cli->out, "%s\n", given->output);
+    if (worst > FET_EXPORT_TOLERANCE) {
+        fprintf(cli->err, "%s: ONNX Runtime is %.2e of the largest number away, expected at most %.0e\n", given->output, worst,
+                FET_EXPORT_TOLERANCE);
+        cli->exit_code = FET_EXIT_FAILED;
+    }
     return FET_OK;
 }
 
