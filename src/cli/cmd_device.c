@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fettle device list|show|check|compare: what devices there are, what a file says, whether it is right, and what a network costs on many.
- */
+/* fettle device list|show|check|compare|parallelism|crossover: what devices there are, what a file says, whether it is right, what a
+ * network costs on many, and how a device likes its channels and blocks. */
 #include "base/text.h"
 #include "cli/device_compare.h"
+#include "cli/device_parallelism.h"
 #include "cli/table.h"
 #include "device/recorded/recorded.h"
 
@@ -11,12 +12,13 @@
 #include <string.h>
 
 typedef struct values {
-    const char *devices, *precision, *sweep, *input, *stem, *plot, *trace;
+    const char *devices, *precision, *sweep, *input, *stem, *plot, *trace, *isa;
     bool json;
 } values;
 
-static const char *const PRECISIONS[] = {"int8", "fp16", "bf16", NULL};
-static const char *const ACTIONS[] = {"list", "show", "check", "compare"};
+static const char *const PRECISIONS[] = {"int8", "fp16", "bf16", "f32", NULL};
+static const char *const ISAS[] = {"auto", "amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2_vnni", "avx2", NULL};
+static const char *const ACTIONS[] = {"list", "show", "check", "compare", "parallelism", "crossover"};
 
 static const fet_cli_option OPTIONS[] = {
     {.name = "devices",
@@ -29,7 +31,7 @@ static const fet_cli_option OPTIONS[] = {
      .offset = offsetof(values, precision),
      .value = "TYPE",
      .choices = PRECISIONS,
-     .help = "compare: int8, fp16 or bf16 (default int8)"},
+     .help = "compare: int8, fp16 or bf16; parallelism, crossover: also f32 (default int8)"},
     {.name = "sweep",
      .kind = FET_CLI_TEXT,
      .offset = offsetof(values, sweep),
@@ -39,7 +41,13 @@ static const fet_cli_option OPTIONS[] = {
      .kind = FET_CLI_TEXT,
      .offset = offsetof(values, plot),
      .value = "FILE",
-     .help = "compare: draw latencies, .svg or .html"},
+     .help = "compare, parallelism, crossover: draw it, .svg or .html"},
+    {.name = "isa",
+     .kind = FET_CLI_CHOICE,
+     .offset = offsetof(values, isa),
+     .value = "NAME",
+     .choices = ISAS,
+     .help = "parallelism, crossover: instructions of the host: auto, amx, avx512_vnni, ..."},
     {.name = "trace",
      .kind = FET_CLI_TEXT,
      .offset = offsetof(values, trace),
@@ -61,7 +69,7 @@ static const fet_cli_option OPTIONS[] = {
 
 static void defaults(void *v)
 {
-    *(values *)v = (values){.precision = "int8", .input = "3x224x224", .stem = "32s2"};
+    *(values *)v = (values){.precision = "int8", .isa = "auto", .input = "3x224x224", .stem = "32s2"};
 }
 
 static const char *kind_name(fet_device_kind kind)
@@ -188,6 +196,18 @@ static fet_status check(fet_cli *cli, const values *given, const char *name)
     return FET_OK;
 }
 
+static fet_status probe(fet_cli *cli, const values *given, const char *action)
+{
+    static const struct {
+        const char *name;
+        fet_dtype dtype;
+    } known[] = {{"int8", FET_DTYPE_S8}, {"fp16", FET_DTYPE_F16}, {"bf16", FET_DTYPE_BF16}, {"f32", FET_DTYPE_F32}};
+    fet_probe_options options = {.device = {.name = cli->arguments[1], .isa = given->isa}, .plot = given->plot, .json = given->json};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].name, given->precision) == 0) options.device.precision = known[i].dtype;
+    return strcmp(action, "parallelism") == 0 ? fet_device_show_parallelism(cli, &options) : fet_device_show_crossover(cli, &options);
+}
+
 static fet_status run(fet_cli *cli, const void *v)
 {
     const values *given = v;
@@ -197,13 +217,14 @@ static fet_status run(fet_cli *cli, const void *v)
     const char *nearest = fet_text_nearest(action, ACTIONS, sizeof ACTIONS / sizeof *ACTIONS);
     bool known = nearest && strcmp(nearest, action) == 0;
     if (!known)
-        return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check or compare", action,
+        return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check, compare, parallelism or crossover", action,
                         nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     if (is_list) return fet_fail(FET_ERROR_ARG, "device list: \"%.60s\": expected nothing more", cli->arguments[1]);
     if (cli->n_arguments < 2)
         return fet_fail(FET_ERROR_ARG, "device %s: expected %s", action, strcmp(action, "compare") == 0 ? "a MODEL" : "a device");
     if (strcmp(action, "show") == 0) return show(cli, given, cli->arguments[1]);
     if (strcmp(action, "check") == 0) return check(cli, given, cli->arguments[1]);
+    if (strcmp(action, "parallelism") == 0 || strcmp(action, "crossover") == 0) return probe(cli, given, action);
     fet_compare_options options = {.model = cli->arguments[1],
                                    .devices = given->devices,
                                    .precision = given->precision,
@@ -219,12 +240,15 @@ static fet_status run(fet_cli *cli, const void *v)
 const fet_command fet_cmd_device = {
     .name = "device",
     .summary = "what devices there are, and what a network costs on each of them",
-    .usage = "list | show DEVICE | check DEVICE | compare MODEL [OPTION]...",
-    .details = "DEVICE is a name of `fettle device list` or the path of a device file (YAML). compare simulates MODEL on described "
-               "devices; with --sweep over the\n"
-               "values of one field. MODEL is an ONNX file, DIR@TRIAL or DIR@GENOME of a study, or template:STAGES such as "
-               "template:2x24s2e6,3x32s2e6.\n"
-               "Simulated figures were checked against Arm's cycle model on Ethos-U (bench/simulate); they are no measurements.",
+    .usage = "list | show DEVICE | check DEVICE | compare MODEL | parallelism DEVICE | crossover DEVICE [OPTION]...",
+    .details =
+        "DEVICE is a name of `fettle device list` or the path of a device file (YAML). compare simulates MODEL on described "
+        "devices; with --sweep over the\n"
+        "values of one field. MODEL is an ONNX file, DIR@TRIAL or DIR@GENOME of a study, or template:STAGES such as "
+        "template:2x24s2e6,3x32s2e6.\n"
+        "parallelism finds the multiples of channels that fill DEVICE, from the steps in its latencies; crossover shows where a fused "
+        "block beats an\ninverted bottleneck. Both measure what is missing on a device that can be measured, once.\n"
+        "Simulated figures were checked against Arm's cycle model on Ethos-U (bench/simulate); they are no measurements.",
     .options = OPTIONS,
     .min_arguments = 1,
     .max_arguments = 2,
