@@ -109,7 +109,7 @@ static fet_status add_up(const fet_device *device, block *b)
     return FET_OK;
 }
 
-enum { SQUARE = 52, MAP_LEFT = 70, MAP_TOP = 60 };
+enum { SQUARE = 52, MAP_LEFT = 70, MAP_TOP = 60, PLOT_WIDTH = 860 };
 
 /* Green: fused is faster, the darker the more; red: slower. */
 static void draw(FILE *out, const void *context)
@@ -175,8 +175,8 @@ static fet_status cross(fet_cli *cli, const fet_probe_options *options, cell *ce
         FET_TRY(add_up(device, &cells[i].fused));
     }
     if (options->plot)
-        FET_TRY(fet_device_draw(options->plot, fet_device_describe(device), MAP_LEFT + N_CHANNELS * SQUARE + 60,
-                                MAP_TOP + N_EXPANSIONS * (N_SIZES * 26 + 60), draw, cells));
+        FET_TRY(fet_device_draw(options->plot, fet_device_describe(device), PLOT_WIDTH, MAP_TOP + N_EXPANSIONS * (N_SIZES * 26 + 60), draw,
+                                cells));
     return print(cli, options, device, cells);
 }
 

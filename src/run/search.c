@@ -227,11 +227,13 @@ static fet_status open_search(fet_search *search, const fet_job *job)
     search->job = search->workspace->job;
     plan_units(search);
     FET_TRY(fet_workspace_data(search->workspace));
-    FET_TRY(fet_workspace_base(search->workspace));
-    if (!search->workspace->whole_space) FET_TRY(fet_workspace_spaces(search->workspace));
     FET_TRY(fet_device_open(&search->job->device, &search->device));
     FET_TRY(fet_study_set(search->workspace->study, "state", "running"));
     FET_TRY(keep_device(search));
+    FET_TRY(fet_search_curate(search));
+    if (fet_search_is_stopped(search)) return FET_OK;
+    FET_TRY(fet_workspace_base(search->workspace));
+    if (!search->workspace->whole_space) FET_TRY(fet_workspace_spaces(search->workspace));
     FET_TRY(fet_pool_release_dead(search->workspace->study));
     return fet_pool_start(search->workspace->dir, search->workspace->study, count_workers(search), on_line, search, &search->pool);
 }
@@ -274,7 +276,7 @@ fet_status fet_search_run(const fet_job *job, const fet_search_options *options,
     if (status == FET_OK) {
         *search = (fet_search){.job = job, .options = options, .phase = "start", .started_s = fet_clock_monotonic_s()};
         status = open_search(search, job);
-        if (status == FET_OK) status = run_phases(search);
+        if (status == FET_OK && !search->stopped) status = run_phases(search);
         if (status == FET_OK) *out_end = search->stopped ? FET_SEARCH_INTERRUPTED : FET_SEARCH_FINISHED;
         char message[1024]; /* stopping the workers may record errors of its own */
         snprintf(message, sizeof message, "%s", fet_error_message());

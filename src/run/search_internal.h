@@ -60,6 +60,9 @@ FET_MUST_CHECK fet_status fet_search_wait(fet_search *search, const char *series
 FET_MUST_CHECK fet_status fet_search_propose(fet_search *search, const char *series, uint32_t number, const char *fidelity,
                                              const char *genome, const char *parameters);
 
+/* Which multiples of channels the space offers; before any space is made. OK when the search is stopped meanwhile. */
+FET_MUST_CHECK fet_status fet_search_curate(fet_search *search); /* search_curate.c */
+
 /* Phases; each returns at once with OK when the search is stopped. */
 FET_MUST_CHECK fet_status fet_search_phase_base(fet_search *search);
 FET_MUST_CHECK fet_status fet_search_phase_series(fet_search *search);

@@ -6,6 +6,7 @@
 #include "op/op.h"
 #include "run/base_network.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,6 +139,26 @@ fet_status fet_workspace_base(fet_workspace *workspace)
     return status;
 }
 
+/* What the search found when the study began (search_curate.c); what is stated of the device in a study without a search. */
+static fet_status parallelism_of(const fet_workspace *workspace, fet_parallelism *out_parallelism)
+{
+    char *text = NULL;
+    fet_status status = fet_study_get(workspace->study, "parallelism", &text);
+    if (status == FET_ERROR_NOT_FOUND) {
+        fet_error_clear();
+        return fet_device_parallelism_of(&workspace->job->device, out_parallelism);
+    }
+    FET_TRY(status);
+    fet_parallelism found;
+    bool good =
+        sscanf(text, "%" SCNu32 " %" SCNu32, &found.out_channels, &found.in_channels) == 2 && found.out_channels && found.in_channels;
+    if (!good)
+        status = fet_fail(FET_ERROR_CORRUPT, "%s: the study's \"parallelism\" is \"%.40s\": expected such as 16 4", workspace->dir, text);
+    else *out_parallelism = found;
+    fet_free(text);
+    return status;
+}
+
 static fet_status make_space(const fet_workspace *workspace, bool block_form, bool width, fet_space **out_space)
 {
     const fet_job *job = workspace->job;
@@ -150,7 +171,7 @@ static fet_status make_space(const fet_workspace *workspace, bool block_form, bo
     options.multipliers = job->multipliers;
     options.n_multipliers = job->n_multipliers;
     options.curate = job->curate;
-    FET_TRY(fet_device_parallelism_of(&job->device, &options.parallelism));
+    FET_TRY(parallelism_of(workspace, &options.parallelism));
     options.locks = job->locks;
     options.n_locks = job->n_locks;
     return fet_space_create(workspace->base, &options, out_space);
