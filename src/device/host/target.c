@@ -9,8 +9,8 @@
 /*
  * Parallelism factors, output / input channels: the width of the unit that computes them, so a layer costs as if its channels were rounded
  * up to it. AMX multiplies 16 x 16 tiles with 64-byte rows (64 int8, 32 bf16); VNNI adds up 4 bytes in each of 16 lanes; f32 has no
- * grouping of inputs. A search finds them by a staircase over channels (device/parallelism.h); this is the one place where they are stated, for what a
- * staircase cannot tell.
+ * grouping of inputs. A search finds them by a staircase over channels (device/parallelism.h); this is the one place where they are stated,
+ * for what a staircase cannot tell.
  */
 static const struct {
     const char *name, *isa;
