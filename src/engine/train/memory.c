@@ -11,7 +11,8 @@ enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 fet_status fet_train_alloc(fet_trainer *trainer, size_t bytes, const char *what, void *out_pointer)
 {
     FET_TRY(fet_grow(&trainer->buffers, &trainer->capacity_buffers, trainer->n_buffers + 1, sizeof *trainer->buffers));
-    bool large = bytes >= 2 * (size_t)HUGE_PAGE;
+    bool large = bytes >= (size_t)HUGE_PAGE / 2;
+    if (large) bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE; /* no small pages at the end */
     void *data = fet_aligned_malloc(large ? HUGE_PAGE : ALIGNMENT, bytes);
     if (!data) return fet_fail(FET_ERROR_NOMEM, "no memory for %s of a training (%zu bytes)", what, bytes);
 #ifdef MADV_HUGEPAGE
