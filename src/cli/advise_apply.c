@@ -79,7 +79,8 @@ static fet_status recalibrate(fet_graph *graph, const char *data)
     const fet_shape *shape = &graph->values[graph->inputs[0]].shape;
     if (shape->rank != 4) return fet_fail(FET_ERROR_SHAPE, "--data: the network's input is no image");
     snprintf(input, sizeof input, "%dx%dx%d", (int)shape->dim[1], (int)shape->dim[2], (int)shape->dim[3]);
-    FET_TRY(fet_cli_open_data(data, input, 0.1, SEED, &dataset));
+    const fet_cli_data given = {.text = data, .input = input, .val_share = 0.1, .seed = SEED};
+    FET_TRY(fet_cli_open_data(&given, NULL, &dataset));
     return fet_task_recalibrate(graph, dataset, RECALIBRATION_BATCHES, SEED);
 }
 

@@ -5,7 +5,7 @@
 #include "task/classify.h"
 
 typedef struct values {
-    const char *data, *input, *split, *precision;
+    const char *data, *input, *mean, *std, *split, *precision;
     double val_share;
     int64_t seed, limit, calibration;
     bool json;
@@ -49,7 +49,9 @@ static const fet_cli_option OPTIONS[] = {
      .kind = FET_CLI_TEXT,
      .offset = offsetof(values, input),
      .value = "CxHxW",
-     .help = "what images are resized to (default: as the first image)"},
+     .help = "what images are resized to (default: as the network's input)"},
+    FET_CLI_MEAN(values, mean),
+    FET_CLI_STD(values, std),
     {.name = "val-share",
      .kind = FET_CLI_REAL,
      .offset = offsetof(values, val_share),
@@ -91,7 +93,8 @@ static fet_status evaluate(fet_cli *cli, const values *given, const fet_network 
     fet_split split = FET_SPLIT_TEST;
     FET_TRY(fet_cli_precision(given->precision, &precision));
     fet_split_parse(given->split, &split);
-    FET_TRY(fet_cli_open_data(given->data, given->input, given->val_share, (uint64_t)given->seed, &dataset));
+    fet_cli_data source = {given->data, given->input, given->mean, given->std, given->val_share, (uint64_t)given->seed};
+    FET_TRY(fet_cli_open_data(&source, network, &dataset));
     fet_accuracy accuracy;
     FET_TRY(fet_classify_eval(network->graph, dataset, split, precision, (uint32_t)given->calibration, (uint32_t)given->limit, &accuracy));
     return print_result(cli, given, &accuracy);

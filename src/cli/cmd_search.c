@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fettle search JOB: the main job. Runs it, then writes the report and prints the final table. */
 #include "cli/command.h"
-#include "cli/progress.h"
 #include "cli/results.h"
 #include "run/search.h"
 
@@ -45,22 +44,6 @@ static void defaults(void *v)
     ((values *)v)->seed = -1;
 }
 
-static bool stopped(void *context)
-{
-    (void)context;
-    return fet_cli_interrupted();
-}
-
-/* Progress counts in thousandths of the whole job. */
-enum { PROGRESS_STEPS = 1000 };
-
-static void on_event(void *context, const fet_search_event *event)
-{
-    fet_progress *progress = context;
-    if (event->is_news) fet_progress_say(progress, "%s", event->text);
-    else fet_progress_show(progress, (uint64_t)(event->share * PROGRESS_STEPS), PROGRESS_STEPS, event->text);
-}
-
 static fet_status run(fet_cli *cli, const void *v)
 {
     const values *given = v;
@@ -68,17 +51,9 @@ static fet_status run(fet_cli *cli, const void *v)
     fet_job_overrides overrides = {
         .output = given->output, .has_seed = given->seed >= 0, .seed = (uint64_t)(given->seed >= 0 ? given->seed : 0)};
     FET_TRY(fet_job_read_with(cli->arguments[0], &overrides, &job));
-    fet_progress progress;
-    fet_progress_begin(&progress, cli, "search");
-    fet_search_options options = {
-        .resume = given->resume, .workers = (uint32_t)given->workers, .stopped = stopped, .on_event = on_event, .context = &progress};
-    fet_cli_catch_signals();
-    fet_search_end end = FET_SEARCH_FINISHED;
-    fet_status status = fet_search_run(job, &options, &end);
-    fet_progress_end(&progress);
-    FET_TRY(status);
-    if (end == FET_SEARCH_INTERRUPTED) {
-        cli->exit_code = FET_EXIT_INTERRUPTED;
+    bool interrupted = false;
+    FET_TRY(fet_cli_run_job(cli, job, "search", given->resume, (uint32_t)given->workers, &interrupted));
+    if (interrupted) {
         fprintf(cli->err, "interrupted; what is finished is kept in %s. Go on with: fettle search %s --resume%s%s\n", job->output,
                 cli->arguments[0], given->output ? " --output " : "", given->output ? given->output : "");
         return FET_OK;

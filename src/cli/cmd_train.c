@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct values {
-    const char *template, *stem, *stages, *data, *input, *output, *optimizer, *precision;
+    const char *template, *stem, *stages, *data, *input, *mean, *std, *output, *optimizer, *precision;
     double epochs, learning_rate, warmup, smoothing, weight_decay, momentum, erase, val_share;
     int64_t head, batch, shift, seed;
     bool relu6, flip, fresh, json;
@@ -62,7 +62,9 @@ static const fet_cli_option OPTIONS[] = {
      .value = "TYPE",
      .choices = PRECISIONS,
      .help = "of the arithmetic: f32, bf16, or auto, what this machine does best (default)"},
-    {.name = "input", TEXT(input, "CxHxW"), .help = "what images are resized to (default: as the first image)"},
+    {.name = "input", TEXT(input, "CxHxW"), .help = "what images are resized to (default: as MODEL's input, else as the first image)"},
+    FET_CLI_MEAN(values, mean),
+    FET_CLI_STD(values, std),
     {.name = "val-share", REAL(val_share, "SHARE", 0.001, 0.9), .help = "share of the training data kept aside as val (default 0.1)"},
     {.name = "seed", INT(seed, 0, 9e15), .help = "of weights, order, augmentation and splits (default 1)"},
     FET_CLI_JSON(values, json),
@@ -115,12 +117,16 @@ static void forget_numbers(fet_graph *graph)
     }
 }
 
-static fet_status make_network(const fet_cli *cli, const values *given, const fet_dataset *dataset, fet_network *out_network)
+/* A given network says what its images look like; a template follows the images. */
+static fet_status make_network(const fet_cli *cli, const values *given, fet_network *network, fet_dataset **out_dataset)
 {
-    if (cli->n_arguments == 0) FET_TRY(build_template(given, dataset, &out_network->graph));
-    else FET_TRY(fet_network_load(cli->arguments[0], !given->fresh, out_network));
-    if (given->fresh) forget_numbers(out_network->graph);
-    return fet_graph_init_params(out_network->graph, NULL, (uint64_t)given->seed);
+    fet_cli_data source = {given->data, given->input, given->mean, given->std, given->val_share, (uint64_t)given->seed};
+    bool is_given = cli->n_arguments > 0;
+    if (is_given) FET_TRY(fet_network_load(cli->arguments[0], !given->fresh, network));
+    FET_TRY(fet_cli_open_data(&source, is_given ? network : NULL, out_dataset));
+    if (!is_given) FET_TRY(build_template(given, *out_dataset, &network->graph));
+    if (given->fresh) forget_numbers(network->graph);
+    return fet_graph_init_params(network->graph, NULL, (uint64_t)given->seed);
 }
 
 static bool on_progress(void *context, uint64_t done, uint64_t total, double loss, double images_per_s)
@@ -201,8 +207,7 @@ static fet_status run(fet_cli *cli, const void *v)
     fet_auto(fet_dataset) dataset = NULL;
     fet_network network = {0};
     fet_cli_catch_signals();
-    FET_TRY(fet_cli_open_data(given->data, given->input, given->val_share, (uint64_t)given->seed, &dataset));
-    fet_status status = make_network(cli, given, dataset, &network);
+    fet_status status = make_network(cli, given, &network, &dataset);
     if (status == FET_OK) status = train_with_checkpoint(cli, given, dataset, network.graph);
     fet_network_clear(&network);
     return status;

@@ -31,10 +31,17 @@ typedef enum fet_exit_code {
 typedef enum fet_cli_kind {
     FET_CLI_FLAG,   /* bool: --json, no value */
     FET_CLI_TEXT,   /* const char *: borrowed from argv */
+    FET_CLI_TEXTS,  /* fet_cli_texts: the option may stand several times */
     FET_CLI_INT,    /* int64_t within low..high */
     FET_CLI_REAL,   /* double within low..high */
     FET_CLI_CHOICE, /* const char *: one of `choices` */
 } fet_cli_kind;
+
+enum { FET_CLI_MAX_TEXTS = 8 };
+typedef struct fet_cli_texts {
+    const char *items[FET_CLI_MAX_TEXTS];
+    uint32_t n;
+} fet_cli_texts;
 
 typedef struct fet_cli_option {
     const char *name; /* without the dashes; NULL ends a table */

@@ -3,7 +3,7 @@
 #include "cli/command.h"
 #include "device/host/host.h"
 
-#define FET_COMMANDS(X) X(search) X(inspect) X(space) X(advise) X(train) X(eval) X(export) X(report) X(study) X(worker) X(device)
+#define FET_COMMANDS(X) X(search) X(fit) X(inspect) X(space) X(advise) X(train) X(eval) X(export) X(report) X(study) X(worker) X(device)
 
 #define DECLARE(name) extern const fet_command fet_cmd_##name;
 FET_COMMANDS(DECLARE)

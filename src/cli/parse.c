@@ -60,6 +60,13 @@ static fet_status set_value(const fet_cli_option *option, const char *text, void
     switch (option->kind) {
     case FET_CLI_FLAG: *(bool *)target = true; return FET_OK;
     case FET_CLI_TEXT: memcpy(target, &text, sizeof text); return FET_OK;
+    case FET_CLI_TEXTS: {
+        fet_cli_texts *texts = target;
+        if (texts->n == FET_CLI_MAX_TEXTS)
+            return fet_fail(FET_ERROR_ARG, "--%s stands more than %d times", option->name, FET_CLI_MAX_TEXTS);
+        texts->items[texts->n++] = text;
+        return FET_OK;
+    }
     case FET_CLI_CHOICE: return set_choice(option, text, target);
     case FET_CLI_INT: {
         long long value = strtoll(text, &end, 10);

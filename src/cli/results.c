@@ -93,6 +93,35 @@ static fet_status print_table(const fet_cli *cli, const json_t *document)
     return FET_OK;
 }
 
+static fet_status print_fit_table(const fet_cli *cli, const json_t *document)
+{
+    static const char *const keys[] = {"latency", "reduction", "peak_memory", "params", "val", "test_int8"};
+    enum { N_FIGURES = sizeof keys / sizeof *keys };
+    const json_t *variants = json_object_get(document, "variants");
+    const char *precision = fet_json_get_text(document, "quantised_label"), *base = fet_json_get_text(document, "base");
+    char titles[N_FIGURES][96], quality[64];
+    snprintf(quality, sizeof quality, "test, %s (95 %%)", precision);
+    const char *const labels[N_FIGURES] = {"latency", "reduction", "peak memory", "parameters", "val", quality};
+    fet_column columns[1 + N_FIGURES] = {{.key = "network", .title = "network"}};
+    for (size_t k = 0; k < N_FIGURES; k++) {
+        if (k == 0) title_of(variants, labels[k], keys[k], titles[k], sizeof titles[k]);
+        else snprintf(titles[k], sizeof titles[k], "%s", labels[k]);
+        columns[1 + k] = (fet_column){.key = keys[k], .title = titles[k], .right = true};
+    }
+    fet_auto(fet_table) table = NULL;
+    FET_TRY(fet_table_create(columns, 1 + N_FIGURES, &table));
+    for (size_t i = 0; i < json_array_size(variants); i++) {
+        const json_t *variant = json_array_get(variants, i);
+        const char *name = fet_json_get_text(variant, "name");
+        fet_table_text(table, strcmp(name, base) == 0 ? "original" : name);
+        for (size_t k = 0; k < N_FIGURES; k++) {
+            char text[128];
+            fet_table_text(table, json_object_get(variant, keys[k]) ? figure_text(variant, keys[k], text, sizeof text) : NULL);
+        }
+    }
+    return fet_table_print(table, cli);
+}
+
 /* "Take front/V3.onnx (V3): 93.8 us instead of 183 us, 48.6 % less, measured." and why. */
 static void print_advice(const fet_cli *cli, const json_t *document)
 {
@@ -126,10 +155,10 @@ static fet_status print_json(const fet_cli *cli, const json_t *document, const c
     return fet_cli_print_json(cli, fet_take(object));
 }
 
-static fet_status print_results(const fet_cli *cli, const json_t *document, const char *folder, const char *page)
+static fet_status print_results(const fet_cli *cli, const json_t *document, const char *folder, const char *page, bool is_fit)
 {
     if (json_array_size(json_object_get(document, "variants")) > 0) {
-        FET_TRY(print_table(cli, document));
+        FET_TRY(is_fit ? print_fit_table(cli, document) : print_table(cli, document));
         print_advice(cli, document);
     } else {
         fprintf(cli->out, "The final table is not there yet: the search is not finished. Go on with it: fettle search JOB --resume\n");
@@ -169,7 +198,7 @@ static fet_status write_files(const json_t *document, const char *folder, const 
     return status;
 }
 
-fet_status fet_cli_write_results(const fet_cli *cli, const char *argument, const char *page, bool json)
+static fet_status write_results(const fet_cli *cli, const char *argument, const char *page, bool json, bool is_fit)
 {
     fet_auto(fet_study) study = NULL;
     fet_auto_json document = NULL;
@@ -178,8 +207,18 @@ fet_status fet_cli_write_results(const fet_cli *cli, const char *argument, const
     fet_status status = fet_report_collect(study, NULL, &document);
     if (status == FET_OK) status = page ? fet_strdup_checked(page, &path) : fet_path_join(folder, "report.html", &path);
     if (status == FET_OK) status = write_files(document, folder, path);
-    if (status == FET_OK) status = json ? print_json(cli, document, folder, path) : print_results(cli, document, folder, path);
+    if (status == FET_OK) status = json ? print_json(cli, document, folder, path) : print_results(cli, document, folder, path, is_fit);
     fet_free(path);
     fet_free(folder);
     return status;
+}
+
+fet_status fet_cli_write_results(const fet_cli *cli, const char *argument, const char *page, bool json)
+{
+    return write_results(cli, argument, page, json, false);
+}
+
+fet_status fet_cli_write_fit(const fet_cli *cli, const char *argument, bool json)
+{
+    return write_results(cli, argument, NULL, json, true);
 }

@@ -132,9 +132,51 @@ static fet_status parse_input(const char *text, fet_dataset_options *options)
     return FET_OK;
 }
 
-fet_status fet_cli_open_data(const char *text, const char *input, double val_share, uint64_t seed, fet_dataset **out_dataset)
+/* "127.5" or one number a channel. */
+static fet_status parse_channels(const char *option, const char *text, double *values, uint32_t *out_n)
 {
-    const char *colon = strchr(text, ':');
+    uint32_t n = 0;
+    for (const char *at = text; at;) {
+        char *end = NULL;
+        double value = n < FET_DATA_MAX_CHANNELS ? strtod(at, &end) : 0;
+        if (!end || end == at || (*end && *end != ',') || !(value > -1e6 && value < 1e6))
+            return fet_fail(FET_ERROR_ARG, "--%s is \"%s\", expected a number, or one a channel: 123.7,116.3,103.5", option, text);
+        values[n++] = value;
+        at = *end ? end + 1 : NULL;
+    }
+    *out_n = n;
+    return FET_OK;
+}
+
+fet_status fet_cli_normalisation(const char *mean, const char *std, fet_dataset_options *options)
+{
+    if (!mean != !std) return fet_fail(FET_ERROR_ARG, "--%s stands alone, expected --mean and --std together", mean ? "mean" : "std");
+    FET_TRY(parse_channels("mean", mean, options->mean, &options->n_mean));
+    return parse_channels("std", std, options->std, &options->n_std);
+}
+
+/* What the network's training was given, as far as it is known. */
+static fet_status suit_network(const fet_network *network, fet_dataset_options *options)
+{
+    const fet_graph *graph = network->graph;
+    const fet_value *input = graph->n_inputs == 1 ? &graph->values[graph->inputs[0]] : NULL;
+    if (options->height == 0 && input && input->shape.rank == 4 && strcmp(options->kind, "idx") != 0) {
+        options->channels = input->shape.dim[1];
+        options->height = input->shape.dim[2];
+        options->width = input->shape.dim[3];
+    }
+    if (options->n_mean || !network->workspace) return FET_OK;
+    const fet_dataset_options *of_job = &network->workspace->job->data;
+    options->n_mean = of_job->n_mean;
+    options->n_std = of_job->n_std;
+    memcpy(options->mean, of_job->mean, sizeof options->mean);
+    memcpy(options->std, of_job->std, sizeof options->std);
+    return FET_OK;
+}
+
+fet_status fet_cli_open_data(const fet_cli_data *given, const fet_network *network, fet_dataset **out_dataset)
+{
+    const char *text = given->text, *colon = strchr(text, ':');
     char kind[32];
     if (!colon || colon == text || (size_t)(colon - text) >= sizeof kind) return fail_kind(text);
     memcpy(kind, text, (size_t)(colon - text));
@@ -142,8 +184,10 @@ fet_status fet_cli_open_data(const char *text, const char *input, double val_sha
     bool known = false;
     for (uint32_t k = 0; fet_dataset_kind_name(k); k++) known |= strcmp(fet_dataset_kind_name(k), kind) == 0;
     if (!known) return fail_kind(text);
-    fet_dataset_options options = {.kind = kind, .path = colon + 1, .val_share = val_share, .seed = seed};
-    FET_TRY(parse_input(input, &options));
+    fet_dataset_options options = {.kind = kind, .path = colon + 1, .val_share = given->val_share, .seed = given->seed};
+    FET_TRY(parse_input(given->input, &options));
+    FET_TRY(fet_cli_normalisation(given->mean, given->std, &options));
+    if (network) FET_TRY(suit_network(network, &options));
     return fet_dataset_open(&options, out_dataset);
 }
 

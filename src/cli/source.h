@@ -23,9 +23,29 @@ typedef struct fet_network {
 FET_MUST_CHECK fet_status fet_network_load(const char *text, bool needs_numbers, fet_network *out_network);
 void fet_network_clear(fet_network *network);
 
-/* "KIND:PATH"; input "CxHxW" or NULL. ARG names the kinds. */
-FET_MUST_CHECK fet_status fet_cli_open_data(const char *text, const char *input, double val_share, uint64_t seed,
-                                            fet_dataset **out_dataset);
+/* Data as the options of a command say. */
+typedef struct fet_cli_data {
+    const char *text;       /* --data: "KIND:PATH" */
+    const char *input;      /* --input: "CxHxW"; NULL: images become as the network wants them, without one as the first image */
+    const char *mean, *std; /* --mean, --std: "127.5" or "123.7,116.3,103.5"; NULL: as the study of the network says, else the data's own */
+    double val_share;
+    uint64_t seed;
+} fet_cli_data;
+
+/* `network`: NULL when there is none yet. ARG names option and value; SHAPE. */
+FET_MUST_CHECK fet_status fet_cli_open_data(const fet_cli_data *given, const fet_network *network, fet_dataset **out_dataset);
+/* --mean and --std, which go together; *out_n_* 0 when they are not given. */
+FET_MUST_CHECK fet_status fet_cli_normalisation(const char *mean, const char *std, fet_dataset_options *options);
+
+#define FET_CLI_MEAN(type, field)                                                                                                          \
+    {                                                                                                                                      \
+        .name = "mean", .kind = FET_CLI_TEXT, .offset = offsetof(type, field), .value = "M[,M,M]",                                         \
+        .help = "what pixels of 0 to 255 are normalised with, one number or one a channel (default: the training images' own)"             \
+    }
+#define FET_CLI_STD(type, field)                                                                                                           \
+    {                                                                                                                                      \
+        .name = "std", .kind = FET_CLI_TEXT, .offset = offsetof(type, field), .value = "S[,S,S]", .help = "goes with --mean"               \
+    }
 
 /* "f32", "bf16", "int8"; ARG otherwise. */
 FET_MUST_CHECK fet_status fet_cli_precision(const char *text, fet_dtype *out_dtype);

@@ -267,6 +267,11 @@ fet_status fet_job_parse(const char *name, const char *text, size_t bytes, fet_j
     return parse(name, text, bytes, false, NULL, out_job);
 }
 
+fet_status fet_job_read_text(const char *name, const char *text, size_t bytes, fet_job **out_job)
+{
+    return parse(name, text, bytes, true, NULL, out_job);
+}
+
 fet_status fet_job_read_with(const char *path, const fet_job_overrides *overrides, fet_job **out_job)
 {
     void *text = NULL;

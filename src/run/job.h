@@ -53,7 +53,7 @@ typedef struct fet_job {
     /* device */
     fet_device_options device; /* default host, S8, auto */
     /* space; widths and all other decisions are switched by the variant */
-    uint32_t kinds; /* set of fet_space_kind; default fusing, for an ONNX network all but the widths of single groups */
+    uint32_t kinds; /* set of fet_space_kind; default fusing; for an ONNX network skipping and activations too */
     bool has_width;
     bool curate; /* "device" (default) or "off" */
     double width_low, width_high;
@@ -98,6 +98,8 @@ typedef struct fet_job_overrides {
     uint64_t seed;
 } fet_job_overrides;
 FET_MUST_CHECK fet_status fet_job_read_with(const char *path, const fet_job_overrides *overrides, fet_job **out_job);
+/* The same from a text that stands for a user's file. */
+FET_MUST_CHECK fet_status fet_job_read_text(const char *name, const char *text, size_t bytes, fet_job **out_job);
 /* The same from text (a study keeps its job); `name` stands in messages. */
 FET_MUST_CHECK fet_status fet_job_parse(const char *name, const char *text, size_t bytes, fet_job **out_job);
 void fet_job_destroy(fet_job *job);

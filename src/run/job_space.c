@@ -98,13 +98,13 @@ static fet_status read_locks(reader *r)
     return FET_OK;
 }
 
-/* Nothing said: the published comparison for a template; for a network that somebody else made, all that may help on some device. */
+/* Nothing said: the published comparison for a template; for a network that somebody else made, what takes latency away on most devices.
+ * Every further kind multiplies the kernels that a device has to measure, so kernels, groups and resolutions are asked for. */
 static void default_decisions(fet_job *job)
 {
     static const double multipliers[] = {0.5, 0.75, 1, 1.25};
     job->kinds = FET_SPACE_FUSE;
-    if (job->base_onnx)
-        job->kinds |= FET_SPACE_DENSE | FET_SPACE_GROUP | FET_SPACE_KERNEL | FET_SPACE_SKIP | FET_SPACE_ACTIVATION | FET_SPACE_RESOLUTION;
+    if (job->base_onnx) job->kinds |= FET_SPACE_SKIP | FET_SPACE_ACTIVATION;
     job->has_width = true;
     memcpy(job->multipliers, multipliers, sizeof multipliers);
     job->n_multipliers = sizeof multipliers / sizeof *multipliers;

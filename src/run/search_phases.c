@@ -64,9 +64,23 @@ static fet_status base_trial(fet_search *search, bool *out_done)
     return status;
 }
 
+/* What a given network is fed with is a guess unless the job says it, and a wrong one costs accuracy silently. */
+static void show_normalisation(fet_search *search)
+{
+    const fet_job *job = search->job;
+    char mean[96] = "", std[96] = "";
+    if (!job->base_onnx) return;
+    for (uint32_t i = 0; i < job->data.n_mean; i++)
+        snprintf(mean + strlen(mean), sizeof mean - strlen(mean), "%s%.6g", i ? ", " : "", job->data.mean[i]);
+    for (uint32_t i = 0; i < job->data.n_std; i++)
+        snprintf(std + strlen(std), sizeof std - strlen(std), "%s%.6g", i ? ", " : "", job->data.std[i]);
+    fet_search_news(search, "images are given to the network as (pixel - mean) / std, with pixels of 0 to 255, mean %s, std %s", mean, std);
+}
+
 fet_status fet_search_phase_base(fet_search *search)
 {
     search->phase = "base";
+    show_normalisation(search);
     FET_TRY(fet_search_propose(search, FET_SERIES_BASE, 0, FET_FIDELITY_BASE, "", "{\"variant\": \"baseline\"}"));
     FET_TRY(measure_kernels(search));
     search->phase = "base";

@@ -39,16 +39,19 @@ static fet_status keep_base(const char *dir, const fet_job *job)
 
 fet_status fet_workspace_create(const char *dir, const fet_job *job)
 {
-    char *study_path = NULL, *trials_path = NULL;
+    char *study_path = NULL, *trials_path = NULL, *job_path = NULL;
     fet_study *study = NULL;
     fet_status status = fet_dir_make(dir);
     if (status == FET_OK) status = fet_path_join(dir, "study.sqlite", &study_path);
     if (status == FET_OK) status = fet_path_join(dir, "trials", &trials_path);
     if (status == FET_OK) status = fet_dir_make(trials_path);
     if (status == FET_OK) status = keep_base(dir, job);
+    if (status == FET_OK) status = fet_path_join(dir, "job.yaml", &job_path);
+    if (status == FET_OK) status = fet_file_replace(job_path, job->text, strlen(job->text));
     if (status == FET_OK) status = fet_study_open(study_path, true, &study);
     if (status == FET_OK) status = fet_study_set(study, "job", job->text);
     fet_study_close(study);
+    fet_free(job_path);
     fet_free(study_path);
     fet_free(trials_path);
     return status;

@@ -4,6 +4,7 @@
  * Coordinator and workers open the same folder and see the same things; nothing here depends on which of them it is.
  *
  *   DIR/study.sqlite     trials, and the job as text
+ *   DIR/job.yaml         the completed job, to read, edit and run again
  *   DIR/base.onnx        the network that the job names, as it was when the study began; not for a template
  *   DIR/trials/SERIES-NUMBER.safetensors, .checkpoint
  *   DIR/front/NAME.onnx, front.csv, report.html     written at the end

@@ -5,45 +5,22 @@
  */
 #include "program.h"
 
-#include "../data/samples.h"
+#include "stripes.h"
 
 #include "base/clock.h"
-#include "base/rng.h"
 
 #include <jansson.h>
 #include <signal.h>
 
-enum { SIDE = 12, CLASSES = 3 };
-
 static const char *folder;
 static char data[600];
-
-static void write_stripes(const char *images, const char *labels, uint32_t n, uint64_t seed)
-{
-    uint8_t *pixels = malloc((size_t)n * SIDE * SIDE), *classes = malloc(n);
-    assert_non_null(pixels);
-    assert_non_null(classes);
-    fet_rng rng;
-    fet_rng_init(&rng, seed, 0, FET_RNG_TEST);
-    for (uint32_t i = 0; i < n; i++) {
-        classes[i] = (uint8_t)(i % CLASSES);
-        for (uint32_t p = 0; p < SIDE * SIDE; p++) {
-            uint32_t x = p % SIDE / 2, y = p / SIDE / 2, on = classes[i] == 0 ? x % 2 : classes[i] == 1 ? y % 2 : (x + y) % 2;
-            pixels[(size_t)i * SIDE * SIDE + p] = (uint8_t)(60u + 100u * on + fet_rng_below(&rng, 60));
-        }
-    }
-    write_idx_images(path_in(folder, images), n, SIDE, SIDE, pixels);
-    write_idx_labels(path_in(folder, labels), n, classes);
-    free(pixels);
-    free(classes);
-}
 
 static int setup(void **state)
 {
     (void)state;
     folder = make_folder();
-    write_stripes("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 600, 1);
-    write_stripes("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 150, 2);
+    write_stripes(folder, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", 600, 1);
+    write_stripes(folder, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 150, 2);
     snprintf(data, sizeof data, "--data idx:%s", folder);
     return 0;
 }
@@ -53,20 +30,6 @@ static int teardown(void **state)
     (void)state;
     remove_folder(folder);
     return 0;
-}
-
-/* Arguments put together; a few at a time stay valid. */
-static const char *words(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static const char *words(const char *format, ...)
-{
-    static char texts[8][1536];
-    static unsigned next;
-    char *text = texts[next++ % 8];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof texts[0], format, arguments);
-    va_end(arguments);
-    return text;
 }
 
 #define TRAIN "train %s --stem 16s2 --stages 16 --head 32 --flip --output %s --epochs %g --learning-rate %g"

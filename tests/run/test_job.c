@@ -222,7 +222,7 @@ static void test_given_network_defaults(void **state)
     assert_int_equal(job->data.n_mean, 1);
     CHECK_NEAR(job->data.mean[0], 0, 0);
     CHECK_NEAR(job->data.std[0], 255, 0);
-    assert_int_equal(job->kinds, FET_SPACE_ALL & ~(uint32_t)FET_SPACE_GROUP_WIDTH);
+    assert_int_equal(job->kinds, FET_SPACE_FUSE | FET_SPACE_SKIP | FET_SPACE_ACTIVATION);
     /* Without widths "fit" is a search of the rest, and V3 is refused. */
     CHECK_OK(parse(DATA "base: {onnx: b.onnx}\nspace: {decisions: [{skip: blocks}]}\n", &narrow));
     assert_int_equal(narrow->kinds, FET_SPACE_SKIP);

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * fettle fit as a user runs it, end to end: on a network that is trained here on made-up images, with its job rerun, resumed and refused;
+ * and on a published network with real images where both are on this machine. Kernels are measured into a cache of their own.
+ */
+#include "program.h"
+
+#include "../data/samples.h"
+#include "stripes.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static const char *folder;
+static char model[600], out[600];
+
+static int setup(void **state)
+{
+    (void)state;
+    folder = make_folder();
+    write_stripes(folder, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", 600, 1);
+    write_stripes(folder, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 150, 2);
+    snprintf(model, sizeof model, "%s/model.onnx", folder);
+    snprintf(out, sizeof out, "%s/out", folder);
+    setenv("XDG_CACHE_HOME", folder, 1);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    remove_folder(folder);
+    return 0;
+}
+
+static char *read_text(const char *name)
+{
+    void *text = NULL;
+    size_t bytes = 0;
+    CHECK_OK(fet_file_read(path_in(folder, name), 1 << 20, &text, &bytes));
+    return text;
+}
+
+#define NORMAL "--mean 120 --std 60"
+#define FIT                                                                                                                                \
+    "fit %s --data %s --target latency=-5%% --precision f32 --epochs 1 --full-epochs 1 --trials 3 --finalists 1 --workers 1 --output %s"
+
+static void test_fit(void **state)
+{
+    (void)state;
+    check_run(words("train --data idx:%s --stem 16s2 --stages 2x16,32s2 --head 32 --epochs 3 --output %s " NORMAL, folder, model), 0,
+              "right");
+    check_run(words(FIT " " NORMAL, model, folder, out), 0, "original");
+    assert_non_null(strstr(output, "mean 120, std 60"));
+    assert_non_null(strstr(output, "front/"));
+    assert_true(fet_file_exists(path_in(folder, "out/front/baseline.onnx")));
+    assert_true(fet_file_exists(path_in(folder, "out/report.html")));
+    check_run(words("eval %s/front/baseline.onnx --data idx:%s " NORMAL, out, folder), 0, "test samples right");
+
+    /* The job that it made is a job: it goes on with the same study, and the study is the same. */
+    char *job = read_text("out/job.yaml");
+    assert_non_null(strstr(job, "variants: [fit]"));
+    fet_free(job);
+    check_refused(words("search %s/job.yaml", out), "add --resume");
+    check_run(words("search %s/job.yaml --resume", out), 0, "fit");
+    check_run(words(FIT " " NORMAL " --resume --json", model, folder, out), 0, "\"chosen\"");
+
+    /* Another content of the file is another study. */
+    check_run(words("train %s --data idx:%s --epochs 0.1 --output %s " NORMAL, model, folder, model), 0, "right");
+    check_run(words(FIT " " NORMAL " --resume", model, folder, out), 1, "holds a study of another network");
+}
+
+static void test_mistakes(void **state)
+{
+    (void)state;
+    char empty[600], nowhere[600];
+    snprintf(empty, sizeof empty, "%s/empty", folder);
+    snprintf(nowhere, sizeof nowhere, "%s/nowhere", folder);
+    assert_int_equal(mkdir(empty, 0777), 0);
+    check_refused(words(FIT, "nothere.onnx", folder, nowhere), "nothere.onnx: No such file");
+    check_refused(words(FIT, model, "nothere", nowhere), "--data: nothere: No such file");
+    check_refused(words(FIT, model, empty, nowhere), "it is empty, no class folders");
+    check_refused(words(FIT " --target speed=2", model, folder, nowhere),
+                  "--target is \"speed=2\", expected latency, peak_memory or params");
+    check_refused(words(FIT " --target params=many", model, folder, nowhere), "--target is \"params=many\"");
+    check_refused(words(FIT " --target params=-150%%", model, folder, nowhere), "\"-150%\" is no limit");
+    check_refused(words(FIT " --mean 1", model, folder, nowhere), "--mean stands alone, expected --mean and --std together");
+    check_refused(words(FIT " --mean 1,x --std 1", model, folder, nowhere), "--mean is \"1,x\"");
+    check_refused(words(FIT " --input 3x4", model, folder, nowhere), "is no input: expected 1 x channels x height x width");
+    check_refused(words(FIT " --mean 1,2,3 --std 1", model, folder, nowhere),
+                  "3 numbers are given as mean, but the images have 1 channels");
+    check_refused(words(FIT " --precision int9", model, folder, nowhere), "--precision is \"int9\"");
+    check_refused(words(FIT " --decisions fuse,skp", model, folder, nowhere), "--decisions has \"skp\"");
+    check_refused(words("fit %s --data %s", model, folder), "--target METRIC=LIMIT is missing");
+    assert_false(fet_file_exists(nowhere));
+}
+
+/* Links to a few images of each class, so that the test is short. */
+static uint32_t link_some(const char *from, const char *to, uint32_t most)
+{
+    uint32_t n = 0;
+    DIR *dir = opendir(from);
+    if (!dir) return 0;
+    assert_int_equal(mkdir(to, 0777), 0);
+    for (const struct dirent *entry = readdir(dir); entry && n < most; entry = readdir(dir)) {
+        if (entry->d_name[0] == '.') continue;
+        char source[1536], target[1536];
+        snprintf(source, sizeof source, "%.600s/%.255s", from, entry->d_name);
+        snprintf(target, sizeof target, "%.600s/%.255s", to, entry->d_name);
+        assert_int_equal(symlink(source, target), 0);
+        n++;
+    }
+    closedir(dir);
+    return n;
+}
+
+static uint32_t link_images(const char *from, const char *to)
+{
+    static const char *const splits[] = {"train", "val", "test"}, *const classes[] = {"no_person", "person"};
+    uint32_t n = 0;
+    assert_int_equal(mkdir(to, 0777), 0);
+    for (int s = 0; s < 3; s++) {
+        assert_int_equal(mkdir(words("%s/%s", to, splits[s]), 0777), 0);
+        for (int c = 0; c < 2; c++)
+            n += link_some(words("%s/%s/%s", from, splits[s], classes[c]), words("%s/%s/%s", to, splits[s], classes[c]), 64);
+    }
+    return n;
+}
+
+/* A published network as it came, on images of another camera: everything is done once, and little of it. */
+static void test_a_real_network(void **state)
+{
+    (void)state;
+    const char *root = getenv("FETTLE_SHARED");
+    char network[1024], images[1024], some[600];
+    snprintf(network, sizeof network, "%s/models/stm-person-mobilenetv2/model.onnx", root ? root : "../shared");
+    snprintf(images, sizeof images, "%s/data/presence-indoor", root ? root : "../shared");
+    if (!fet_file_exists(network) || !fet_file_exists(images)) {
+        print_message("# skipped: no stm-person-mobilenetv2 and presence-indoor in ../shared of this checkout\n");
+        return;
+    }
+    snprintf(some, sizeof some, "%s/some", folder);
+    assert_int_equal(link_images(images, some), 6 * 64);
+    check_run(words("fit %s --data %s --target latency=-20%% --epochs 0 --full-epochs 0.02 --trials 1 --finalists 1 --workers 1 "
+                    "--precision f32 --decisions skip --output %s/real",
+                    network, some, folder),
+              0, "original");
+    check_run(words("inspect %s/real/front/baseline.onnx --device none", folder), 0, "MMACs");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_a_real_network),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
