@@ -23,7 +23,8 @@ static const fet_cli_option OPTIONS[] = {
      TEXT(data, "DIR"),
      .required = true,
      .help =
-         "images: DIR/train/CLASS/*.jpg with val/ and test/ beside it (what is missing is cut from train), DIR/CLASS/*.jpg, or IDX files"},
+         "images with labels: DIR/train/CLASS/*.jpg with val/ and test/ beside it (what is missing is cut from train), DIR/CLASS/*.jpg or "
+         "IDX files; or without: DIR/*.jpg or DIR/*.npy, from which MODEL is imitated. KIND:DIR says the kind: images:photos"},
     {.name = "target",
      .kind = FET_CLI_TEXTS,
      .offset = offsetof(values, fit.targets),
@@ -91,10 +92,13 @@ const fet_command fet_cmd_fit = {
     .usage = "MODEL.onnx --data DIR --target METRIC=LIMIT [OPTION]...",
     .details =
         "Finds what can be changed in MODEL (blocks fused or left out, widths, activations), searches it for the device, trains what looks "
-        "best with weights inherited from MODEL, and ends with a table of the original against the network to take, a file. MODEL "
-        "classifies "
-        "images; its input and outputs keep their names and order. job.yaml in the output folder is the whole job: add decisions (kernels, "
-        "groups, input size), edit it and run it with `fettle search`.",
+        "best with weights inherited from MODEL, and ends with a table of the original against the network to take, a file. With labels "
+        "MODEL "
+        "classifies images; without, candidates learn to give what MODEL gives, whatever it is, and quality is the agreement with it. "
+        "Input "
+        "and outputs keep their names and order. job.yaml in the output folder is the whole job: add decisions (kernels, groups, input "
+        "size), "
+        "edit it and run it with `fettle search`.",
     .options = OPTIONS,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/fit_job.h"
 
-#include "base/file.h"
 #include "cli/source.h"
 
 #include <dirent.h>
@@ -10,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 enum { TEXT_BYTES = 32768 };
@@ -74,48 +74,74 @@ static bool is_folder(const char *path)
 }
 
 /* What a folder holds, as far as the kind of its data hangs on it. */
-static fet_status look_into(const char *path, bool *out_folders, bool *out_files)
+typedef struct contents {
+    bool folders, images, tensors, idx;
+} contents;
+
+static bool ends_in(const char *name, const char *ending)
 {
+    size_t length = strlen(name), tail = strlen(ending);
+    return length > tail && strcasecmp(name + length - tail, ending) == 0;
+}
+
+static fet_status look_into(const char *path, contents *out_contents)
+{
+    contents found = {0};
     DIR *dir = opendir(path);
     if (!dir)
         return fet_fail(errno == ENOENT ? FET_ERROR_NOT_FOUND : FET_ERROR_IO, "%s: cannot open this folder: %s", path, strerror(errno));
     for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
         char below[PATH_MAX];
-        if (entry->d_name[0] == '.') continue;
-        int n = snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
-        if (n < 0 || (size_t)n >= sizeof below) continue;
-        if (is_folder(below)) *out_folders = true;
-        else *out_files = true;
+        const char *name = entry->d_name;
+        int n = snprintf(below, sizeof below, "%s/%s", path, name);
+        if (name[0] == '.' || n < 0 || (size_t)n >= sizeof below) continue;
+        if (is_folder(below)) found.folders = true;
+        found.images |= ends_in(name, ".jpg") || ends_in(name, ".jpeg") || ends_in(name, ".png");
+        found.tensors |= ends_in(name, ".npy");
+        found.idx |= strncmp(name, "train-images-idx3-ubyte", strlen("train-images-idx3-ubyte")) == 0;
     }
     closedir(dir);
+    *out_contents = found;
     return FET_OK;
 }
 
-/* KIND:PATH, or a folder whose kind is seen: images in class folders, or IDX files. */
+/* Folders in it are classes, unless they are the splits: then what is in train counts. */
+static fet_status see_kind(const char *path, const char **out_kind)
+{
+    contents found;
+    char train[PATH_MAX];
+    FET_TRY(look_into(path, &found));
+    int n = snprintf(train, sizeof train, "%s/train", path);
+    if (!found.idx && n > 0 && (size_t)n < sizeof train && is_folder(train)) FET_TRY(look_into(train, &found));
+    if (found.idx) *out_kind = "idx";
+    else if (found.folders) *out_kind = "image_folder";
+    else if (found.images) *out_kind = "images";
+    else if (found.tensors) *out_kind = "tensors";
+    else
+        return fet_fail(FET_ERROR_UNSUPPORTED,
+                        "--data: %s: nothing to learn from in it: expected class folders of images (train/CLASS/*.jpg or CLASS/*.jpg), IDX "
+                        "files, or images or .npy tensors without labels",
+                        path);
+    return FET_OK;
+}
+
+/* KIND:PATH, or a folder whose kind is seen. */
 static fet_status find_data(const char *given, const char **out_kind, char *path)
 {
-    bool folders = false, files = false;
-    char first[PATH_MAX];
     const char *at = given;
     *out_kind = NULL;
     for (uint32_t k = 0; fet_dataset_kind_name(k) && !*out_kind; k++) {
-        size_t length = strlen(fet_dataset_kind_name(k));
-        if (strncmp(given, fet_dataset_kind_name(k), length) == 0 && given[length] == ':')
-            *out_kind = fet_dataset_kind_name(k), at += length + 1;
+        const char *name = fet_dataset_kind_name(k);
+        if (strncmp(given, name, strlen(name)) == 0 && given[strlen(name)] == ':') *out_kind = name, at += strlen(name) + 1;
     }
     if (!realpath(at, path)) return fet_fail(FET_ERROR_NOT_FOUND, "--data: %s: %s", at, strerror(errno));
-    if (*out_kind) return FET_OK;
-    FET_TRY(look_into(path, &folders, &files));
-    snprintf(first, sizeof first, "%.4000s/train-images-idx3-ubyte", path);
-    bool idx = fet_file_exists(first);
-    snprintf(first, sizeof first, "%.4000s/train-images-idx3-ubyte.gz", path);
-    idx = idx || fet_file_exists(first);
-    *out_kind = idx ? "idx" : "image_folder";
-    if (idx || folders) return FET_OK;
-    return fet_fail(
-        FET_ERROR_UNSUPPORTED,
-        "--data: %s: %s no class folders: expected train/CLASS/*.jpg, CLASS/*.jpg or IDX files; images without labels cannot be used yet",
-        path, files ? "it holds files, but" : "it is empty,");
+    return *out_kind ? FET_OK : see_kind(path, out_kind);
+}
+
+/* Without labels the network's own answers are what is learnt. */
+static bool has_labels(const char *kind)
+{
+    return strcmp(kind, "images") != 0 && strcmp(kind, "tensors") != 0;
 }
 
 /* "1,2,3" as a YAML list. */
@@ -131,7 +157,7 @@ static fet_status put_data(text *t, const fet_fit_options *options)
     fet_dataset_options numbers = {0};
     FET_TRY(find_data(options->data, &kind, path));
     FET_TRY(fet_cli_normalisation(options->mean, options->std, &numbers));
-    put(t, "task:\n  kind: classify\n  data:\n    kind: %s\n", kind);
+    put(t, "task:\n  kind: %s\n  data:\n    kind: %s\n", has_labels(kind) ? "classify" : "imitate", kind);
     put_quoted(t, "    path: ", path);
     if (numbers.n_mean) {
         put(t, "\n    mean: [");

@@ -99,8 +99,9 @@ static fet_status print_fit_table(const fet_cli *cli, const json_t *document)
     enum { N_FIGURES = sizeof keys / sizeof *keys };
     const json_t *variants = json_object_get(document, "variants");
     const char *precision = fet_json_get_text(document, "quantised_label"), *base = fet_json_get_text(document, "base");
-    char titles[N_FIGURES][96], quality[64];
-    snprintf(quality, sizeof quality, "test, %s (95 %%)", precision);
+    const char *measure = fet_json_get_text(document, "measure");
+    char titles[N_FIGURES][96], quality[96];
+    snprintf(quality, sizeof quality, "test %s, %s (95 %%)", measure[0] ? measure : fet_task_classify.measure, precision);
     const char *const labels[N_FIGURES] = {"latency", "reduction", "peak memory", "parameters", "val", quality};
     fet_column columns[1 + N_FIGURES] = {{.key = "network", .title = "network"}};
     for (size_t k = 0; k < N_FIGURES; k++) {

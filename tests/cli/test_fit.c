@@ -9,6 +9,7 @@
 #include "stripes.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -80,7 +81,7 @@ static void test_mistakes(void **state)
     assert_int_equal(mkdir(empty, 0777), 0);
     check_refused(words(FIT, "nothere.onnx", folder, nowhere), "nothere.onnx: No such file");
     check_refused(words(FIT, model, "nothere", nowhere), "--data: nothere: No such file");
-    check_refused(words(FIT, model, empty, nowhere), "it is empty, no class folders");
+    check_refused(words(FIT, model, empty, nowhere), "nothing to learn from in it");
     check_refused(words(FIT " --target speed=2", model, folder, nowhere),
                   "--target is \"speed=2\", expected latency, peak_memory or params");
     check_refused(words(FIT " --target params=many", model, folder, nowhere), "--target is \"params=many\"");
@@ -141,7 +142,9 @@ static void test_a_real_network(void **state)
         return;
     }
     snprintf(some, sizeof some, "%s/some", folder);
-    assert_int_equal(link_images(images, some), 6 * 64);
+    char whole[PATH_MAX];
+    assert_non_null(realpath(images, whole));
+    assert_int_equal(link_images(whole, some), 6 * 64);
     check_run(words("fit %s --data %s --target latency=-20%% --epochs 0 --full-epochs 0.02 --trials 1 --finalists 1 --workers 1 "
                     "--precision f32 --decisions skip --output %s/real",
                     network, some, folder),
@@ -149,10 +152,33 @@ static void test_a_real_network(void **state)
     check_run(words("inspect %s/real/front/baseline.onnx --device none", folder), 0, "MMACs");
 }
 
+/* Images without labels: the network is imitated, and the table calls quality what it then is. */
+static void test_without_labels(void **state)
+{
+    (void)state;
+    uint8_t pixels[SIDE * SIDE];
+    char photos[600], imitated[600];
+    snprintf(photos, sizeof photos, "%s/photos", folder);
+    snprintf(imitated, sizeof imitated, "%s/imitated", folder);
+    assert_int_equal(mkdir(photos, 0777), 0);
+    for (unsigned i = 0; i < 90; i++) {
+        for (unsigned p = 0; p < SIDE * SIDE; p++) pixels[p] = (uint8_t)(i % 2 ? p % SIDE * 20 + i : p / SIDE * 20 + i);
+        write_image(words("%s/%02u.png", photos, i), pixels, SIDE, SIDE, 1);
+    }
+    check_run(words("fit %s --data %s --target latency=-5%% --precision f32 --full-epochs 1 --trials 2 --finalists 1 --workers 1 "
+                    "--decisions width --output %s " NORMAL,
+                    model, photos, imitated),
+              0, "agreement");
+    char *job = read_text("imitated/job.yaml");
+    assert_non_null(strstr(job, "kind: imitate"));
+    fet_free(job);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_without_labels),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_a_real_network),
     };
