@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/init.h"
 #include "format/safetensors/safetensors.h"
+#include "run/evaluate_external.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -33,6 +34,7 @@ static void add_figure(call *c, const char *name, double value, const char *unit
 void fet_evaluation_clear(fet_evaluation *evaluation)
 {
     fet_free(evaluation->artifact);
+    fet_free(evaluation->names);
     *evaluation = (fet_evaluation){0};
 }
 
@@ -212,6 +214,76 @@ static fet_status run_test(call *c)
     return evaluate_as(c, graph, FET_FIGURE_TEST_DEVICE, "test split, quantised");
 }
 
+/* --- somebody else's program says what a candidate is worth --- */
+
+static fet_status keep_weights(call *c, const fet_graph *graph)
+{
+    char *weights = NULL;
+    FET_TRY(fet_workspace_path(c->workspace, &weights, "trials/%s-%u.safetensors", c->trial->series, c->trial->number));
+    fet_status status = fet_safetensors_write(graph, weights);
+    if (status == FET_OK) status = fet_strdup_checked(weights + strlen(c->workspace->dir) + 1, &c->out->artifact);
+    fet_free(weights);
+    return status;
+}
+
+static fet_status ask_evaluator(call *c, const fet_external_candidate *candidate, fet_task_figure figure, fet_task_figure same)
+{
+    const fet_task_figure_names *names = c->workspace->job->task->figures;
+    fet_external_result *result = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *result, "an evaluator's answer", &result));
+    c->out->names = result;
+    FET_TRY(fet_evaluate_external(c->workspace, c->trial, candidate, c->progress, c->context, result));
+    add_figure(c, names[figure].value, result->quality, "share", "evaluator");
+    if (same != figure) add_figure(c, names[same].value, result->quality, "share", "evaluator");
+    for (uint32_t m = 0; m < result->n_metrics; m++) add_figure(c, result->metrics[m].name, result->metrics[m].value, "", "evaluator");
+    return FET_OK;
+}
+
+/* The base as it is given (a template's with first numbers), the candidate with what it inherits from it, or with the weights kept of it.
+ */
+static fet_status external_graph(call *c, fet_arena *arena, fet_graph **out_graph, const fet_space **out_space, fet_genome *genome)
+{
+    char variant[64];
+    fet_workspace *w = c->workspace;
+    fet_auto(fet_graph) graph = NULL;
+    *out_space = NULL;
+    if (strcmp(c->trial->fidelity, FET_FIDELITY_BASE) == 0) {
+        FET_TRY(fet_graph_copy(w->base, NULL, 0, &graph));
+        FET_TRY(fet_graph_init_params(graph, NULL, w->job->seed));
+    } else {
+        char weights[256];
+        FET_TRY(parameter(c->trial, "variant", variant, sizeof variant));
+        FET_TRY(parameter(c->trial, "weights", weights, sizeof weights)); /* of a test alone */
+        if (weights[0]) FET_TRY(fet_evaluate_load(w, variant, c->trial->genome, weights, arena, &graph));
+        else FET_TRY(derive(w, variant, c->trial->genome, arena, &graph));
+        if (!weights[0]) FET_TRY(fet_graph_init_params(graph, w->base, w->job->seed));
+        FET_TRY(fet_workspace_space(w, variant, out_space));
+        FET_TRY(fet_genome_parse(*out_space, c->trial->genome, genome));
+    }
+    *out_graph = fet_take(graph);
+    return FET_OK;
+}
+
+static fet_status run_external(call *c)
+{
+    const fet_job *job = c->workspace->job;
+    const char *fidelity = c->trial->fidelity;
+    bool base = strcmp(fidelity, FET_FIDELITY_BASE) == 0, is_short = strcmp(fidelity, FET_FIDELITY_SHORT) == 0,
+         test = strcmp(fidelity, FET_FIDELITY_TEST) == 0;
+    fet_auto(fet_arena) arena = NULL;
+    fet_auto(fet_graph) graph = NULL;
+    fet_genome genome;
+    fet_external_candidate candidate = {.genome = &genome, .split = test ? "test" : "val"};
+    candidate.epochs = base ? job->base_epochs : is_short ? job->short_epochs : job->full_epochs;
+    FET_TRY(fet_arena_create(&arena));
+    FET_TRY(external_graph(c, arena, &graph, &candidate.space, &genome));
+    candidate.graph = graph;
+    candidate.take_back = !is_short && !test;
+    fet_task_figure device = test ? FET_FIGURE_TEST_DEVICE : FET_FIGURE_VAL_DEVICE, plain = test ? FET_FIGURE_TEST : FET_FIGURE_VAL;
+    FET_TRY(ask_evaluator(c, &candidate, device, is_short ? device : plain));
+    return is_short || test ? FET_OK : keep_weights(c, graph);
+}
+
 static const struct {
     const char *name;
     fet_status (*run)(call *c);
@@ -244,7 +316,7 @@ fet_status fet_evaluate(fet_workspace *workspace, const fet_trial *trial, fet_ev
     FET_TRY(fet_workspace_data(workspace));
     for (size_t f = 0; f < sizeof fidelities / sizeof *fidelities; f++) {
         if (strcmp(fidelities[f].name, trial->fidelity) != 0) continue;
-        fet_status status = fidelities[f].run(&c);
+        fet_status status = workspace->job->evaluate.n_words ? run_external(&c) : fidelities[f].run(&c);
         if (status != FET_OK) {
             fet_evaluation_clear(&evaluation);
             return status;

@@ -15,6 +15,7 @@ typedef struct fet_evaluation {
     fet_figure figures[FET_EVALUATE_MAX_FIGURES];
     uint32_t n_figures;
     char *artifact; /* relative to the study's folder, heap, or NULL */
+    void *names;    /* of figures that an evaluator named; heap, or NULL */
 } fet_evaluation;
 void fet_evaluation_clear(fet_evaluation *evaluation);
 

@@ -214,7 +214,9 @@ static fet_status take_metric(const char *command, const char *name, const json_
         return fet_fail(FET_ERROR_CORRUPT, "evaluator \"%s\": \"%.48s\" in its line of metrics is no number", command, name);
     if (strcmp(name, "quality") == 0) {
         result->quality = json_number_value(value);
-        return FET_OK;
+        if (result->quality >= 0 && result->quality <= 1) return FET_OK;
+        return fet_fail(FET_ERROR_CORRUPT, "evaluator \"%s\": \"quality\" is %g, expected a share of 0 to 1, larger is better", command,
+                        result->quality);
     }
     if (result->n_metrics == FET_EXTERNAL_MAX_METRICS || strlen(name) >= FET_EXTERNAL_NAME_BYTES || name[0] == '\0')
         return fet_fail(FET_ERROR_CORRUPT, "evaluator \"%s\": metric \"%.48s\": expected at most %d metrics with names of 1 to %d bytes",

@@ -5,9 +5,9 @@
  *     COMMAND... MODEL.onnx REQUEST.json
  *
  * runs without a shell, with an empty standard input and in a process group of its own. The last line it prints is a JSON object of
- * numbers, "quality" among them (higher is better): {"quality": 0.93, "loss": 0.21}. Exit code 0. Whatever else it does fails with one line
- * that names the command, how it ended, and the last line of its stderr. When the time is up, when the caller stops, and when it has ended,
- * everything left in its group is killed. docs/how-to/external-evaluator.md says what the files hold.
+ * numbers, "quality" among them (0 to 1, larger is better): {"quality": 0.93, "loss": 0.21}. Exit code 0. Whatever else it does fails with
+ * one line that names the command, how it ended, and the last line of its stderr. When the time is up, when the caller stops, and when it
+ * has ended, everything left in its group is killed. docs/how-to/external-evaluator.md says what the files hold.
  */
 #ifndef FET_RUN_EXTERNAL_H
 #define FET_RUN_EXTERNAL_H

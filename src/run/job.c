@@ -70,10 +70,12 @@ static fet_status read_task(reader *r)
     COLLECT(tasks, n, fet_tasks);
     FET_TRY(fet_job_choice(&r->yaml, raw->kind, "task.kind", "task", tasks, n, 0, &index));
     r->job->task = fet_tasks[index];
+    FET_TRY(fet_job_read_evaluate(r));
     for (n = 0; n < MAX_NAMES && fet_dataset_kind_name((uint32_t)n); n++) kinds[n] = fet_dataset_kind_name((uint32_t)n);
     FET_TRY(fet_job_choice(&r->yaml, raw->data.kind, "task.data.kind", "kind of data", kinds, n, 0, &index));
     fet_dataset_options *data = &r->job->data;
     data->kind = kinds[index];
+    if (r->job->evaluate.n_words) return FET_OK; /* the program has its own */
     if (!raw->data.path || !raw->data.path[0])
         return fet_job_yaml_fail(&r->yaml, "task.data.path",
                                  "it is missing: expected the folder of the data, such as /usr/share/datasets/fashion-mnist");

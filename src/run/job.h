@@ -34,6 +34,13 @@ typedef struct fet_variant {
     bool block_form, width; /* all but widths; widths */
 } fet_variant;
 
+/* A program that says how good a candidate is (run/external.h). */
+typedef struct fet_job_evaluate {
+    const char *const *command; /* [n_words] */
+    uint32_t n_words;           /* 0: fettle trains and evaluates itself */
+    double timeout_s;           /* of one trial; default 10 minutes */
+} fet_job_evaluate;
+
 enum { FET_JOB_MAX_STAGES = 12, FET_JOB_MAX_VARIANTS = 8 };
 
 typedef struct fet_job {
@@ -42,6 +49,7 @@ typedef struct fet_job {
     /* task */
     const fet_task_ops *task; /* default "classify" */
     fet_dataset_options data;
+    fet_job_evaluate evaluate; /* then the task is fet_task_external, and there are no data */
     /* base */
     const char *base_template; /* "ibn_classifier"; NULL: an ONNX network */
     fet_template_options base_options;

@@ -55,8 +55,19 @@ static void put_numbers(printer *p, const char *before, const double *values, ui
     for (uint32_t i = 0; i < n; i++) put_number(p, i ? ", " : before, values[i], false, i + 1 < n ? "" : "]\n");
 }
 
+static void put_evaluate(printer *p, const fet_job *job)
+{
+    put(p, "evaluate:\n  command:\n");
+    for (uint32_t w = 0; w < job->evaluate.n_words; w++) put_quoted(p, "    - ", job->evaluate.command[w]);
+    put_number(p, "  timeout: ", job->evaluate.timeout_s, false, "s\n");
+}
+
 static void put_task(printer *p, const fet_job *job)
 {
+    if (job->evaluate.n_words) {
+        put_evaluate(p, job);
+        return;
+    }
     put(p, "task:\n  kind: %s\n  data:\n    kind: %s\n", job->task->name, job->data.kind);
     put_quoted(p, "    path: ", job->data.path);
     put_number(p, "    val_share: ", job->data.val_share, false, "\n");

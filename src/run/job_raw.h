@@ -80,6 +80,12 @@ typedef struct fet_job_raw_train {
     fet_job_raw_distil distil;
 } fet_job_raw_train;
 
+typedef struct fet_job_raw_evaluate {
+    char **command;
+    uint32_t n_command;
+    char *timeout;
+} fet_job_raw_evaluate;
+
 typedef struct fet_job_raw_report {
     char *watts_per_core;
 } fet_job_raw_report;
@@ -93,6 +99,7 @@ typedef struct fet_job_raw {
     fet_job_raw_search search;
     fet_job_raw_train train;
     fet_job_raw_report report;
+    fet_job_raw_evaluate evaluate;
     char *output;
 } fet_job_raw;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the files that read a job's sections share: job.c, job_base.c (the base network), job_space.c (decisions, locks, variants). */
+/* What the files that read a job's sections share: job.c, job_base.c (the base network), job_evaluate.c (an evaluator of
+ * somebody else's), job_space.c (decisions, locks, variants). */
 #ifndef FET_RUN_JOB_READER_H
 #define FET_RUN_JOB_READER_H
 
@@ -17,6 +18,7 @@ typedef struct fet_job_reader {
 /* A path of the file, relative to it; absolute in the job, so that it means the same wherever the job's text is read again. */
 FET_MUST_CHECK fet_status fet_job_keep_path(fet_job_reader *r, const char *text, const char **out_path);
 
+FET_MUST_CHECK fet_status fet_job_read_evaluate(fet_job_reader *r);
 FET_MUST_CHECK fet_status fet_job_read_base(fet_job_reader *r);
 FET_MUST_CHECK fet_status fet_job_read_space(fet_job_reader *r);
 FET_MUST_CHECK fet_status fet_job_read_variants(fet_job_reader *r);

@@ -4,6 +4,7 @@
  * one in job.c and one in job_print.c.
  */
 #include "base/yaml_schema.h"
+#include "run/external.h"
 #include "run/job_raw.h"
 
 static const cyaml_schema_value_t text_entry = {
@@ -97,6 +98,8 @@ static const cyaml_schema_field_t train_fields[] = {FET_YAML_TEXT(fet_job_raw_tr
                                                     FET_YAML_MAPPING(fet_job_raw_train, augment, augment_fields),
                                                     FET_YAML_MAPPING(fet_job_raw_train, distil, distil_fields),
                                                     FET_YAML_END};
+static const cyaml_schema_field_t evaluate_fields[] = {FET_YAML_LIST(fet_job_raw_evaluate, command, text_entry, FET_EXTERNAL_MAX_WORDS),
+                                                       FET_YAML_TEXT(fet_job_raw_evaluate, timeout), FET_YAML_END};
 static const cyaml_schema_field_t report_fields[] = {FET_YAML_TEXT(fet_job_raw_report, watts_per_core), FET_YAML_END};
 
 static const cyaml_schema_field_t job_fields[] = {FET_YAML_MAPPING(fet_job_raw, task, task_fields),
@@ -107,6 +110,7 @@ static const cyaml_schema_field_t job_fields[] = {FET_YAML_MAPPING(fet_job_raw, 
                                                   FET_YAML_MAPPING(fet_job_raw, search, search_fields),
                                                   FET_YAML_MAPPING(fet_job_raw, train, train_fields),
                                                   FET_YAML_MAPPING(fet_job_raw, report, report_fields),
+                                                  FET_YAML_MAPPING(fet_job_raw, evaluate, evaluate_fields),
                                                   FET_YAML_TEXT(fet_job_raw, output),
                                                   FET_YAML_END};
 

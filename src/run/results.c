@@ -315,7 +315,10 @@ static fet_status fill(fet_search *search, json_t *facts)
     time_t now = time(NULL);
     struct tm utc;
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    snprintf(title, sizeof title, "%s on %s", last_part(search->job->data.path), last_part(search->job->device.name));
+    /* An evaluator has data of its own: then the program names the study. */
+    const char *subject = search->job->evaluate.n_words ? search->job->evaluate.command[0] : search->job->data.path;
+    if (search->job->evaluate.n_words && search->job->base_onnx) subject = search->job->base_onnx;
+    snprintf(title, sizeof title, "%s on %s", last_part(subject), last_part(search->job->device.name));
     json_object_set_new(facts, "title", json_string(title));
     json_object_set_new(facts, "created", json_string(created));
     json_object_set_new(facts, "seed", json_integer((json_int_t)search->job->seed));

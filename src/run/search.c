@@ -96,7 +96,7 @@ static void on_line(void *context, const char *line)
     const char *fidelity = strcmp(series, FET_SERIES_BASE) == 0 ? "base" : strcmp(series, FET_SERIES_FINALISTS) == 0 ? "full" : "short";
     snprintf(search->in_flight_trial[at], sizeof search->in_flight_trial[at], "%s", is_over ? "" : trial);
     search->in_flight[at] = is_over || total == 0 ? 0 : units_of(job, fidelity) * (double)done / (double)total;
-    if (is_progress && strcmp(fidelity, "short") != 0)
+    if (is_progress && speed > 0 && strcmp(fidelity, "short") != 0) /* an external evaluator tells no speed */
         fet_search_progress(search, "%s %u: batch %" PRIu64 " of %" PRIu64 ", loss %.3f, %.0f images/s", series, number, done, total, loss,
                             speed);
 }

@@ -113,6 +113,7 @@ void fet_workspace_destroy(fet_workspace *workspace)
 
 fet_status fet_workspace_data(fet_workspace *workspace)
 {
+    if (workspace->job->evaluate.n_words) return FET_OK; /* the evaluator has them */
     return workspace->dataset ? FET_OK : fet_base_network_data(workspace->job, workspace->base, &workspace->dataset);
 }
 
@@ -121,6 +122,7 @@ fet_status fet_workspace_check(const fet_job *job)
     fet_auto(fet_graph) base = NULL;
     fet_auto(fet_dataset) dataset = NULL;
     FET_TRY(fet_base_network_build(job, job->base_onnx, &base));
+    if (job->evaluate.n_words) return FET_OK;
     return fet_base_network_data(job, base, &dataset);
 }
 

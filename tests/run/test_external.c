@@ -57,9 +57,9 @@ static void arguments_and_input(void **state)
 static void python(void **state)
 {
     (void)state;
-    const char *words[] = {"python3", "-c", "import json, sys; print(json.dumps({'quality': len(sys.argv)}))"};
+    const char *words[] = {"python3", "-c", "import json, sys; print(json.dumps({'quality': 1 / len(sys.argv)}))"};
     CHECK_OK(run_words(words, 3, 60));
-    CHECK_NEAR(result.quality, 3, 0);
+    CHECK_NEAR(result.quality, 1.0 / 3, 1e-12);
 }
 
 static void exit_code(void **state)
@@ -87,6 +87,7 @@ static void garbage(void **state)
     check_fails(FET_ERROR_CORRUPT, "echo '{\"quality\": 1e999}'", "1e999");
     check_fails(FET_ERROR_CORRUPT, "echo '{\"quality\": \"high\"}'", "\"quality\" in its line of metrics is no number");
     check_fails(FET_ERROR_CORRUPT, "echo '{\"quality\": 1, \"quality\": 2}'", "duplicate");
+    check_fails(FET_ERROR_CORRUPT, "echo '{\"quality\": 93}'", "\"quality\" is 93, expected a share of 0 to 1");
     check_fails(FET_ERROR_CORRUPT, "echo '{\"accuracy\": 1}'", "\"quality\" is missing");
     check_fails(FET_ERROR_CORRUPT,
                 "printf '{\"quality\": 1'; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do printf ', \"m%d\": 1' $i; done; echo '}'",
