@@ -41,7 +41,7 @@ typedef struct fet_job_evaluate {
     double timeout_s;           /* of one trial; default 10 minutes */
 } fet_job_evaluate;
 
-enum { FET_JOB_MAX_STAGES = 12, FET_JOB_MAX_VARIANTS = 8 };
+enum { FET_JOB_MAX_STAGES = 12, FET_JOB_MAX_VARIANTS = 8, FET_JOB_MAX_LOCKS = 2 * FET_SPACE_MAX_DECISIONS };
 
 typedef struct fet_job {
     const char *path; /* of the file it came from, for messages */
@@ -67,7 +67,7 @@ typedef struct fet_job {
     double width_low, width_high;
     double multipliers[8];
     uint32_t n_multipliers;
-    const char *locks[64];
+    const char *locks[FET_JOB_MAX_LOCKS];
     uint32_t n_locks;
     /* goal: objectives[0] is quality */
     fet_metric objectives[FET_METRIC_COUNT];

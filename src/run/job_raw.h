@@ -44,7 +44,7 @@ typedef struct fet_job_raw_decision {
 } fet_job_raw_decision;
 
 typedef struct fet_job_raw_space {
-    char *curate;
+    char *curate, *file;
     fet_job_raw_decision *decisions;
     uint32_t n_decisions;
 } fet_job_raw_space; /* lock: any keys, so read from the document */

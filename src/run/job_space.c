@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a job searches: decisions, the expert's locks, and which of the decisions each of its searches (variants) may take. */
 #include "run/job_reader.h"
+#include "space/space_file.h"
 
 #include <stdio.h>
 #include <string.h>
 
 typedef fet_job_reader reader;
+
+enum { LONGEST_OPTIONS = 900 }; /* of a decision, "16,32,48": as long as a lock may be, less a name */
 
 /* Decisions beside the multiplier, by the key that asks for them, and where they may stand. */
 static const struct {
@@ -87,14 +90,32 @@ static fet_status read_locks(reader *r)
         const char *name = (const char *)key->data.scalar.value, *option = (const char *)value->data.scalar.value;
         const char *last = strrchr(name, '.');
         bool block = last && strncmp(last, ".block", 6) == 0;
-        if (strlen(name) > 64 || strlen(option) > 64 || strchr(name, '='))
+        if (strlen(name) > 64 || strlen(option) > LONGEST_OPTIONS || strchr(name, '='))
             return fet_job_yaml_fail(&r->yaml, "space.lock", "\"%.60s\" is no name of a decision", name);
         if (r->job->n_locks == sizeof r->job->locks / sizeof *r->job->locks)
-            return fet_job_yaml_fail(&r->yaml, "space.lock", "too many: expected at most 64");
-        const char *text = fet_arena_printf(r->arena, "%s%s=%s", name, block ? ".form" : "", option);
+            return fet_job_yaml_fail(&r->yaml, "space.lock", "too many: expected at most %d", FET_JOB_MAX_LOCKS);
+        /* "stage1.block0!": all but */
+        int length = (int)strcspn(name, "!");
+        const char *text = fet_arena_printf(r->arena, "%.*s%s%s=%s", length, name, block ? ".form" : "", name + length, option);
         if (!text) return fet_arena_full();
         r->job->locks[r->job->n_locks++] = text;
     }
+    return FET_OK;
+}
+
+/* A list that `fettle space --save` wrote and somebody edited: every decision that can be found, with the options that it leaves. */
+static fet_status read_file(reader *r, const char *text)
+{
+    const char *path = NULL, *const *locks = NULL;
+    uint32_t n = 0;
+    if (!text) return FET_OK;
+    FET_TRY(fet_job_keep_path(r, text, &path));
+    FET_TRY(fet_space_file_read(path, r->arena, &locks, &n));
+    if (n > FET_JOB_MAX_LOCKS)
+        return fet_job_yaml_fail(&r->yaml, "space.file", "%s has %u lines: expected at most %d", path, n, FET_JOB_MAX_LOCKS);
+    memcpy(r->job->locks, locks, n * sizeof *locks);
+    r->job->n_locks = n;
+    if (r->yaml.raw->space.n_decisions == 0) r->job->kinds = FET_SPACE_ALL;
     return FET_OK;
 }
 
@@ -126,6 +147,7 @@ fet_status fet_job_read_space(reader *r)
     if ((has >> MULTIPLIER & 1u) && !r->job->has_width)
         return fet_job_yaml_fail(&r->yaml, "space.decisions",
                                  "a multiplier without {width: stages}: expected both, for it multiplies those widths");
+    FET_TRY(read_file(r, raw->file));
     return read_locks(r);
 }
 

@@ -237,7 +237,7 @@ static const struct {
                                          "strategy, trials, budget, workers, lookahead, seed, "
                                          "finalists, variants"},
     {DATA "serch: {}\n", "2: field \"serch\": there is no such field, did you mean \"search\"?: expected task, base, device, space, "
-                         "goal, search, train, report, output"},
+                         "goal, search, train, report, evaluate, output"},
     {DATA "search: {trials: many}\n", "2: field \"search.trials\": \"many\" is no whole number: expected 1 to 1000000"},
     {DATA "search: {trials: 0}\n", "2: field \"search.trials\": 0 is out of range: expected 1 to 1000000"},
     {DATA "search: {trials: 1.5}\n", "2: field \"search.trials\": \"1.5\" is no whole number: expected 1 to 1000000"},
@@ -301,6 +301,15 @@ static const struct {
      "1: field \"task.data.mean\": expected a number, or a list of one a channel, such as [123.7, 116.3, 103.5]"},
     {"task: {data: {path: /data, mean: [1, 2, 3, 4], std: 1}}\n", NULL},
     {"task: {data: {path: /data, mean: [1, x], std: 1}}\n", "1: field \"task.data.mean\": \"x\" is no number: expected -1e+06 to 1e+06"},
+    {DATA "evaluate: {command: [judge]}\n",
+     "1: field \"task.data\": with \"evaluate\" fettle reads no data: give the program its path as an argument"},
+    {"task: {kind: classify}\nevaluate: {command: [judge]}\n",
+     "1: field \"task.kind\": with \"evaluate\" the program is the task: expected no kind"},
+    {"evaluate: {command: []}\n", "1: field \"evaluate.command\": a list of 0: expected 1 to 32 entries"},
+    {"evaluate: {command: judge}\n", "1: field \"evaluate.command\": expected a list, found a value"},
+    {"evaluate: {command: ['', a]}\n", "1: field \"evaluate.command[0]\": it is empty: expected a program"},
+    {"evaluate: {timeout: 1min}\n", "1: field \"evaluate.command\": it is missing: expected a program and its arguments"},
+    {"evaluate: {command: [judge], timeout: none}\n", "1: field \"evaluate.timeout\": there must be one: expected such as 10min"},
     {DATA "space: {lock: [a]}\n", "2: field \"space.lock\": expected a mapping such as {stage2.block0: ibn}"},
     {DATA "goal: {minimise: [latency, latency]}\n", "2: field \"goal.minimise[1]\": \"latency\" stands there twice"},
     {DATA "goal: {subject_to: {params: \"<= 1 ms\"}}\n", "2: field \"goal.subject_to.params\": \"<= 1 ms\" is no limit: expected such "
@@ -332,6 +341,52 @@ static void test_mistakes(void **state)
         assert_memory_equal(fet_error_message(), "/jobs/night/job.yaml:", 21);
         if (mistakes[i].message) assert_string_equal(fet_error_message() + 21, mistakes[i].message);
     }
+}
+
+static void test_evaluator(void **state)
+{
+    (void)state;
+    fet_auto(fet_job) job = NULL;
+    fet_auto(fet_job) again = NULL;
+    CHECK_OK(parse("evaluate: {command: [python3, judge.py, 'a \"b\" $c', ''], timeout: 2min}\nbase: {onnx: b.onnx}\n", &job));
+    assert_string_equal(job->task->name, "external");
+    assert_int_equal(job->evaluate.n_words, 4);
+    assert_string_equal(job->evaluate.command[2], "a \"b\" $c");
+    assert_string_equal(job->evaluate.command[3], "");
+    CHECK_NEAR(job->evaluate.timeout_s, 120, 0);
+    CHECK_OK(parse(job->text, &again));
+    assert_string_equal(again->text, job->text);
+    fet_auto(fet_job) plain = NULL;
+    CHECK_OK(parse("evaluate: {command: [judge]}\n", &plain));
+    CHECK_NEAR(plain->evaluate.timeout_s, 600, 0);
+}
+
+/* Lines of a file become locks, those of the job come behind; the job's text needs the file no more. */
+static void test_space_file(void **state)
+{
+    (void)state;
+    fet_auto(fet_job) job = NULL;
+    fet_auto(fet_job) again = NULL;
+    char path[] = "/tmp/fettle-job-space-XXXXXX", text[512];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *file = fdopen(fd, "w");
+    assert_non_null(file);
+    fputs("locks:\n  - stage1.width=16,24,32\n  - stage2.block0.form!=fused\n  - multiplier!=x0.5\n", file);
+    fclose(file);
+    snprintf(text, sizeof text, DATA "space: {file: %s, lock: {stage1.block0: ibn}}\n", path);
+    CHECK_OK(parse(text, &job));
+    unlink(path);
+    static const char *const locks[] = {"stage1.width=16,24,32", "stage2.block0.form!=fused", "multiplier!=x0.5", "stage1.block0.form=ibn"};
+    assert_int_equal(job->n_locks, 4);
+    for (int l = 0; l < 4; l++) assert_string_equal(job->locks[l], locks[l]);
+    assert_int_equal(job->kinds, FET_SPACE_ALL);
+    CHECK_OK(parse(job->text, &again));
+    assert_int_equal(again->n_locks, 4);
+    for (int l = 0; l < 4; l++) assert_string_equal(again->locks[l], locks[l]);
+    assert_string_equal(again->text, job->text);
+    fet_job *none = NULL;
+    CHECK_FAILS(FET_ERROR_NOT_FOUND, parse(DATA "space: {file: /nonexistent.yaml}\n", &none));
 }
 
 static void test_zero_bytes_and_rubbish(void **state)
@@ -477,6 +532,8 @@ int main(void)
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_the_network_is_part_of_the_job),
         cmocka_unit_test(test_the_example_is_a_job),
+        cmocka_unit_test(test_evaluator),
+        cmocka_unit_test(test_space_file),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests_name("job", tests, NULL, NULL);
