@@ -2,11 +2,13 @@
 /*
  * Does the sum of measured kernels predict a network measured whole? Draws networks from the space of inverted bottlenecks (block forms and
  * widths), exports them, measures the kernels that are missing and all networks end to end, twice; prints the ratio of sum to whole, their
- * rank correlation, and the noise floor (the two measurements against each other), for several targets of this machine.
+ * rank correlation, the noise floor (the two measurements against each other), and the error on networks left out without and with what
+ * is learned to stand between the kernels, for several targets of this machine.
  *
  *     network_sum [NETWORKS [all]]       default: 12; all: a line for each network
  */
 #include "base/clock.h"
+#include "device/between.h"
 #include "device/device.h"
 #include "device/host/host.h"
 #include "device/memory.h"
@@ -76,8 +78,8 @@ static fet_status export(networks *set, int n)
     return FET_OK;
 }
 
-static fet_status sum_of_kernels(fet_device *device, const networks *set, double *sum_ms, double *weight_bytes, size_t *out_kernels,
-                                 double *out_seconds)
+static fet_status sum_of_kernels(fet_device *device, const networks *set, fet_between_sample *samples, double *weight_bytes,
+                                 size_t *out_kernels, double *out_seconds)
 {
     fet_auto(fet_arena) arena = NULL;
     FET_TRY(fet_arena_create(&arena));
@@ -95,7 +97,9 @@ static fet_status sum_of_kernels(fet_device *device, const networks *set, double
             ++*out_kernels;
         }
         *out_seconds += fet_clock_monotonic_s() - start;
-        FET_TRY(fet_device_graph_latency(device, graph, arena, &sum_ms[i]));
+        FET_TRY(fet_device_graph_latency(device, graph, arena, &samples[i].sum_ms));
+        long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+        fet_between_terms(graph, &kernels, fet_device_precision(device), cache > 0 ? (double)cache : 1 << 20, samples[i].terms);
         fet_memory_options memory = fet_memory_default_options(fet_device_precision(device));
         fet_memory_plan plan;
         FET_TRY(fet_memory_plan_make(graph, &kernels, &memory, arena, &plan));
@@ -127,11 +131,13 @@ static fet_status compare(const networks *set, const char *isa, fet_dtype precis
     fet_device_options options = {.name = "host", .precision = precision, .isa = isa, .cache = set->folder};
     double sum_ms[MAX_NETWORKS], whole_ms[MAX_NETWORKS], again_ms[MAX_NETWORKS], spread[MAX_NETWORKS], ratio[MAX_NETWORKS],
         noise[MAX_NETWORKS], weight_bytes[MAX_NETWORKS];
+    fet_between_sample samples[MAX_NETWORKS];
+    fet_between between;
     size_t n_kernels = 0;
     double seconds = 0;
     int n = set->n;
     FET_TRY(fet_device_open(&options, &device));
-    fet_status status = sum_of_kernels(device, set, sum_ms, weight_bytes, &n_kernels, &seconds);
+    fet_status status = sum_of_kernels(device, set, samples, weight_bytes, &n_kernels, &seconds);
     if (status == FET_ERROR_UNSUPPORTED) {
         printf("%-12s %-5s not here: %s\n", isa, fet_dtype_name(precision), fet_error_message());
         return FET_OK;
@@ -140,6 +146,8 @@ static fet_status compare(const networks *set, const char *isa, fet_dtype precis
     FET_TRY(fet_device_measure_networks(device, set->names, (size_t)n, whole_ms, spread));
     FET_TRY(fet_device_measure_networks(device, set->names, (size_t)n, again_ms, spread));
     for (int i = 0; i < n; i++) {
+        samples[i].whole_ms = whole_ms[i];
+        sum_ms[i] = samples[i].sum_ms;
         ratio[i] = sum_ms[i] / whole_ms[i];
         noise[i] = fabs(again_ms[i] / whole_ms[i] - 1);
         if (set->print_all)
@@ -152,6 +160,12 @@ static fet_status compare(const networks *set, const char *isa, fet_dtype precis
     qsort(noise, (size_t)n, sizeof *noise, by_value);
     printf("sum/whole %.3f (%.3f to %.3f); noise of whole %.2f%% (worst %.2f%%); %zu kernels in %.1f s\n", ratio[n / 2], ratio[0],
            ratio[n - 1], 100 * noise[n / 2], 100 * noise[n - 1], n_kernels, seconds);
+    FET_TRY(fet_between_fit(samples, (size_t)n, &between));
+    printf(
+        "%-12s %-5s error on networks left out: %.2f%% by the sum, %.2f%% with what stands between (%s): %.0f ns a kernel, %.3f ns a KB of "
+        "weights beyond L2, %.3f ns a KB handed over\n",
+        isa, fet_dtype_name(precision), 100 * between.error_before, 100 * between.error_after, between.gains ? "kept" : "dropped",
+        1e6 * between.weight_ms[0], 1e9 * between.weight_ms[1], 1e9 * between.weight_ms[2]);
     return FET_OK;
 }
 
@@ -176,7 +190,7 @@ int main(int argc, char **argv)
     static networks set;
     if (fet_host_is_measure_command(argc, argv)) return fet_host_measure_main();
     int n = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 12;
-    if (n < 3 || n > MAX_NETWORKS) return fprintf(stderr, "expected 3 to %d networks\n", MAX_NETWORKS), 2;
+    if (n < FET_BETWEEN_MIN || n > MAX_NETWORKS) return fprintf(stderr, "expected 6 to %d networks\n", MAX_NETWORKS), 2;
     set.print_all = argc > 2 && strcmp(argv[2], "all") == 0;
     fet_status status = run(&set, n);
     clean(&set);

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What stands between kernels, learned back from networks made by a known law; nothing is learned where there is nothing. */
+#include "check.h"
+
+#include "base/rng.h"
+#include "device/between.h"
+
+#include <math.h>
+
+enum { N = 24 };
+
+static void make(fet_rng *rng, const double law[FET_BETWEEN_TERMS], double noise, fet_between_sample samples[N])
+{
+    for (int i = 0; i < N; i++) {
+        fet_between_sample *s = &samples[i];
+        s->terms[0] = 20 + fet_rng_below(rng, 60);
+        s->terms[1] = i % 3 ? 1e6 * fet_rng_uniform(rng) : 0;
+        s->terms[2] = 1e5 + 1e6 * fet_rng_uniform(rng);
+        s->sum_ms = 0.05 + 0.2 * fet_rng_uniform(rng);
+        s->whole_ms = s->sum_ms;
+        for (int t = 0; t < FET_BETWEEN_TERMS; t++) s->whole_ms += law[t] * s->terms[t];
+        s->whole_ms *= exp(noise * fet_rng_normal(rng));
+    }
+}
+
+static void test_learns_the_law(void **state)
+{
+    (void)state;
+    static const double laws[][FET_BETWEEN_TERMS] = {{2e-4, 0, 0}, {0, 3e-8, 0}, {1e-4, 2e-8, 5e-9}};
+    fet_rng rng;
+    fet_rng_init(&rng, 1, 0, FET_RNG_TEST);
+    for (int l = 0; l < 3; l++) {
+        fet_between_sample samples[N];
+        fet_between found;
+        make(&rng, laws[l], 0, samples);
+        CHECK_OK(fet_between_fit(samples, N, &found));
+        assert_true(found.gains && found.error_after < 1e-9);
+        for (int t = 0; t < FET_BETWEEN_TERMS; t++) CHECK_NEAR(found.weight_ms[t], laws[l][t], 1e-6 * (laws[l][t] + 1e-9));
+        make(&rng, laws[l], 0.01, samples);
+        CHECK_OK(fet_between_fit(samples, N, &found));
+        assert_true(found.gains && found.error_after < 0.5 * found.error_before && found.error_after < 0.02);
+        for (int t = 0; t < FET_BETWEEN_TERMS; t++) assert_true(found.weight_ms[t] >= 0);
+    }
+}
+
+/* Networks faster than their kernels' sum: no term can be negative, so nothing is added. */
+static void test_nothing_to_learn(void **state)
+{
+    (void)state;
+    static const double none[FET_BETWEEN_TERMS] = {0};
+    fet_rng rng;
+    fet_rng_init(&rng, 2, 0, FET_RNG_TEST);
+    fet_between_sample samples[N];
+    fet_between found;
+    make(&rng, none, 0, samples);
+    for (int i = 0; i < N; i++) samples[i].whole_ms *= 0.95;
+    CHECK_OK(fet_between_fit(samples, N, &found));
+    assert_false(found.gains);
+    CHECK_NEAR(fet_between_ms(&found, samples[0].terms), 0, 0);
+    CHECK_NEAR(found.error_before, found.error_after, 1e-12);
+}
+
+static void test_bad_input(void **state)
+{
+    (void)state;
+    fet_between_sample samples[8] = {{{0}, 0, 0}};
+    fet_between found;
+    CHECK_FAILS(FET_ERROR_ARG, fet_between_fit(samples, 5, &found));
+    CHECK_FAILS(FET_ERROR_ARG, fet_between_fit(samples, 8, &found));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns_the_law), cmocka_unit_test(test_nothing_to_learn),
+                                       cmocka_unit_test(test_bad_input)};
+    return cmocka_run_group_tests_name("between", tests, NULL, NULL);
+}
