@@ -14,7 +14,7 @@
 
 #include "kernel/kernel.h"
 
-enum { FET_BETWEEN_TERMS = 3, FET_BETWEEN_MIN = 6 };
+enum { FET_BETWEEN_TERMS = 3, FET_BETWEEN_MIN = 6, FET_BETWEEN_TEXT_BYTES = 160 };
 
 /* One network: what it is, what its kernels sum to, what it took. */
 typedef struct fet_between_sample {
@@ -35,5 +35,12 @@ void fet_between_terms(const fet_graph *graph, const fet_kernels *kernels, fet_d
 FET_MUST_CHECK fet_status fet_between_fit(const fet_between_sample *samples, size_t n, fet_between *out_between);
 /* What stands between the kernels, ms. */
 double fet_between_ms(const fet_between *between, const double terms[FET_BETWEEN_TERMS]);
+
+/* "a b c before after". `name` stands in messages. CORRUPT: not such a text. */
+const char *fet_between_print(const fet_between *between, char text[FET_BETWEEN_TEXT_BYTES]);
+FET_MUST_CHECK fet_status fet_between_parse(const char *name, const char *text, fet_between *out_between);
+/* A file of it, of one device. Errors: IO; CORRUPT when it is another device's or damaged, naming it. */
+FET_MUST_CHECK fet_status fet_between_read(const char *path, const char *device, fet_between *out_between);
+FET_MUST_CHECK fet_status fet_between_write(const char *path, const char *device, const fet_between *between);
 
 #endif

@@ -5,6 +5,7 @@
 #include "device/ops.h"
 #include "format/onnx/onnx.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *fet_cost_source_name(fet_cost_source source)
@@ -96,6 +97,20 @@ fet_status fet_device_parallelism_of(const fet_device_options *options, fet_para
     const fet_device_ops *ops = NULL;
     FET_TRY(find_ops(options, &ops));
     return ops->parallelism(options, out_parallelism);
+}
+
+fet_status fet_device_side_file(const fet_device *device, const char *kind, char **out_path)
+{
+    const char *table = device->ops->table_path ? device->ops->table_path(device->state) : NULL;
+    char *path = NULL;
+    if (table) {
+        const char *dot = strrchr(table, '.');
+        size_t stem = dot ? (size_t)(dot - table) : strlen(table), bytes = stem + strlen(kind) + 2;
+        FET_TRY(fet_alloc_zeroed(bytes, 1, "a path", &path));
+        snprintf(path, bytes, "%.*s.%s", (int)stem, table, kind);
+    }
+    *out_path = path;
+    return FET_OK;
 }
 
 bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_cost *out_cost)

@@ -49,6 +49,9 @@ fet_parallelism fet_device_parallelism(const fet_device *device);
 /* The same from the options alone, without opening the device: workers derive candidates but never measure. */
 FET_MUST_CHECK fet_status fet_device_parallelism_of(const fet_device_options *options, fet_parallelism *out_parallelism);
 
+/* A file beside the kernel table for what else is learned of the device: "...-1a2b3c4d.KIND". Heap; NULL for a device without a table. */
+FET_MUST_CHECK fet_status fet_device_side_file(const fet_device *device, const char *kind, char **out_path);
+
 /* Looks a kernel up: false when it is not known yet (no measuring). Cost: one hash probe. */
 bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_cost *out_cost);
 /*

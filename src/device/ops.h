@@ -25,6 +25,7 @@ typedef struct fet_device_ops {
     fet_status (*network_latency)(const void *state, const fet_graph *graph, const fet_kernels *kernels, fet_arena *scratch,
                                   double *kernel_ms, double *out_ms);
     uint32_t (*channel_rounding)(const void *state); /* NULL: none */
+    const char *(*table_path)(const void *state);    /* of a table that grows; NULL: none */
     /* From the options alone, without opening. */
     fet_status (*parallelism)(const fet_device_options *options, fet_parallelism *out_parallelism);
 } fet_device_ops;

@@ -76,6 +76,11 @@ bool fet_kernel_table_lookup(const fet_kernel_table *table, const fet_kernel_key
     return true;
 }
 
+const char *fet_kernel_table_path(const fet_kernel_table *table)
+{
+    return table->path;
+}
+
 uint32_t fet_kernel_table_count(const fet_kernel_table *table)
 {
     return (uint32_t)table->n_entries;

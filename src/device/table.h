@@ -36,6 +36,7 @@ FET_DEFINE_AUTO(fet_kernel_table);
 
 /* Cost: one hash and a probe or two, under 50 ns. */
 bool fet_kernel_table_lookup(const fet_kernel_table *table, const fet_kernel_key *key, double *out_latency_ms, double *out_spread);
+const char *fet_kernel_table_path(const fet_kernel_table *table);
 uint32_t fet_kernel_table_count(const fet_kernel_table *table);
 
 /* Tries to become the only writer, on this machine, of this file: *out_locked false when another process is. With the lock, reads what

@@ -2,18 +2,23 @@
 #include "run/costs.h"
 
 #include "base/hash.h"
+#include "engine/init.h"
+#include "format/onnx/onnx.h"
 #include "op/op.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+enum { USUAL_CACHE_BYTES = 1 << 20 };
 static const double DOES_NOT_FIT = 1e6; /* as a violation: beyond any share of a limit */
 
 struct fet_costs {
     const fet_space *space;
     fet_device *device;
     fet_arena *arena; /* of one candidate at a time */
+    fet_between between;
     fet_graph *graph; /* the present one, in the arena; destroyed before the arena is reset, for it shares constants with the base */
 };
 
@@ -34,6 +39,17 @@ void fet_costs_destroy(fet_costs *costs)
     fet_graph_destroy(costs->graph);
     fet_arena_destroy(costs->arena);
     fet_free(costs);
+}
+
+void fet_costs_set_between(fet_costs *costs, const fet_between *between)
+{
+    costs->between = *between;
+}
+
+static void terms_of(const fet_costs *costs, const fet_kernels *kernels, double terms[FET_BETWEEN_TERMS])
+{
+    long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    fet_between_terms(costs->graph, kernels, fet_device_precision(costs->device), cache > 0 ? (double)cache : USUAL_CACHE_BYTES, terms);
 }
 
 /* The kernels of a genome, in the costs' arena (reset first). */
@@ -81,11 +97,33 @@ fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidat
     fet_memory_plan plan;
     fet_candidate_cost cost = {.hash = fet_graph_hash(costs->graph)};
     FET_TRY(latency_of(costs, &kernels, &cost.metric[FET_METRIC_LATENCY]));
+    if (costs->between.gains) {
+        double terms[FET_BETWEEN_TERMS];
+        terms_of(costs, &kernels, terms);
+        cost.between_ms = fet_between_ms(&costs->between, terms);
+        cost.metric[FET_METRIC_LATENCY] += cost.between_ms;
+    }
     FET_TRY(fet_memory_plan_make(costs->graph, &kernels, &memory, costs->arena, &plan));
     cost.metric[FET_METRIC_PEAK_MEMORY] = (double)plan.arena_bytes;
     cost.metric[FET_METRIC_PARAMS] = (double)plan.param_bytes;
     for (uint32_t k = 0; k < kernels.count; k++) cost.macs += fet_kernel_key_macs(&kernels.items[k].key);
     *out_cost = cost;
+    return FET_OK;
+}
+
+fet_status fet_costs_sample(fet_costs *costs, const fet_genome *genome, const char *onnx_path, fet_between_sample *out_sample)
+{
+    fet_kernels kernels;
+    fet_between_sample sample = {.whole_ms = 0};
+    FET_TRY(split(costs, genome, &kernels));
+    FET_TRY(latency_of(costs, &kernels, &sample.sum_ms));
+    terms_of(costs, &kernels, sample.terms);
+    /* The base may have no numbers yet, and none are needed to take time: what would be inherited is drawn. */
+    for (uint32_t p = 0; p < costs->graph->n_params; p++)
+        if (!costs->graph->params[p].tensor) costs->graph->params[p].origin = (fet_origin){.rule = FET_ORIGIN_FRESH};
+    FET_TRY(fet_graph_init_params(costs->graph, NULL, 1));
+    FET_TRY(fet_onnx_write(costs->graph, onnx_path, FET_ONNX_OPSET_WRITTEN));
+    *out_sample = sample;
     return FET_OK;
 }
 

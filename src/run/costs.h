@@ -7,6 +7,7 @@
 #ifndef FET_RUN_COSTS_H
 #define FET_RUN_COSTS_H
 
+#include "device/between.h"
 #include "device/device.h"
 #include "device/memory.h"
 #include "run/job.h"
@@ -16,6 +17,7 @@ typedef struct fet_costs fet_costs; /* one space on one device; both borrowed */
 
 typedef struct fet_candidate_cost {
     double metric[FET_METRIC_COUNT]; /* QUALITY is not set; ms and bytes. Latency INFINITY: it does not fit into the device's memory */
+    double between_ms;               /* the part of the latency that is no kernel's; 0 where none is learned */
     int64_t macs;
     uint64_t hash; /* of the derived graph: equal networks have equal costs */
 } fet_candidate_cost;
@@ -24,7 +26,14 @@ FET_MUST_CHECK fet_status fet_costs_create(const fet_space *space, fet_device *d
 void fet_costs_destroy(fet_costs *costs);
 FET_DEFINE_AUTO(fet_costs);
 
+/* What is learned to stand between kernels; copied. Until then nothing. */
+void fet_costs_set_between(fet_costs *costs, const fet_between *between);
+
 FET_MUST_CHECK fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidate_cost *out_cost);
+
+/* A network to learn from: the sum of its kernels and its terms; the network itself, with random numbers, goes to onnx_path. */
+FET_MUST_CHECK fet_status fet_costs_sample(fet_costs *costs, const fet_genome *genome, const char *onnx_path,
+                                           fet_between_sample *out_sample);
 
 /* Sum over limits of how far each is exceeded, as a share of it; 0 when all hold; very large when it does not fit the device. `base` serves
  * the relative ones; quality limits are left out. */

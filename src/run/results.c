@@ -45,7 +45,8 @@ static const char *whole_source(const fet_search *search)
 /* What the search itself went by. */
 static const char *predicted_source(const fet_search *search)
 {
-    return fet_device_source(search->device) == FET_COST_SIMULATED ? "simulated" : "kernel sum";
+    if (fet_device_source(search->device) == FET_COST_SIMULATED) return "simulated";
+    return search->between.gains ? "kernels + between" : "kernel sum";
 }
 
 static const char *precision_label(const fet_search *search)
@@ -84,6 +85,7 @@ static fet_status variant_json(const fet_search *search, const fet_finalist *f, 
     if (!v) return fet_fail(FET_ERROR_NOMEM, "no memory for the results");
     put(v, "latency", figure_spread(f->measured_ms, "ms", whole_source(search), f->measured_spread));
     put(v, "latency_predicted", figure(metric[FET_METRIC_LATENCY], "ms", predicted_source(search)));
+    if (search->between.gains) put(v, "latency_between", figure(f->cost.between_ms, "ms", "learned"));
     put(v, "reduction", figure(1.0 - f->measured_ms / search->finalists[0].measured_ms, "share", whole_source(search)));
     put(v, "val", figure(f->val_device, "share", "quantised"));
     put(v, "test", figure_interval(f->test, "trained", f->test_low, f->test_high));

@@ -34,6 +34,7 @@ typedef struct fet_search {
     fet_costs *costs[FET_JOB_MAX_VARIANTS];
     fet_series *series[FET_JOB_MAX_VARIANTS];
     fet_candidate_cost base_cost;
+    fet_between between;                       /* set before anything is costed */
     fet_finalist finalists[FET_MAX_FINALISTS]; /* [0] is the baseline */
     uint32_t n_finalists;
     uint32_t rows[FET_MAX_ROWS]; /* finalists of the table: baseline, then one a variant */
@@ -62,6 +63,9 @@ FET_MUST_CHECK fet_status fet_search_propose(fet_search *search, const char *ser
 
 /* Which multiples of channels the space offers; before any space is made. OK when the search is stopped meanwhile. */
 FET_MUST_CHECK fet_status fet_search_curate(fet_search *search); /* search_curate.c */
+
+/* What stands between kernels on a measured device, learned or read; once the kernels are known. OK when stopped meanwhile. */
+FET_MUST_CHECK fet_status fet_search_between(fet_search *search); /* search_between.c */
 
 /* Phases; each returns at once with OK when the search is stopped. */
 FET_MUST_CHECK fet_status fet_search_phase_base(fet_search *search);

@@ -27,6 +27,12 @@ static fet_status tell_base(fet_search *search)
     fet_cost_source source = fet_device_source(search->device);
     if (isinf(ms)) return fet_fail(FET_ERROR_LIMIT, "%s: the base network does not fit into the memory of %s", search->job->path, device);
     if (source == FET_COST_SIMULATED) fet_search_news(search, "the base takes %.4f ms on %s", ms, device);
+    else if (search->between.gains)
+        fet_search_news(search,
+                        "kernels of %s known; the base takes %.4f ms: kernels %.1f us + between them %.1f us (error on networks left out: "
+                        "%.1f%% by kernels alone, %.1f%% so)",
+                        device, ms, 1e3 * (ms - search->base_cost.between_ms), 1e3 * search->base_cost.between_ms,
+                        100 * search->between.error_before, 100 * search->between.error_after);
     else
         fet_search_news(search, "kernels of %s known; the base takes %.4f ms (sum of its kernels, %s)", device, ms,
                         fet_cost_source_name(source));
@@ -40,6 +46,8 @@ static fet_status measure_kernels(fet_search *search)
     size_t missing = 0;
     FET_TRY(fet_costs_create(search->workspace->whole_space, search->device, &search->whole_costs));
     FET_TRY(fet_costs_measure_ahead(search->whole_costs, MEASURE_DRAWS, search->job->seed, on_measured, search, &missing));
+    if (fet_search_is_stopped(search)) return FET_OK;
+    FET_TRY(fet_search_between(search));
     if (fet_search_is_stopped(search)) return FET_OK;
     fet_genome genome;
     fet_space_base_genome(search->workspace->whole_space, &genome);
@@ -105,9 +113,11 @@ static fet_status create_series(fet_search *search)
     fet_costs_destroy(search->whole_costs); /* it refers to the space of the untrained base */
     search->whole_costs = NULL;
     FET_TRY(fet_costs_create(search->workspace->whole_space, search->device, &search->whole_costs));
+    fet_costs_set_between(search->whole_costs, &search->between);
     for (uint32_t v = 0; v < search->job->n_variants; v++) {
         const fet_space *space = search->workspace->spaces[v];
         FET_TRY(fet_costs_create(space, search->device, &search->costs[v]));
+        fet_costs_set_between(search->costs[v], &search->between);
         FET_TRY(fet_series_create(search->workspace, &search->job->variants[v], space, search->costs[v], &search->base_cost,
                                   &search->series[v]));
         fet_search_news(search, "%s searches %u decisions, 10^%.1f networks, with \"%s\"", search->job->variants[v].name,

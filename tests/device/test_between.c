@@ -69,9 +69,30 @@ static void test_bad_input(void **state)
     CHECK_FAILS(FET_ERROR_ARG, fet_between_fit(samples, 8, &found));
 }
 
+static void test_files(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/fet-between-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    fet_between b = {.weight_ms = {1.25e-4, 0, 3.1415926535897931e-9}, .error_before = 0.08, .error_after = 0.015, .gains = true}, again;
+    CHECK_OK(fet_between_write(path, "host s8 X, a CPU", &b));
+    CHECK_OK(fet_between_read(path, "host s8 X, a CPU", &again));
+    assert_memory_equal(&b, &again, sizeof b);
+    CHECK_FAILS(FET_ERROR_CORRUPT, fet_between_read(path, "host s8 X, a CP", &again));
+    CHECK_FAILS(FET_ERROR_CORRUPT, fet_between_read(path, "host s8 Y, a CPU", &again));
+    static const char *const bad[] = {"", "1 2 3", "1 2 3 4", "-1 0 0 0.1 0.05", "nan 0 0 0.1 0.05", "x 0 0 0.1 0.05"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK_FAILS(FET_ERROR_CORRUPT, fet_between_parse("study", bad[i], &again));
+    CHECK_OK(fet_between_parse("study", "1 2 3 0.05 0.1", &again));
+    assert_false(again.gains);
+    unlink(path);
+    CHECK_FAILS(FET_ERROR_NOT_FOUND, fet_between_read(path, "host s8 X, a CPU", &again));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns_the_law), cmocka_unit_test(test_nothing_to_learn),
-                                       cmocka_unit_test(test_bad_input)};
+                                       cmocka_unit_test(test_bad_input), cmocka_unit_test(test_files)};
     return cmocka_run_group_tests_name("between", tests, NULL, NULL);
 }

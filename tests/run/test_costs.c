@@ -124,9 +124,47 @@ static void test_what_does_not_fit(void **state)
     assert_true(n_fit > 0 && n_not > 0);
 }
 
+/* What is learned comes on top of the kernels, and is told apart. */
+static void test_between_kernels(void **state)
+{
+    (void)state;
+    fet_auto(fet_device) device = NULL;
+    fet_auto(fet_graph) base = network();
+    fet_auto(fet_costs) costs = NULL;
+    fet_device_options options = {.name = "npu-16", .precision = FET_DTYPE_S8};
+    CHECK_OK(fet_device_open(&options, &device));
+    fet_auto(fet_space) space = space_on(base, device);
+    CHECK_OK(fet_costs_create(space, device, &costs));
+    char path[] = "/tmp/fet-costs-XXXXXX.onnx";
+    int file = mkstemps(path, 5);
+    assert_true(file >= 0);
+    close(file);
+    fet_genome genome;
+    fet_candidate_cost before, after;
+    fet_between_sample sample;
+    fet_rng rng;
+    fet_rng_init(&rng, 5, 0, FET_RNG_TEST);
+    fet_space_sample(space, &rng, &genome);
+    CHECK_OK(fet_costs_of(costs, &genome, &before));
+    CHECK_OK(fet_costs_sample(costs, &genome, path, &sample));
+    CHECK_NEAR(sample.sum_ms, before.metric[FET_METRIC_LATENCY], 0);
+    assert_true(sample.terms[0] > 10 && sample.terms[1] >= 0 && sample.terms[2] > 28 * 28 * 16);
+    double whole_ms = 0, spread = 0;
+    const char *paths[] = {path};
+    CHECK_OK(fet_device_measure_networks(device, paths, 1, &whole_ms, &spread)); /* it is the network, and complete */
+    CHECK_NEAR(whole_ms, sample.sum_ms, 1e-9);
+    fet_between between = {.weight_ms = {1e-3, 0, 2e-9}, .gains = true};
+    fet_costs_set_between(costs, &between);
+    CHECK_OK(fet_costs_of(costs, &genome, &after));
+    CHECK_NEAR(after.between_ms, 1e-3 * sample.terms[0] + 2e-9 * sample.terms[2], 1e-12);
+    CHECK_NEAR(after.metric[FET_METRIC_LATENCY], before.metric[FET_METRIC_LATENCY] + after.between_ms, 1e-12);
+    assert_true(before.between_ms == 0 && after.macs == before.macs);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_is_the_simulation), cmocka_unit_test(test_memory_is_the_devices),
-                                       cmocka_unit_test(test_what_does_not_fit)};
+                                       cmocka_unit_test(test_what_does_not_fit), cmocka_unit_test(test_between_kernels)};
     return cmocka_run_group_tests_name("costs", tests, NULL, NULL);
 }

@@ -84,6 +84,11 @@ static const fet_fusion_rules *host_fusion_rules(const void *state)
     return &fet_fusion_rules_host;
 }
 
+static const char *host_table_path(const void *state)
+{
+    return fet_kernel_table_path(((const host *)state)->table);
+}
+
 static bool host_lookup(const void *state, const fet_kernel_key *key, fet_cost *out_cost)
 {
     out_cost->source = FET_COST_MEASURED;
@@ -211,4 +216,5 @@ const fet_device_ops fet_device_host = {
     .measure = host_measure,
     .measure_networks = host_measure_networks,
     .parallelism = host_parallelism,
+    .table_path = host_table_path,
 };

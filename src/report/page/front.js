@@ -26,7 +26,7 @@ function trialTip(report, trial) {
 }
 
 function variantTip(report, variant, what) {
-    return tooltip(`${variant.name}, ${what}`, [['latency', format.full(variant.latency)], ['latency, predicted', format.full(variant.latency_predicted)],
+    return tooltip(`${variant.name}, ${what}`, [['latency', format.full(variant.latency)], ['latency, predicted', format.full(variant.latency_predicted)], ['of that between kernels', format.full(variant.latency_between)],
         [`${report.measure ?? 'accuracy'}, val`, format.full(variant.val_device ?? variant.val)], [`${report.measure ?? 'accuracy'}, test`, format.full(variant.test_int8)],
         ['genome', variant.genome], ['differs from base', variant.description], ['file', variant.file]], 'trained in full');
 }
