@@ -123,13 +123,13 @@ static fet_status train(call *c, fet_graph *graph, const fet_train_options *opti
 }
 
 /* Trains, evaluates on val as trained and at the device's precision, and keeps the weights. */
-static fet_status train_and_keep(call *c, fet_graph *graph, double epochs, float learning_rate)
+static fet_status train_and_keep(call *c, fet_graph *graph, const fet_graph *teacher, double epochs, float learning_rate)
 {
     fet_workspace *w = c->workspace;
     char *checkpoint = NULL, *weights = NULL, *artifact = NULL;
     fet_status status = fet_workspace_path(w, &checkpoint, "trials/%s-%u.checkpoint", c->trial->series, c->trial->number);
     fet_train_options options = train_options(c, epochs, learning_rate, checkpoint);
-    options.distil.teacher = original_of(c);
+    options.distil.teacher = teacher;
     if (status == FET_OK) status = train(c, graph, &options);
     if (status == FET_OK) status = evaluate_as(c, graph, FET_FIGURE_VAL, "trained");
     if (status == FET_OK) status = evaluate_as(c, graph, FET_FIGURE_VAL_DEVICE, "trained, quantised");
@@ -149,7 +149,7 @@ static fet_status run_base(call *c)
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_graph_copy(w->base, NULL, 0, &graph));
     FET_TRY(fet_graph_init_params(graph, NULL, w->job->seed));
-    return train_and_keep(c, graph, w->job->base_epochs, w->job->base_learning_rate);
+    return train_and_keep(c, graph, NULL, w->job->base_epochs, w->job->base_learning_rate);
 }
 
 static fet_status derive(fet_workspace *w, const char *variant, const char *genome_text, fet_arena *arena, fet_graph **out_graph)
@@ -192,13 +192,32 @@ static fet_status run_short(call *c)
     return evaluate_as(c, graph, FET_FIGURE_VAL_DEVICE, "trained, quantised");
 }
 
+/* The base with the numbers that the trial names; NULL when it names none. */
+static fet_status find_teacher(call *c, fet_graph **out_teacher)
+{
+    char weights[256], *path = NULL;
+    fet_auto(fet_graph) teacher = NULL;
+    FET_TRY(parameter(c->trial, "teacher", weights, sizeof weights));
+    if (!weights[0]) return FET_OK;
+    FET_TRY(fet_graph_copy(c->workspace->base, NULL, 0, &teacher));
+    FET_TRY(fet_path_join(c->workspace->dir, weights, &path));
+    fet_status status = fet_safetensors_read(path, teacher);
+    fet_free(path);
+    FET_TRY(status);
+    *out_teacher = fet_take(teacher);
+    return FET_OK;
+}
+
 static fet_status run_full(call *c)
 {
+    fet_auto(fet_graph) trained = NULL;
     fet_auto(fet_arena) arena = NULL;
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_arena_create(&arena));
     FET_TRY(inherit(c, arena, &graph));
-    return train_and_keep(c, graph, c->workspace->job->full_epochs, c->workspace->job->full_learning_rate);
+    FET_TRY(find_teacher(c, &trained));
+    const fet_graph *teacher = c->workspace->job->task->needs_original ? original_of(c) : trained;
+    return train_and_keep(c, graph, teacher, c->workspace->job->full_epochs, c->workspace->job->full_learning_rate);
 }
 
 static fet_status run_test(call *c)

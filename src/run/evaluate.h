@@ -27,7 +27,8 @@ typedef bool (*fet_evaluate_progress)(void *context, uint64_t done, uint64_t tot
 #define FET_FIDELITY_FULL "full"   /* inherited weights, full_epochs; weights kept */
 #define FET_FIDELITY_TEST "test"   /* evaluates kept weights on the test split */
 
-/* trial->parameters: {"variant": "V1"} and, for "test", {"weights": "trials/..."}. Errors are the trial's reason, except IO and NOMEM. */
+/* trial->parameters: {"variant": "V1"}; for "test" also "weights", and for "full" perhaps "teacher", numbers of the base that labels are
+ * joined by: "trials/...". Errors are the trial's reason, except IO and NOMEM. */
 FET_MUST_CHECK fet_status fet_evaluate(fet_workspace *workspace, const fet_trial *trial, fet_evaluate_progress progress, void *context,
                                        fet_evaluation *out_evaluation);
 

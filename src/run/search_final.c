@@ -19,7 +19,7 @@ enum { MAX_EXTRA = 1, N_MEASURED = 5 };
 static fet_status add_finalist(fet_search *search, const char *variant, const char *genome, const fet_candidate_cost *cost,
                                double short_quality)
 {
-    char parameters[128];
+    char parameters[512];
     uint32_t number = search->n_finalists;
     if (number == FET_MAX_FINALISTS) return fet_fail(FET_ERROR_LIMIT, "more than %d finalists", FET_MAX_FINALISTS);
     fet_finalist *f = &search->finalists[number];
@@ -37,7 +37,8 @@ static fet_status add_finalist(fet_search *search, const char *variant, const ch
                         .test_device_high = NAN};
     snprintf(f->variant, sizeof f->variant, "%s", variant);
     snprintf(f->genome, sizeof f->genome, "%s", genome);
-    snprintf(parameters, sizeof parameters, "{\"variant\": \"%s\"}", variant);
+    if (search->teacher[0]) snprintf(parameters, sizeof parameters, "{\"variant\": \"%s\", \"teacher\": \"%s\"}", variant, search->teacher);
+    else snprintf(parameters, sizeof parameters, "{\"variant\": \"%s\"}", variant);
     search->n_finalists++;
     return fet_search_propose(search, FET_SERIES_FINALISTS, number, FET_FIDELITY_FULL, genome, parameters);
 }
@@ -64,7 +65,6 @@ static fet_status add_trial(fet_search *search, const char *variant, const fet_s
 
 static fet_status add_finalists(fet_search *search)
 {
-    FET_TRY(add_baseline(search));
     for (uint32_t v = 0; v < search->job->n_variants; v++) {
         uint32_t n = 0, chosen[FET_MAX_FINALISTS], n_chosen = 0;
         const fet_series_trial *trials = fet_series_trials(search->series[v], &n);
@@ -91,6 +91,18 @@ static fet_status read_finalists(fet_search *search)
         snprintf(f->weights, sizeof f->weights, "%s", trial->artifact);
     }
     fet_trials_clear(&trials);
+    return FET_OK;
+}
+
+/* The base, trained on as long as the finalists will be, is the best that there is to learn from; they wait for it. */
+static fet_status find_teacher(fet_search *search)
+{
+    const fet_job *job = search->job;
+    if (job->task->needs_original || job->distil_weight == 0 || job->full_epochs == 0) return FET_OK;
+    FET_TRY(fet_search_wait(search, FET_SERIES_FINALISTS));
+    if (fet_search_is_stopped(search)) return FET_OK;
+    FET_TRY(read_finalists(search));
+    snprintf(search->teacher, sizeof search->teacher, "%s", search->finalists[0].weights);
     return FET_OK;
 }
 
@@ -158,8 +170,12 @@ static fet_status train_extras(fet_search *search)
 fet_status fet_search_phase_finalists(fet_search *search)
 {
     search->phase = "finalists";
+    FET_TRY(add_baseline(search));
+    FET_TRY(find_teacher(search));
+    if (fet_search_is_stopped(search)) return FET_OK;
     FET_TRY(add_finalists(search));
-    fet_search_news(search, "training %u finalists, and the base as long as they", search->n_finalists - 1);
+    fet_search_news(search, "training %u finalists, %s", search->n_finalists - 1,
+                    search->teacher[0] ? "which learn from the base as well" : "and the base as long as they");
     FET_TRY(fet_search_wait(search, FET_SERIES_FINALISTS));
     if (fet_search_is_stopped(search)) return FET_OK;
     FET_TRY(read_finalists(search));

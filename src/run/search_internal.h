@@ -37,6 +37,7 @@ typedef struct fet_search {
     fet_between between;                       /* set before anything is costed */
     fet_finalist finalists[FET_MAX_FINALISTS]; /* [0] is the baseline */
     uint32_t n_finalists;
+    char teacher[256];           /* weights of the base that finalists learn from, relative to the folder; "": labels alone */
     uint32_t rows[FET_MAX_ROWS]; /* finalists of the table: baseline, then one a variant */
     uint32_t n_rows;
     uint32_t chosen; /* a finalist: the network to take */

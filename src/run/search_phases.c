@@ -98,14 +98,18 @@ fet_status fet_search_phase_base(fet_search *search)
     return done ? fet_workspace_base(search->workspace) : FET_OK;
 }
 
-/* The base's own genome at the short fidelity: what an unchanged network reaches there. */
+/*
+ * The base's own genome at the short fidelity: what an unchanged network reaches there. And at the full one, as the first finalist, which
+ * the others are compared with and learn from: one core trains it while the others search.
+ */
 static fet_status propose_baseline(fet_search *search)
 {
     char genome[FET_GENOME_TEXT_BYTES];
     fet_genome base;
     fet_space_base_genome(search->workspace->whole_space, &base);
     fet_genome_print(&base, genome, sizeof genome);
-    return fet_search_propose(search, FET_SERIES_BASELINE, 0, FET_FIDELITY_SHORT, genome, "{\"variant\": \"baseline\"}");
+    FET_TRY(fet_search_propose(search, FET_SERIES_BASELINE, 0, FET_FIDELITY_SHORT, genome, "{\"variant\": \"baseline\"}"));
+    return fet_search_propose(search, FET_SERIES_FINALISTS, 0, FET_FIDELITY_FULL, genome, "{\"variant\": \"baseline\"}");
 }
 
 static fet_status create_series(fet_search *search)
