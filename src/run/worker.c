@@ -55,7 +55,9 @@ bool fet_worker_owner_is_dead(const char *owner)
 
 fet_worker_options fet_worker_default_options(void)
 {
-    return (fet_worker_options){.lease_s = 60};
+    /* Reading the data and judging a large network give no sign of life, for minutes on a busy machine. A worker that died on this host is
+     * noticed at once; only one on another host is waited for so long. */
+    return (fet_worker_options){.lease_s = 600};
 }
 
 typedef struct shift { /* one trial at work */

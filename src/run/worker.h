@@ -12,7 +12,7 @@ typedef enum fet_worker_end { FET_WORKER_FINISHED = 0, FET_WORKER_INTERRUPTED } 
 
 typedef struct fet_worker_options {
     bool stay;      /* wait for work of a study that is not finished; false: end when there is none */
-    double lease_s; /* default 60 */
+    double lease_s; /* default 600 */
     /* Asked often; true: give the trial back and end. */
     bool (*stopped)(void *context);
     /* Lines for whoever watches (may be NULL): "progress base 0 120 4000 0.51 2100", "done V1 3", "failed V1 3 reason". */
