@@ -2,6 +2,7 @@
 #include "cli/survey.h"
 
 #include "advise/whole_space.h"
+#include "rewrite/recognise_activation.h"
 #include "space/space_file.h"
 
 fet_status fet_survey_init(fet_survey *survey, const char *model, const fet_cli_costing *costing, const char *space_file)
@@ -12,6 +13,7 @@ fet_status fet_survey_init(fet_survey *survey, const char *model, const fet_cli_
     FET_TRY(fet_arena_create(&survey->arena));
     if (space_file) FET_TRY(fet_space_file_read(space_file, survey->arena, &locks, &n_locks));
     FET_TRY(fet_network_load(model, false, &survey->network));
+    FET_TRY(fet_recognise_activation(survey->network.graph, NULL)); /* as the base of a job: decisions are the same there */
     FET_TRY(fet_cli_device_open(costing, &survey->options, &survey->device));
     FET_TRY(fet_whole_space_create(survey->network.graph, fet_device_parallelism(survey->device), locks, n_locks, &survey->space,
                                    &survey->left_out));
