@@ -22,7 +22,7 @@ bool fet_engine_has_amx(void);
 bool fet_engine_has_vnni(void);
 /* Channels of a block in the f32 layout oneDNN computes in: 16 (nChw16c) with AVX-512, else 8 (nChw8c). */
 int fet_engine_channel_block(void);
-/* What training should use here: BF16 on AMX, else F32. */
+/* What training should use here: BF16 on AMX and on AMD's AVX-512 with bf16, else F32. */
 fet_dtype fet_engine_training_dtype(void);
 /* Sets the limit by name ("amx", "avx512_vnni", "avx512", "avx2", "all"). Errors: ARG unknown name; STATE when oneDNN was used already. */
 FET_MUST_CHECK fet_status fet_engine_limit_isa(const char *name);
