@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/evaluate.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "engine/engine.h"
 #include "engine/init.h"
 #include "format/safetensors/safetensors.h"
 #include "run/evaluate_external.h"
+#include "task/refit.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -163,6 +165,19 @@ static fet_status derive(fet_workspace *w, const char *variant, const char *geno
     return fet_space_derive(space, &genome, arena, out_graph);
 }
 
+/* Weights by linear fit to the base, on the same images whatever the trial. */
+static fet_status fit(call *c, fet_graph *graph)
+{
+    fet_workspace *w = c->workspace;
+    fet_task_refit_options options = fet_task_refit_default_options();
+    fet_refit_result result;
+    options.seed = w->job->seed;
+    double began_s = fet_clock_monotonic_s();
+    FET_TRY(fet_task_refit(graph, w->base, w->dataset, &options, &w->fit, &result));
+    add_figure(c, "fit_time", fet_clock_monotonic_s() - began_s, "s", "measured");
+    return FET_OK;
+}
+
 /* The candidate with inherited numbers, its running statistics set anew. */
 static fet_status inherit(call *c, fet_arena *arena, fet_graph **out_graph)
 {
@@ -173,6 +188,7 @@ static fet_status inherit(call *c, fet_arena *arena, fet_graph **out_graph)
     FET_TRY(fet_graph_init_params(graph, c->workspace->base, c->workspace->job->seed));
     bool unchanged = false;
     FET_TRY(is_original(c, &unchanged));
+    if (!unchanged && c->workspace->job->fit) FET_TRY(fit(c, graph));
     if (!unchanged) FET_TRY(fet_task_recalibrate(graph, c->workspace->dataset, RECALIBRATION_BATCHES, c->workspace->job->seed));
     *out_graph = fet_take(graph);
     return FET_OK;

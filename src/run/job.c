@@ -189,6 +189,7 @@ static fet_status read_train(reader *r)
     FET_TRY(fet_job_whole32(&r->yaml, raw->batch, "train.batch", 64, 1, 65536, &job->batch));
     FET_TRY(fet_job_real(&r->yaml, raw->label_smoothing, "train.label_smoothing", 0.05, 0, 0.9, &share));
     job->label_smoothing = (float)share;
+    FET_TRY(fet_job_bool(&r->yaml, raw->fit, "train.fit", false, &job->fit));
     FET_TRY(fet_job_bool(&r->yaml, raw->augment.flip, "train.augment.flip", true, &job->augment.flip));
     FET_TRY(fet_job_whole32(&r->yaml, raw->augment.shift, "train.augment.shift", 2, 0, 1024, &job->augment.shift));
     FET_TRY(fet_job_real(&r->yaml, raw->augment.erase, "train.augment.erase", 0, 0, 1, &share));

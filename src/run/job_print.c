@@ -176,6 +176,7 @@ static void put_train(printer *p, const fet_job *job)
     put_number(p, "  full_learning_rate: ", job->full_learning_rate, true, "\n");
     put(p, "  batch: %u\n", job->batch);
     put_number(p, "  label_smoothing: ", job->label_smoothing, true, "\n");
+    put(p, "  fit: %s\n", job->fit ? "true" : "false");
     put(p, "  augment: {flip: %s, shift: %u", job->augment.flip ? "true" : "false", job->augment.shift);
     put_number(p, ", erase: ", job->augment.erase, true, "}\n");
     put_number(p, "  distil: {weight: ", job->distil_weight, true, "");

@@ -103,6 +103,7 @@ void fet_workspace_destroy(fet_workspace *workspace)
 {
     if (!workspace) return;
     destroy_spaces(workspace);
+    fet_refit_destroy(workspace->fit);
     fet_graph_destroy(workspace->base);
     fet_dataset_close(workspace->dataset);
     fet_job_destroy(workspace->job);

@@ -12,6 +12,7 @@
 #ifndef FET_RUN_WORKSPACE_H
 #define FET_RUN_WORKSPACE_H
 
+#include "engine/refit.h"
 #include "run/job.h"
 #include "study/study.h"
 
@@ -28,6 +29,7 @@ typedef struct fet_workspace {
     bool base_trained;
     fet_space *spaces[FET_JOB_MAX_VARIANTS]; /* by index of job->variants; made by fet_workspace_spaces */
     fet_space *whole_space; /* every kind of decision: what the baseline's genome and the kernels to measure are drawn from */
+    fet_refit *fit;         /* what the base computes on the images of a linear fit; NULL until a candidate asks for it */
     fet_dataset *dataset;   /* NULL until fet_workspace_data */
 } fet_workspace;
 

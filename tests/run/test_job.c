@@ -88,7 +88,8 @@ static const char *const full =
     "  quality_margin: 0.5%\n"
     "search: {strategy: nsga2, trials: 7, budget: 1h 30min, workers: 3, lookahead: 2, seed: 18446744073709551615, finalists: 1, variants: "
     "[V3]}\n"
-    "train: {short_epochs: 0.5, full_epochs: 1, short_learning_rate: 0.01, full_learning_rate: 0.02, batch: 32, label_smoothing: 0,\n"
+    "train: {short_epochs: 0.5, full_epochs: 1, short_learning_rate: 0.01, full_learning_rate: 0.02, batch: 32, label_smoothing: 0, fit: "
+    "true,\n"
     "        augment: {flip: no, shift: 0, erase: 0.25}, distil: {weight: 0.75, temperature: 2.5}}\n"
     "report: {watts_per_core: 7.5}\n"
     "output: results/a \"b\"\n";
@@ -112,6 +113,7 @@ static void test_every_field(void **state)
     assert_true(job->base_options.relu6);
     CHECK_NEAR(job->base_epochs, 2.5, 0);
     CHECK_NEAR(job->base_learning_rate, 0.3, 1e-7);
+    assert_true(job->fit);
     assert_int_equal(job->device.precision, FET_DTYPE_BF16);
     assert_string_equal(job->device.cache, "/jobs/night/tables");
     assert_false(job->curate);
