@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FET_SPACE_MAX_DECISIONS = 96, FET_DECISION_MAX_OPTIONS = 64 };
+enum { FET_SPACE_MAX_DECISIONS = 192, FET_DECISION_MAX_OPTIONS = 64 };
 
 typedef enum fet_decision_kind {
     FET_DECISION_BLOCK_FORM = 1, /* options: the block as it is, fused, its depthwise dense or in groups, ... (space/sites.c) */

@@ -118,6 +118,7 @@ static void check_space(const char *path, const fet_graph *base, uint32_t widths
     fet_space_options options = fet_space_default_options();
     options.kinds = FET_SPACE_ALL;
     space = space_of(base, &options);
+    assert_true(fet_space_n_decisions(space) < FET_SPACE_MAX_DECISIONS); /* none was left out for want of room */
     print_message("# %s: %u decisions, %u of them widths and forms by default\n", path, fet_space_n_decisions(space),
                   n[FET_DECISION_WIDTH] + n[FET_DECISION_BLOCK_FORM]);
     check_genomes(space, base);
