@@ -63,6 +63,8 @@ typedef struct fet_channel_groups {
     fet_channel_dim *params; /* [n_params * FET_ORIGIN_AXES] */
     fet_channel_size *sizes; /* each entry of each constant at most once */
     uint32_t n_sizes;
+    const float *const
+        *scores; /* [n_groups] of [channels]: what orders a group's channels instead of magnitudes, or NULL; see importance.h */
 } fet_channel_groups;
 
 /* `graph`: inferred. Errors: NOMEM. */

@@ -81,6 +81,60 @@ fet_status fet_channel_importance(const fet_graph *graph, const fet_channel_grou
     return FET_OK;
 }
 
+/* Makes the channel, or shifts what makes it: see the header. */
+static bool is_source(const fet_graph *graph, const fet_channel_groups *groups, const fet_channel_member *member)
+{
+    fet_id value = graph->params[member->param].value;
+    if (fet_channel_param_dim(groups, member->param, member->axis)->summed || !graph->params[member->param].trainable) return false;
+    for (fet_id n = 0; n < graph->n_nodes; n++) {
+        const fet_node *node = &graph->nodes[n];
+        for (uint32_t i = 1; i < node->n_inputs && node->op != FET_OP_NONE; i++) {
+            if (node->inputs[i] != value) continue;
+            if (node->op == FET_OP_BATCH_NORMALIZATION || node->op == FET_OP_INSTANCE_NORMALIZATION) return i < 3;
+            return (node->op == FET_OP_CONV || node->op == FET_OP_CONV_TRANSPOSE || node->op == FET_OP_GEMM || node->op == FET_OP_MATMUL) &&
+                   !feeds_batch_norm(graph, node);
+        }
+    }
+    return false;
+}
+
+/* sum[c] += weight * gradient over the entries of channel c along the member's axis. */
+static void add_products(const fet_tensor *weight, const fet_tensor *gradient, uint32_t axis, const fet_channel_dim *dim,
+                         const fet_channel_groups *groups, uint32_t group, double *sum)
+{
+    const int64_t *d = weight->shape.dim;
+    const float *w = fet_tensor_f32(weight), *g = fet_tensor_f32(gradient);
+    int64_t outer = 1, inner = 1, at = 0;
+    for (uint32_t a = 0; a < axis; a++) outer *= d[a];
+    for (uint32_t a = axis + 1; a < weight->shape.rank; a++) inner *= d[a];
+    for (uint32_t r = 0; r < dim->n_runs; r++) {
+        int64_t entries = dim->runs[r].inner, channels = groups->groups[dim->runs[r].group].channels;
+        for (int64_t c = 0; dim->runs[r].group == group && c < channels; c++)
+            for (int64_t o = 0; o < outer; o++)
+                for (int64_t i = 0; i < entries * inner; i++) {
+                    int64_t k = (o * d[axis] + at + c * entries) * inner + i;
+                    sum[c] += (double)w[k] * (double)g[k];
+                }
+        at += channels * entries;
+    }
+}
+
+fet_status fet_channel_taylor(const fet_graph *graph, const fet_channel_groups *groups, uint32_t group, const fet_tensor *const *gradients,
+                              fet_arena *scratch, double *score)
+{
+    const fet_channel_group *g = &groups->groups[group];
+    double *sum = fet_arena_zalloc(scratch, g->channels, sizeof *sum);
+    if (!sum) return fet_arena_full();
+    for (uint32_t m = 0; m < g->n_members; m++) {
+        const fet_channel_member *member = &g->members[m];
+        const fet_tensor *tensor = graph->params[member->param].tensor, *gradient = gradients[member->param];
+        if (!tensor || !gradient || tensor->dtype != FET_DTYPE_F32 || !is_source(graph, groups, member)) continue;
+        add_products(tensor, gradient, member->axis, fet_channel_param_dim(groups, member->param, member->axis), groups, group, sum);
+    }
+    for (uint32_t c = 0; c < g->channels; c++) score[c] += sum[c] * sum[c];
+    return FET_OK;
+}
+
 typedef struct scored {
     float score;
     uint32_t channel;
@@ -99,7 +153,8 @@ fet_status fet_channel_order(const fet_graph *graph, const fet_channel_groups *g
     scored *items = fet_arena_alloc(scratch, channels * sizeof *items);
     float *score = fet_arena_alloc(scratch, channels * sizeof *score);
     if (!items || !score) return fet_arena_full();
-    FET_TRY(fet_channel_importance(graph, groups, group, scratch, score));
+    if (groups->scores && groups->scores[group]) memcpy(score, groups->scores[group], channels * sizeof *score);
+    else FET_TRY(fet_channel_importance(graph, groups, group, scratch, score));
     /* A NaN weight must not make the comparison inconsistent: it counts as unimportant. */
     for (uint32_t c = 0; c < channels; c++) items[c] = (scored){isnan(score[c]) ? -1.0f : score[c], c};
     qsort(items, channels, sizeof *items, more_important);
