@@ -41,7 +41,7 @@ static const fet_cli_option OPTIONS[] = {
     {.name = "decisions",
      TEXT(decisions, "LIST"),
      .help = "what may change: some of fuse, dense, group, kernel, skip, activation, resolution, width, groups, multiplier with commas "
-             "between (default fuse,skip,activation,width,multiplier)"},
+             "between (default fuse,skip,activation,resolution,width)"},
     {.name = "output", TEXT(output, "DIR"), .help = "output folder (default out/<name of MODEL>)"},
     {.name = "input", TEXT(input, "1xCxHxW"), .help = "the input's shape, for a MODEL that leaves it open (default: as MODEL says)"},
     {.name = "mean",
@@ -91,14 +91,14 @@ const fet_command fet_cmd_fit = {
     .summary = "one trained network and a target: a faster network of the same quality",
     .usage = "MODEL.onnx --data DIR --target METRIC=LIMIT [OPTION]...",
     .details =
-        "Finds what can be changed in MODEL (blocks fused or left out, widths, activations), searches it for the device, trains what looks "
-        "best with weights inherited from MODEL, and ends with a table of the original against the network to take, a file. With labels "
-        "MODEL "
-        "classifies images; without, candidates learn to give what MODEL gives, whatever it is, and quality is the agreement with it. "
-        "Input "
-        "and outputs keep their names and order. job.yaml in the output folder is the whole job: add decisions (kernels, groups, input "
-        "size), "
-        "edit it and run it with `fettle search`.",
+        "Finds what can be changed in MODEL (blocks fused or left out, widths, activations, the size of the input), searches it for the "
+        "device, trains what looks best with weights inherited from MODEL, and ends with a table of the original against the network to "
+        "take, "
+        "a file. With labels MODEL classifies images; without, candidates learn to give what MODEL gives, whatever it is, and quality is "
+        "the "
+        "agreement with it. Input and outputs keep their names and order. job.yaml in the output folder is the whole job: add decisions, "
+        "edit "
+        "it and run it with `fettle search`.",
     .options = OPTIONS,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -61,7 +61,7 @@ typedef struct fet_job {
     /* device */
     fet_device_options device; /* default host, S8, auto */
     /* space; widths and all other decisions are switched by the variant */
-    uint32_t kinds; /* set of fet_space_kind; default fusing; for an ONNX network skipping and activations too */
+    uint32_t kinds; /* set of fet_space_kind; default fusing; for an ONNX network skipping, activations and resolution too */
     bool has_width;
     bool curate; /* "device" (default) or "off" */
     double width_low, width_high;

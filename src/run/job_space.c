@@ -120,13 +120,17 @@ static fet_status read_file(reader *r, const char *text)
 }
 
 /* Nothing said: the published comparison for a template; for a network that somebody else made, what takes latency away on most devices.
- * Every further kind multiplies the kernels that a device has to measure, so kernels, groups and resolutions are asked for. */
+ * Every further kind multiplies the kernels that a device has to measure, so other forms, kernels and the multiplier are asked for. */
 static void default_decisions(fet_job *job)
 {
     static const double multipliers[] = {0.5, 0.75, 1, 1.25};
     job->kinds = FET_SPACE_FUSE;
-    if (job->base_onnx) job->kinds |= FET_SPACE_SKIP | FET_SPACE_ACTIVATION;
     job->has_width = true;
+    if (job->base_onnx) {
+        job->kinds |= FET_SPACE_SKIP | FET_SPACE_ACTIVATION;
+        if (!fet_dataset_kind_is_tensors(job->data.kind)) job->kinds |= FET_SPACE_RESOLUTION; /* tensors are given as they are */
+        return;
+    }
     memcpy(job->multipliers, multipliers, sizeof multipliers);
     job->n_multipliers = sizeof multipliers / sizeof *multipliers;
 }

@@ -169,6 +169,45 @@ static void test_folder_cut_by_seed(void **state)
     assert_int_equal(shape.dim[2], 12);
 }
 
+/* What the options say instead of the images' own figures: one number for all channels, or one each. */
+static void test_given_normalisation(void **state)
+{
+    (void)state;
+    const char *root = path_in(folder, "given");
+    make_classes(root, 4);
+    fet_dataset_options options = {.kind = "image_folder",
+                                   .path = root,
+                                   .channels = 3,
+                                   .height = 5,
+                                   .width = 4,
+                                   .n_mean = 1,
+                                   .n_std = 3,
+                                   .mean = {127.5},
+                                   .std = {127.5, 2, 64}};
+    fet_auto(fet_dataset) dataset = NULL;
+    CHECK_OK(fet_dataset_open(&options, &dataset));
+    float chw[3 * 20];
+    uint32_t label = 0;
+    CHECK_OK(fet_dataset_read(dataset, FET_SPLIT_TRAIN, 1, chw, &label));
+    const uint8_t *pixels = fet_dataset_pixels(dataset, FET_SPLIT_TRAIN, 1);
+    for (uint32_t i = 0; i < 60; i++) CHECK_NEAR(chw[i], (pixels[i] - 127.5) / options.std[i / 20], 1e-5);
+    double mean = 0, deviation = 0;
+    fet_dataset_normalisation(dataset, 1, &mean, &deviation);
+    CHECK_NEAR(mean, 127.5, 0);
+    CHECK_NEAR(deviation, 2, 0);
+
+    fet_dataset *none = NULL;
+    options.n_mean = 2;
+    CHECK_FAILS(FET_ERROR_ARG, fet_dataset_open(&options, &none));
+    CHECK_SAYS("2 numbers are given as mean, but the images have 3 channels");
+    options.n_mean = 0;
+    CHECK_FAILS(FET_ERROR_ARG, fet_dataset_open(&options, &none));
+    options.n_mean = 1;
+    options.std[1] = 0;
+    CHECK_FAILS(FET_ERROR_ARG, fet_dataset_open(&options, &none));
+    CHECK_SAYS("std is 0, expected above 0");
+}
+
 static void test_folder_with_splits(void **state)
 {
     (void)state;
@@ -280,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_jpeg),
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_folder_cut_by_seed),
+        cmocka_unit_test(test_given_normalisation),
         cmocka_unit_test(test_folder_with_splits),
         cmocka_unit_test(test_folder_limits),
         cmocka_unit_test(test_no_memory),

@@ -224,7 +224,7 @@ static void test_given_network_defaults(void **state)
     assert_int_equal(job->data.n_mean, 1);
     CHECK_NEAR(job->data.mean[0], 0, 0);
     CHECK_NEAR(job->data.std[0], 255, 0);
-    assert_int_equal(job->kinds, FET_SPACE_FUSE | FET_SPACE_SKIP | FET_SPACE_ACTIVATION);
+    assert_int_equal(job->kinds, FET_SPACE_FUSE | FET_SPACE_SKIP | FET_SPACE_ACTIVATION | FET_SPACE_RESOLUTION);
     /* Without widths "fit" is a search of the rest, and V3 is refused. */
     CHECK_OK(parse(DATA "base: {onnx: b.onnx}\nspace: {decisions: [{skip: blocks}]}\n", &narrow));
     assert_int_equal(narrow->kinds, FET_SPACE_SKIP);
@@ -503,6 +503,25 @@ static void test_the_example_is_a_job(void **state)
     assert_string_equal(job->output, "out/fashion");
 }
 
+/* Its network and its images are beside a checkout, if anywhere: the text is a job in any case. */
+static void test_the_person_example_is_a_job(void **state)
+{
+    (void)state;
+    fet_auto(fet_job) job = NULL;
+    const char *root = getenv("FETTLE_SOURCE");
+    char path[1024];
+    void *text = NULL;
+    size_t bytes = 0;
+    snprintf(path, sizeof path, "%s/examples/person/job.yaml", root ? root : ".");
+    CHECK_OK(fet_file_read(path, 1 << 16, &text, &bytes));
+    CHECK_OK(fet_job_parse(path, text, bytes, &job));
+    fet_free(text);
+    assert_non_null(strstr(job->base_onnx, "/examples/person/../../../shared/models/stm-person-mobilenetv2/model.onnx"));
+    assert_int_equal(job->kinds, FET_SPACE_FUSE | FET_SPACE_SKIP | FET_SPACE_RESOLUTION);
+    CHECK_NEAR(job->limits[0].value, 0.5, 1e-12);
+    assert_string_equal(job->output, "out/person");
+}
+
 static void test_allocation_failures(void **state)
 {
     (void)state;
@@ -536,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_the_example_is_a_job),
         cmocka_unit_test(test_evaluator),
         cmocka_unit_test(test_space_file),
+        cmocka_unit_test(test_the_person_example_is_a_job),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests_name("job", tests, NULL, NULL);
