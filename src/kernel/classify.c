@@ -3,6 +3,8 @@
  */
 #include "kernel/internal.h"
 
+#include "op/conv.h"
+
 #include <string.h>
 
 static bool is_param(const fet_graph *graph, const fet_node *node, uint32_t i)
@@ -200,6 +202,12 @@ static fet_kernel_class classify_gemm(const fet_graph *graph, const fet_node *no
 
 static fet_kernel_class classify_conv(const fet_graph *graph, const fet_node *node)
 {
+    /* An output_shape larger than the window gives means padding below zero, which exists in no fast form. */
+    fet_window window;
+    bool wide = node->op == FET_OP_CONV_TRANSPOSE && fet_node_attr(node, FET_ATTR_OUTPUT_SHAPE) &&
+                fet_op_window(graph, node, &window) == FET_OK &&
+                (window.pad_begin[0] < 0 || window.pad_begin[1] < 0 || window.pad_end[0] < 0 || window.pad_end[1] < 0);
+    if (wide) return FET_CLASS_PLAIN;
     bool constant = is_param(graph, node, 1) && (node->n_inputs < 3 || node->inputs[2] == FET_NONE || is_param(graph, node, 2));
     return constant && !is_param(graph, node, 0) && is_map(input_shape(graph, node, 0)) ? FET_CLASS_CONV : FET_CLASS_PLAIN;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/dtype.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct {
@@ -45,4 +46,13 @@ float fet_f32_from_bf16(uint16_t value)
     float result;
     memcpy(&result, &bits, sizeof result);
     return result;
+}
+
+float fet_f32_from_f16(uint16_t value)
+{
+    int exponent = value >> 10 & 31, fraction = value & 1023;
+    float size = exponent == 31  ? (fraction ? NAN : INFINITY)
+                 : exponent == 0 ? ldexpf((float)fraction, -24)
+                                 : ldexpf((float)(fraction + 1024), exponent - 25);
+    return value >> 15 ? -size : size;
 }

@@ -27,5 +27,6 @@ fet_dtype fet_dtype_parse(const char *name); /* also "int8" (S8), "float32"; NON
 /* Round-to-nearest-even, NaN kept quiet. */
 uint16_t fet_bf16_from_f32(float value);
 float fet_f32_from_bf16(uint16_t value);
+float fet_f32_from_f16(uint16_t value); /* IEEE half precision */
 
 #endif

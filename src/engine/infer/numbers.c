@@ -160,6 +160,7 @@ static float as_f32(const fet_tensor *tensor, int64_t i)
     case FET_DTYPE_F32: return ((const float *)tensor->data)[i];
     case FET_DTYPE_F64: return (float)((const double *)tensor->data)[i];
     case FET_DTYPE_BF16: return fet_f32_from_bf16(((const uint16_t *)tensor->data)[i]);
+    case FET_DTYPE_F16: return fet_f32_from_f16(((const uint16_t *)tensor->data)[i]);
     case FET_DTYPE_S8: return ((const int8_t *)tensor->data)[i];
     case FET_DTYPE_BOOL:
     case FET_DTYPE_U8: return ((const uint8_t *)tensor->data)[i];

@@ -77,6 +77,8 @@ static float unary(const fet_reference_call *call, const fet_activation *a, floa
     case FET_OP_CEIL: return ceilf(x);
     case FET_OP_ROUND: return rintf(x); /* halves to even */
     case FET_OP_ERF: return erff(x);
+    case FET_OP_SIN: return sinf(x);
+    case FET_OP_COS: return cosf(x);
     case FET_OP_SIGN: return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;
     case FET_OP_NOT: return x == 0.0f ? 1.0f : 0.0f;
     case FET_OP_CAST: return cast(call->graph->values[call->node->outputs[0]].dtype, x);
@@ -199,6 +201,22 @@ void fet_reference_binary(const fet_reference_call *call)
     fet_walk_read(out, call->src[0], &strides, call->dst[0]);
     accumulate(out, call->node->op, fet_reference_in(call, 1), call->src[1], call->dst[0]);
     truncate_quotient(call);
+}
+
+/* The sign of the divisor, as Python has it; of the dividend with fmod = 1, as C has it. */
+void fet_reference_mod(const fet_reference_call *call)
+{
+    const fet_shape *out = fet_reference_out(call, 0);
+    fet_strides strides[2] = {fet_strides_broadcast(fet_reference_in(call, 0), out), fet_strides_broadcast(fet_reference_in(call, 1), out)};
+    bool as_c = fet_node_int(call->node, FET_ATTR_FMOD, 0) != 0;
+    int64_t count = fet_shape_elements(out);
+    for (int64_t at = 0; at < count; at++) {
+        int64_t a = 0, b = 0, rest = at;
+        for (uint32_t i = out->rank; i-- > 0; rest /= out->dim[i])
+            a += rest % out->dim[i] * strides[0].at[i], b += rest % out->dim[i] * strides[1].at[i];
+        float divisor = call->src[1][b], y = fmodf(call->src[0][a], divisor);
+        call->dst[0][at] = !as_c && y != 0.0f && (y < 0.0f) != (divisor < 0.0f) ? y + divisor : y;
+    }
 }
 
 void fet_reference_variadic(const fet_reference_call *call)

@@ -4,6 +4,7 @@
 #include "op/conv.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct map_size {
     int64_t n, c, h, w;
@@ -77,11 +78,20 @@ void fet_reference_conv_transpose(const fet_reference_call *call)
                 }
 }
 
+/* storage_order = 1: places are counted down the columns. */
+static bool in_columns(const fet_node *node)
+{
+    for (uint32_t a = 0; a < node->n_attrs; a++)
+        if (node->attrs[a].type == FET_ATTR_TYPE_INT && strcmp(node->attrs[a].name, "storage_order") == 0) return node->attrs[a].i != 0;
+    return false;
+}
+
 void fet_reference_pool(const fet_reference_call *call)
 {
     fet_window w = window_of(call);
     map_size in = size_of(fet_reference_in(call, 0)), out = size_of(fet_reference_out(call, 0));
     bool maximum = call->node->op == FET_OP_MAX_POOL;
+    bool columns = in_columns(call->node);
     float *dst = call->dst[0], *place = call->node->n_outputs > 1 ? call->dst[1] : NULL;
     for (int64_t m = 0; m < out.n * out.c; m++)
         for (int64_t y = 0; y < out.h; y++)
@@ -98,7 +108,7 @@ void fet_reference_pool(const fet_reference_call *call)
                     if (!inside) continue;
                     double v = (double)map[iy * in.w + ix];
                     sum += v;
-                    if (v > best) best = v, at = m * in.h * in.w + iy * in.w + ix;
+                    if (v > best) best = v, at = m * in.h * in.w + (columns ? ix * in.h + iy : iy * in.w + ix);
                 }
                 *dst++ = (float)(maximum ? best : sum / (double)count);
                 if (place) *place++ = (float)at;

@@ -20,17 +20,12 @@ static const struct {
     {"LSTM", "Conv over time"},
     {"GRU", "Conv over time"},
     {"RNN", "Conv over time"},
-    {"Mish", "HardSwish"},
-    {"ThresholdedRelu", "Relu or LeakyRelu"},
     {"Hardmax", "ArgMax"},
-    {"GroupNormalization", "BatchNormalization or InstanceNormalization"},
     {"MeanVarianceNormalization", "InstanceNormalization"},
     {"LpPool", "AveragePool"},
-    {"GlobalLpPool", "GlobalAveragePool"},
     {"GridSample", "Resize"},
     {"RoiAlign", "Resize"},
     {"MaxRoiPool", "MaxPool"},
-    {"Einsum", "MatMul and Transpose"},
     {"GatherND", "Gather"},
     {"GatherElements", "Gather"},
     {"ConvInteger", "the float model; int8 is made here by calibration"},
@@ -201,6 +196,7 @@ fet_status fet_onnx_read_node(fet_onnx_reader *reader, const Onnx__NodeProto *pr
     bool standard = !proto->domain || !*proto->domain || strcmp(proto->domain, "ai.onnx") == 0;
     if (standard && strcmp(type, "Constant") == 0) return fet_onnx_note(reader, read_constant(reader, proto, name));
     fet_op_kind op = standard ? fet_op_by_onnx_name(strcmp(type, "Upsample") == 0 ? "Resize" : type) : FET_OP_NONE;
+    if (standard && fet_onnx_can_decompose(reader, proto, type)) return fet_onnx_note(reader, fet_onnx_decompose(reader, proto, name));
     if (op == FET_OP_NONE) return unsupported(reader, proto, name);
     return fet_onnx_note(reader, read_known(reader, proto, op, name));
 }

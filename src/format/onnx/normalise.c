@@ -146,8 +146,23 @@ static fet_status fix_clip(fet_onnx_reader *reader, fet_id node)
     return FET_OK;
 }
 
+/* The mask of a Dropout that drops nothing: all true. */
+static fet_status fix_mask(fet_onnx_reader *reader, fet_id node)
+{
+    fet_node *n = &reader->graph->nodes[node]; /* just made: shared with nobody */
+    if (n->n_outputs < 2 || n->outputs[1] == FET_NONE) return FET_OK;
+    fet_id mask = n->outputs[1];
+    fet_auto(fet_tensor) ones = NULL;
+    FET_TRY(fet_tensor_create(FET_DTYPE_BOOL, &reader->graph->values[n->inputs[0]].shape, &ones));
+    if (ones->bytes) memset(ones->data, 1, ones->bytes);
+    n->n_outputs = 1;
+    reader->graph->values[mask].node = FET_NONE;
+    return fet_graph_make_constant(reader->graph, mask, ones);
+}
+
 static fet_status fix_dropout(fet_onnx_reader *reader, fet_id node)
 {
+    FET_TRY(fix_mask(reader, node));
     const fet_node *n = node_of(reader, node);
     if (reader->opset < 12) {
         for (uint32_t a = 0; a < n->n_attrs; a++)
@@ -160,6 +175,9 @@ static fet_status fix_dropout(fet_onnx_reader *reader, fet_id node)
     }
     if (!fet_node_input(reader->graph, n, 2)) return FET_OK;
     const fet_tensor *training = fet_graph_constant(reader->graph, n->inputs[2]);
+    const fet_tensor *ratio = fet_node_input(reader->graph, n, 1) ? fet_graph_constant(reader->graph, n->inputs[1]) : NULL;
+    bool nothing = ratio && ratio->dtype == FET_DTYPE_F32 && fet_tensor_elements(ratio) == 1 && fet_tensor_f32(ratio)[0] == 0.0f;
+    if (nothing) return cut_inputs(reader, node, 2);
     if (!training || training->dtype != FET_DTYPE_BOOL || fet_tensor_elements(training) != 1 || *(const uint8_t *)training->data)
         return refuse(reader, node, "training_mode is on or computed; export the model in evaluation mode");
     return cut_inputs(reader, node, 2);
@@ -186,8 +204,11 @@ static fet_status fix_axes(fet_onnx_reader *reader, fet_id node)
 static fet_status fix_noop(fet_onnx_reader *reader, fet_id node, bool has_axes)
 {
     int64_t noop = 0;
-    if (takes(node_of(reader, node), "noop_with_empty_axes", &noop) && noop != 0 && !has_axes)
-        return refuse(reader, node, "noop_with_empty_axes without axes; use Identity");
+    if (takes(node_of(reader, node), "noop_with_empty_axes", &noop) && noop != 0 && !has_axes) {
+        fet_node *n = &reader->graph->nodes[node]; /* just made: shared with nobody */
+        n->op = FET_OP_IDENTITY, n->n_attrs = 0;
+        return FET_OK;
+    }
     drop_other(reader, node, "noop_with_empty_axes");
     return FET_OK;
 }

@@ -42,6 +42,10 @@ fet_status fet_onnx_note(const fet_onnx_reader *reader, fet_status status);
  */
 FET_MUST_CHECK fet_status fet_onnx_normalise(fet_onnx_reader *reader, fet_id node, const char *type);
 
+/* decompose.c: operators that are read as others. */
+bool fet_onnx_can_decompose(const fet_onnx_reader *reader, const Onnx__NodeProto *proto, const char *type);
+FET_MUST_CHECK fet_status fet_onnx_decompose(fet_onnx_reader *reader, const Onnx__NodeProto *proto, const char *name);
+
 /* gates.c: products that are an activation become one, once all nodes and outputs are read. */
 FET_MUST_CHECK fet_status fet_onnx_join_gates(fet_onnx_reader *reader);
 
