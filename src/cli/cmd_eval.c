@@ -5,7 +5,8 @@
 #include "task/classify.h"
 
 typedef struct values {
-    const char *data, *input, *mean, *std, *split, *precision;
+    const char *data, *mean, *std, *split, *precision;
+    fet_cli_texts input;
     double val_share;
     int64_t seed, limit, calibration;
     bool json;
@@ -46,10 +47,10 @@ static const fet_cli_option OPTIONS[] = {
      .high = 1e6,
      .help = "batches of 64 images that int8 ranges are found on (default 8)"},
     {.name = "input",
-     .kind = FET_CLI_TEXT,
+     .kind = FET_CLI_TEXTS,
      .offset = offsetof(values, input),
      .value = "CxHxW",
-     .help = "what images are resized to (default: as the network's input)"},
+     .help = "what images are resized to (default: as the network's input); NAME=1xCxHxW: shape of an input that MODEL leaves open"},
     FET_CLI_MEAN(values, mean),
     FET_CLI_STD(values, std),
     {.name = "val-share",
@@ -93,7 +94,8 @@ static fet_status evaluate(fet_cli *cli, const values *given, const fet_network 
     fet_split split = FET_SPLIT_TEST;
     FET_TRY(fet_cli_precision(given->precision, &precision));
     fet_split_parse(given->split, &split);
-    fet_cli_data source = {given->data, given->input, given->mean, given->std, given->val_share, (uint64_t)given->seed};
+    fet_cli_data source = {given->data,          fet_cli_image_size(&given->input), given->mean, given->std, given->val_share,
+                           (uint64_t)given->seed};
     FET_TRY(fet_cli_open_data(&source, network, &dataset));
     fet_accuracy accuracy;
     FET_TRY(fet_classify_eval(network->graph, dataset, split, precision, (uint32_t)given->calibration, (uint32_t)given->limit, &accuracy));
@@ -103,7 +105,7 @@ static fet_status evaluate(fet_cli *cli, const values *given, const fet_network 
 static fet_status run(fet_cli *cli, const void *v)
 {
     fet_network network;
-    FET_TRY(fet_network_load(cli->arguments[0], true, &network));
+    FET_TRY(fet_network_load_bound(cli->arguments[0], true, &((const values *)v)->input, &network));
     fet_status status = evaluate(cli, v, &network);
     fet_network_clear(&network);
     return status;

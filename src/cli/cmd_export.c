@@ -10,6 +10,7 @@ typedef struct values {
     const char *output, *runtime;
     int64_t opset, batch;
     bool force, check;
+    fet_cli_texts input;
 } values;
 
 static const fet_cli_option OPTIONS[] = {
@@ -33,6 +34,7 @@ static const fet_cli_option OPTIONS[] = {
      .low = 1,
      .high = 65536,
      .help = "samples at once (default: as the network has it)"},
+    FET_CLI_BINDINGS(values, input),
     {.name = "force", .kind = FET_CLI_FLAG, .offset = offsetof(values, force), .help = "replace FILE if it is there"},
     {.name = "check",
      .kind = FET_CLI_FLAG,
@@ -57,7 +59,8 @@ static fet_status run(fet_cli *cli, const void *v)
     if (!given->force && fet_file_exists(given->output))
         return fet_fail(FET_ERROR_EXISTS, "%s: is there already; --force replaces it", given->output);
     fet_network network;
-    FET_TRY(fet_network_load(cli->arguments[0], true, &network));
+    FET_TRY(fet_cli_check_bindings(&given->input));
+    FET_TRY(fet_network_load_bound(cli->arguments[0], true, &given->input, &network));
     fet_status status = given->batch ? fet_graph_set_batch(network.graph, given->batch) : FET_OK;
     if (status == FET_OK) status = fet_onnx_write(network.graph, given->output, given->opset);
     if (status == FET_OK && !cli->quiet) fprintf(cli->out, "%s\n", given->output);

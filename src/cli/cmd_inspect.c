@@ -15,11 +15,13 @@
 
 typedef struct values {
     fet_cli_costing costing;
+    fet_cli_texts input;
     bool json;
 } values;
 
 static const fet_cli_option OPTIONS[] = {
     FET_CLI_COSTING(values, costing),
+    FET_CLI_BINDINGS(values, input),
     FET_CLI_JSON(values, json),
     {0},
 };
@@ -290,7 +292,8 @@ static fet_status run(fet_cli *cli, const void *val)
     fet_dtype precision;
     fet_network network;
     FET_TRY(fet_cli_precision(given->costing.precision, &precision));
-    FET_TRY(fet_network_load(cli->arguments[0], false, &network));
+    FET_TRY(fet_cli_check_bindings(&given->input));
+    FET_TRY(fet_network_load_bound(cli->arguments[0], false, &given->input, &network));
     fet_status status = fet_arena_create(&arena);
     fet_cli_catch_signals();
     if (status == FET_OK && strcmp(given->costing.device, "none") != 0) status = fet_cli_device_open(&given->costing, &options, &device);

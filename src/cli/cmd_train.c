@@ -13,7 +13,8 @@
 #include <string.h>
 
 typedef struct values {
-    const char *template, *stem, *stages, *data, *input, *mean, *std, *output, *optimizer, *precision;
+    const char *template, *stem, *stages, *data, *mean, *std, *output, *optimizer, *precision;
+    fet_cli_texts input;
     double epochs, learning_rate, warmup, smoothing, weight_decay, momentum, erase, val_share;
     int64_t head, batch, shift, seed;
     bool relu6, flip, fresh, json;
@@ -62,7 +63,12 @@ static const fet_cli_option OPTIONS[] = {
      .value = "TYPE",
      .choices = PRECISIONS,
      .help = "of the arithmetic: f32, bf16, or auto, what this machine does best (default)"},
-    {.name = "input", TEXT(input, "CxHxW"), .help = "what images are resized to (default: as MODEL's input, else as the first image)"},
+    {.name = "input",
+     .kind = FET_CLI_TEXTS,
+     .offset = offsetof(values, input),
+     .value = "CxHxW",
+     .help = "what images are resized to (default: as MODEL's input, else as the first image); NAME=1xCxHxW: shape of an input that MODEL "
+             "leaves open"},
     FET_CLI_MEAN(values, mean),
     FET_CLI_STD(values, std),
     {.name = "val-share", REAL(val_share, "SHARE", 0.001, 0.9), .help = "share of the training data kept aside as val (default 0.1)"},
@@ -120,9 +126,10 @@ static void forget_numbers(fet_graph *graph)
 /* A given network says what its images look like; a template follows the images. */
 static fet_status make_network(const fet_cli *cli, const values *given, fet_network *network, fet_dataset **out_dataset)
 {
-    fet_cli_data source = {given->data, given->input, given->mean, given->std, given->val_share, (uint64_t)given->seed};
+    fet_cli_data source = {given->data,          fet_cli_image_size(&given->input), given->mean, given->std, given->val_share,
+                           (uint64_t)given->seed};
     bool is_given = cli->n_arguments > 0;
-    if (is_given) FET_TRY(fet_network_load(cli->arguments[0], !given->fresh, network));
+    if (is_given) FET_TRY(fet_network_load_bound(cli->arguments[0], !given->fresh, &given->input, network));
     FET_TRY(fet_cli_open_data(&source, is_given ? network : NULL, out_dataset));
     if (!is_given) FET_TRY(build_template(given, *out_dataset, &network->graph));
     if (given->fresh) forget_numbers(network->graph);

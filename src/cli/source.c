@@ -97,12 +97,74 @@ static fet_status check_numbers(const fet_graph *graph, const char *text)
     return FET_OK;
 }
 
+const char *fet_cli_image_size(const fet_cli_texts *inputs)
+{
+    for (uint32_t i = 0; i < inputs->n; i++)
+        if (!strchr(inputs->items[i], '=')) return inputs->items[i];
+    return NULL;
+}
+
+fet_status fet_cli_check_bindings(const fet_cli_texts *inputs)
+{
+    const char *other = fet_cli_image_size(inputs);
+    return other ? fet_fail(FET_ERROR_ARG, "--input is \"%s\", expected NAME=SHAPE: image=1x3x128x128", other) : FET_OK;
+}
+
+enum { MAX_BOUND_NAME = 256 };
+
+/* A shape for a name that the file has no input of is a mistake, not a wish. A single number may be for a size by its name. */
+static fet_status check_names(const fet_graph *graph, const fet_onnx_binding *bindings, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        bool known = bindings[i].shape.rank == 1;
+        char list[512] = "";
+        for (uint32_t k = 0; k < graph->n_inputs; k++) {
+            const char *name = graph->values[graph->inputs[k]].name;
+            size_t used = strlen(list);
+            known = known || strcmp(name, bindings[i].name) == 0;
+            snprintf(list + used, sizeof list - used, "%s\"%s\"", k ? ", " : "", name);
+        }
+        if (!known) return fet_fail(FET_ERROR_ARG, "--input names \"%s\", but the network's inputs are %s", bindings[i].name, list);
+    }
+    return FET_OK;
+}
+
+static fet_status load_file(const char *text, const fet_cli_texts *inputs, fet_network *network)
+{
+    static const fet_cli_texts none;
+    fet_onnx_options options = fet_onnx_default_options();
+    fet_onnx_binding bindings[FET_CLI_MAX_TEXTS];
+    char names[FET_CLI_MAX_TEXTS][MAX_BOUND_NAME];
+    uint32_t n = 0;
+    if (!inputs) inputs = &none;
+    for (uint32_t i = 0; i < inputs->n; i++) {
+        const char *item = inputs->items[i], *equals = strrchr(item, '=');
+        if (!equals) continue;
+        size_t length = (size_t)(equals - item);
+        bool fits = length > 0 && length < MAX_BOUND_NAME;
+        if (!fits || fet_shape_parse(equals + 1, &bindings[n].shape) != FET_OK)
+            return fet_fail(FET_ERROR_ARG, "--input is \"%s\", expected NAME=SHAPE: image=1x3x128x128", item);
+        memcpy(names[n], item, length);
+        names[n][length] = '\0';
+        bindings[n].name = names[n];
+        n++;
+    }
+    options.bindings = bindings, options.n_bindings = n;
+    FET_TRY(fet_onnx_read(text, &options, &network->graph));
+    return check_names(network->graph, bindings, n);
+}
+
 fet_status fet_network_load(const char *text, bool needs_numbers, fet_network *out_network)
+{
+    return fet_network_load_bound(text, needs_numbers, NULL, out_network);
+}
+
+fet_status fet_network_load_bound(const char *text, bool needs_numbers, const fet_cli_texts *inputs, fet_network *out_network)
 {
     fet_network network = {0};
     const char *at = strrchr(text, '@');
-    fet_status status =
-        at && at != text && !fet_file_exists(text) ? load_from_study(text, at, &network) : fet_onnx_read(text, NULL, &network.graph);
+    bool of_study = at && at != text && !fet_file_exists(text);
+    fet_status status = of_study ? load_from_study(text, at, &network) : load_file(text, inputs, &network);
     if (status == FET_OK && needs_numbers) status = check_numbers(network.graph, text);
     if (status == FET_OK) *out_network = network;
     else fet_network_clear(&network);

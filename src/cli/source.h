@@ -21,6 +21,22 @@ typedef struct fet_network {
 
 /* needs_numbers: STATE when the network is only a shape (a candidate that was never trained). */
 FET_MUST_CHECK fet_status fet_network_load(const char *text, bool needs_numbers, fet_network *out_network);
+/*
+ * The same with shapes for inputs that an ONNX file leaves open: "image=1x3x128x128" each, or "height=128" for a size by its name. Items
+ * without "=" are somebody else's. ARG names the item; UNSUPPORTED names an input that is still open.
+ */
+FET_MUST_CHECK fet_status fet_network_load_bound(const char *text, bool needs_numbers, const fet_cli_texts *inputs,
+                                                 fet_network *out_network);
+/* ARG when an item is no NAME=SHAPE, for commands to which --input means nothing else. */
+FET_MUST_CHECK fet_status fet_cli_check_bindings(const fet_cli_texts *inputs);
+/* The item without "=", "CxHxW" of images; NULL when there is none. */
+const char *fet_cli_image_size(const fet_cli_texts *inputs);
+
+#define FET_CLI_BINDINGS(type, field)                                                                                                      \
+    {                                                                                                                                      \
+        .name = "input", .kind = FET_CLI_TEXTS, .offset = offsetof(type, field), .value = "NAME=SHAPE",                                    \
+        .help = "shape of an input that MODEL leaves open: image=1x3x128x128; may stand several times"                                     \
+    }
 void fet_network_clear(fet_network *network);
 
 /* Data as the options of a command say. */

@@ -7,6 +7,7 @@
 
 #include "../data/samples.h"
 
+#include "../format/model.h"
 #include "base/file.h"
 #include "cli/export_check.h"
 #include "engine/init.h"
@@ -81,6 +82,41 @@ static void test_errors(void **state)
     assert_true(fet_file_exists(path_in(folder, "out.onnx")));
 }
 
+/* A file whose height and width are open: refused by name, read with --input, on every command that reads a network. */
+static void test_open_sizes(void **state)
+{
+    (void)state;
+    model m;
+    size_t bytes = 0;
+    char line[1600];
+    const char *path = path_in(folder, "open.onnx");
+    model_begin(&m, 13);
+    model_input(&m, "image", (const int64_t[]){-1, 3, -2, -2}, 4);
+    model_weights(&m, "w", false, (const int64_t[]){4, 3, 3, 3}, 4);
+    model_node(&m, "Conv", "image,w", "c");
+    model_node(&m, "GlobalAveragePool", "c", "y");
+    model_output(&m, "y", 1);
+    const void *data = model_pack(&m, &bytes);
+    CHECK_OK(fet_file_replace(path, data, bytes));
+    model_end(&m);
+    snprintf(line, sizeof line, "inspect %s --device none", path);
+    check_refused(line, "input \"image\": dimension 2 (\"height\") is open; give --input height=SIZE or --input image=SHAPE");
+    snprintf(line, sizeof line, "inspect %s --device none --input image=1x3x32x20", path);
+    check_run(line, 0, "30x18");
+    snprintf(line, sizeof line, "inspect %s --device none --input height=16", path);
+    check_run(line, 0, "14x14");
+    snprintf(line, sizeof line, "inspect %s --device none --input photo=1x3x32x20 --input height=16", path);
+    check_refused(line, "--input names \"photo\", but the network's inputs are \"image\"");
+    snprintf(line, sizeof line, "inspect %s --device none --input image=1x3xQ", path);
+    check_refused(line, "--input is \"image=1x3xQ\", expected NAME=SHAPE");
+    snprintf(line, sizeof line, "inspect %s --device none --input 3x32x32", path);
+    check_refused(line, "--input is \"3x32x32\", expected NAME=SHAPE");
+    snprintf(line, sizeof line, "export %s --output %s/bound.onnx --input image=2x3x16x16", path, folder);
+    check_run(line, 0, "bound.onnx");
+    snprintf(line, sizeof line, "inspect %s/bound.onnx --device none", folder);
+    check_run(line, 0, "14x14");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -97,6 +133,6 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_check), cmocka_unit_test(test_errors)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_check), cmocka_unit_test(test_errors), cmocka_unit_test(test_open_sizes)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -57,8 +57,8 @@ static fet_status read_dim(const fet_onnx_reader *reader, const char *input, uin
                         binding->name, binding->shape.rank);
     if (!known && !binding && i > 0)
         return fet_fail(FET_ERROR_UNSUPPORTED,
-                        "%s: input \"%.200s\": dimension %u (\"%.80s\") is open; bind it with %.80s=SIZE or %.200s=SHAPE", reader->file,
-                        input, i, named ? dim->dim_param : "?", named ? dim->dim_param : "NAME", input);
+                        "%s: input \"%.200s\": dimension %u (\"%.80s\") is open; give --input %.80s=SIZE or --input %.200s=SHAPE",
+                        reader->file, input, i, named ? dim->dim_param : "?", named ? dim->dim_param : "NAME", input);
     *out = known ? dim->dim_value : binding ? binding->shape.dim[0] : reader->options->batch;
     return FET_OK;
 }
@@ -84,7 +84,7 @@ static fet_status read_input(fet_onnx_reader *reader, const Onnx__ValueInfoProto
                             shape_proto->n_dim, binding->shape.rank);
         shape = binding->shape;
     } else if (!shape_proto) {
-        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: input \"%.200s\" has no shape; bind it with %.200s=SHAPE", reader->file, info->name,
+        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: input \"%.200s\" has no shape; give --input %.200s=SHAPE", reader->file, info->name,
                         info->name);
     } else {
         shape.rank = (uint32_t)shape_proto->n_dim;
