@@ -7,7 +7,7 @@
 
 /* elementwise.c */
 void fet_reference_unary(const fet_reference_call *call);
-void fet_reference_binary(const fet_reference_call *call);   /* also PRelu and comparisons */
+void fet_reference_binary(const fet_reference_call *call); /* also PRelu and comparisons */
 void fet_reference_mod(const fet_reference_call *call);
 void fet_reference_variadic(const fet_reference_call *call); /* Min, Max, Sum, Mean */
 void fet_reference_where(const fet_reference_call *call);
