@@ -4,7 +4,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "format/onnx/onnx.h"
+#include "op/op.h"
 #include "rewrite/recognise_activation.h"
+#include "rewrite/unfold_batchnorm.h"
 
 #include <inttypes.h>
 
@@ -63,6 +65,8 @@ fet_status fet_base_network_build(const fet_job *job, const char *onnx_path, fet
     FET_TRY(read_onnx(job, onnx_path, &graph));
     FET_TRY(check_ends(job, graph));
     FET_TRY(fet_recognise_activation(graph, NULL));
+    FET_TRY(fet_unfold_batchnorm(graph, NULL)); /* their statistics come with the base's training: run/renormalise.h */
+    FET_TRY(fet_graph_infer(graph));
     *out_graph = fet_take(graph);
     return FET_OK;
 }

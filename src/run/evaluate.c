@@ -8,6 +8,7 @@
 #include "engine/init.h"
 #include "format/safetensors/safetensors.h"
 #include "run/evaluate_external.h"
+#include "run/renormalise.h"
 #include "task/refit.h"
 
 #include <jansson.h>
@@ -151,6 +152,7 @@ static fet_status run_base(call *c)
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_graph_copy(w->base, NULL, 0, &graph));
     FET_TRY(fet_graph_init_params(graph, NULL, w->job->seed));
+    if (w->job->base_onnx) FET_TRY(fet_renormalise(graph, w->dataset, w->job->seed));
     return train_and_keep(c, graph, NULL, w->job->base_epochs, w->job->base_learning_rate);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "format/onnx/onnx.h"
+#include "rewrite/fold_batchnorm.h"
 #include "run/evaluate.h"
 #include "run/finalists.h"
 
@@ -224,7 +225,9 @@ static fet_status export_finalist(fet_search *search, uint32_t i)
     if (i == 0) snprintf(f->file, sizeof f->file, "front/baseline.onnx");
     else snprintf(f->file, sizeof f->file, "front/%s-%u.onnx", f->variant, i);
     FET_TRY(fet_path_join(search->workspace->dir, f->file, &path));
-    fet_status status = fet_onnx_write(graph, path, FET_ONNX_OPSET_WRITTEN);
+    /* A given network came without norms, or had them folded by whoever runs it; with them it was trained. */
+    fet_status status = search->job->base_onnx ? fet_fold_batchnorm(graph, NULL) : FET_OK;
+    if (status == FET_OK) status = fet_onnx_write(graph, path, FET_ONNX_OPSET_WRITTEN);
     fet_free(path);
     return status;
 }
