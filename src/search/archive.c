@@ -115,6 +115,56 @@ void fet_choice_offer_start(fet_choice *choice)
     fet_choice_offer(choice, &base);
 }
 
+/* One decision of the genome changed to another option; false when none could be drawn. */
+static bool draw_change(const fet_encoding *encoding, fet_rng *rng, const fet_genome *genome, fet_genome *out_changed)
+{
+    enum { TRIES = 16 };
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t d = fet_rng_below(rng, encoding->n_decisions);
+        uint8_t option = (uint8_t)fet_rng_below(rng, encoding->decisions[d].n_options);
+        if (option == genome->option[d] || encoding->decisions[d].options[option].removed) continue;
+        *out_changed = *genome;
+        out_changed->option[d] = option;
+        fet_encoding_canonicalise(encoding, out_changed);
+        return true;
+    }
+    return false;
+}
+
+/* One way down; how many changes each step looks at is drawn, so that some ways are steep and others long. *looks_left: screens. */
+static void descend(fet_choice *choice, fet_rng *rng, double violation, uint32_t *looks_left)
+{
+    enum { MOST_STUCK = 3 };
+    const fet_encoding *encoding = choice->archive->encoding;
+    const fet_searcher_options *options = &choice->archive->options;
+    fet_genome genome, best = {0}, changed;
+    fet_encoding_base(encoding, &genome);
+    uint32_t looks = 1u << (1 + fet_rng_below(rng, 4));
+    for (int stuck = 0; stuck < MOST_STUCK && violation > 0 && *looks_left >= looks; stuck++) {
+        double least = violation;
+        for (uint32_t i = 0; i < looks; i++) {
+            if (!draw_change(encoding, rng, &genome, &changed)) continue;
+            double found = options->screen(options->screen_context, &changed);
+            --*looks_left;
+            if (found < least) least = found, best = changed;
+        }
+        if (least < violation) genome = best, violation = least, stuck = -1;
+    }
+    fet_choice_offer(choice, &genome);
+}
+
+void fet_choice_offer_descent(fet_choice *choice, fet_rng *rng)
+{
+    enum { WAYS = 4 };
+    fet_genome base;
+    const fet_searcher_options *options = &choice->archive->options;
+    uint32_t looks_left = 2 * FET_CHOICE_LOOKS;
+    if (choice->accepted || !options->screen || choice->archive->encoding->n_decisions == 0) return;
+    fet_encoding_base(choice->archive->encoding, &base);
+    double violation = options->screen(options->screen_context, &base);
+    for (int way = 0; way < WAYS && violation > 0 && !choice->accepted; way++) descend(choice, rng, violation, &looks_left);
+}
+
 void fet_choice_offer_random(fet_choice *choice, fet_rng *rng)
 {
     fet_genome genome;

@@ -57,6 +57,12 @@ fet_choice fet_choice_start(const fet_archive *archive);
 void fet_choice_offer(fet_choice *choice, const fet_genome *genome);
 /* Nothing was asked yet: the base. */
 void fet_choice_offer_start(fet_choice *choice);
+/*
+ * Where the base is outside of the limits: from it, one change after the other, each the best of a few drawn at random by the screen, until
+ * the limits hold. Such a genome has few changes, so it inherits much, and it lies near the limit, where quality is highest; a random one
+ * has many and lies anywhere. Nothing is offered without a screen.
+ */
+void fet_choice_offer_descent(fet_choice *choice, fet_rng *rng);
 void fet_choice_offer_random(fet_choice *choice, fet_rng *rng);
 /* Marks the choice as asked and gives it out; *out_done when the space is exhausted. Errors: NOMEM. */
 FET_MUST_CHECK fet_status fet_choice_take(fet_choice *choice, fet_rng *rng, fet_archive *archive, fet_genome *out_genome, bool *out_done);

@@ -125,6 +125,7 @@ static fet_status ask(void *state, fet_genome *out_genome, bool *out_done)
     fet_choice choice = fet_choice_start(&search->archive);
     fet_choice_offer_start(&choice);
     if (search->archive.n > search->archive.options.n_initial) FET_TRY(offer_steps(search, &rng, &choice));
+    fet_choice_offer_descent(&choice, &rng);
     fet_choice_offer_random(&choice, &rng);
     return fet_choice_take(&choice, &rng, &search->archive, out_genome, out_done);
 }

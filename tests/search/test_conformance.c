@@ -189,6 +189,35 @@ static void test_screen_is_heeded(void **state)
     assert_true(asked[0].option[0] < 2);
 }
 
+/* How far the sum of the options is above half of the base's. */
+static double screen_sum(void *context, const fet_genome *genome)
+{
+    const uint32_t limit = *(const uint32_t *)context;
+    uint32_t sum = 0;
+    for (uint8_t d = 0; d < genome->n; d++) sum += genome->option[d];
+    return sum > limit ? (double)(sum - limit) / limit : 0;
+}
+
+/* Outside of the limits, the local search begins with genomes that keep them with few changes; a random one changes nine of twelve. */
+static void test_first_asks_are_near_the_base(void **state)
+{
+    static fet_genome asked[MAX_ASKS];
+    enum { N = 12, BASE = 3, FIRST = 8 };
+    uint32_t limit = N * BASE / 2, unchanged = 0;
+    toy space;
+    toy_make(&space, N, 4);
+    space.encoding.settle = NULL;
+    for (uint32_t d = 0; d < N; d++) space.decisions[d].base_option = BASE;
+    fet_searcher_options options = {.n_objectives = 2, .seed = 5, .screen = screen_sum, .screen_context = &limit};
+    if (strcmp(ops_of(state)->name, "local") != 0) return;
+    assert_int_equal(run(ops_of(state), &space, &options, FIRST, FIRST, asked), FIRST);
+    for (uint32_t i = 0; i < FIRST; i++) {
+        assert_true(screen_sum(&limit, &asked[i]) == 0);
+        for (uint32_t d = 0; d < N; d++) unchanged += asked[i].option[d] == BASE;
+    }
+    if (unchanged < FIRST * N * 3 / 8) fail_msg("%u of %d decisions unchanged; at random it is a quarter", unchanged, FIRST * N);
+}
+
 static void test_failed_and_infeasible_trials(void **state)
 {
     toy space;
@@ -355,6 +384,7 @@ int main(void)
         {"large_space_no_repeats", test_large_space_no_repeats},
         {"deterministic", test_deterministic},
         {"screen_is_heeded", test_screen_is_heeded},
+        {"first_asks_are_near_the_base", test_first_asks_are_near_the_base},
         {"failed_and_infeasible_trials", test_failed_and_infeasible_trials},
         {"wrong_tells", test_wrong_tells},
         {"wrong_options", test_wrong_options},
