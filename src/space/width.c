@@ -84,6 +84,8 @@ fet_status space_width_options(fet_space *space, uint32_t stage, const fet_space
     uint32_t base = space->groups.groups[space->stages[stage].trunk].channels;
     uint32_t d = options->curate && options->parallelism.out_channels > 1 ? options->parallelism.out_channels : 1;
     double low = ceil(options->width_low * base / d - 1e-9), high = floor(options->width_high * base / d + 1e-9);
+    /* The multiples next to the base are options however narrow the range: 8 channels on an array 16 wide may be 16 at no cost. */
+    if (d > 1) low = fmin(low, floor((double)base / d)), high = fmax(high, ceil((double)base / d));
     low = fmax(low, 1);
     return list_widths(space, base, (uint32_t)low * d, high < low ? 0 : (uint32_t)high * d, d, decision);
 }

@@ -23,6 +23,25 @@ static void many_widths_are_thinned(void **state)
     fet_graph_destroy(base);
 }
 
+/* However narrow the range, the multiples next to the base are there: a network of odd multiples of 8 on an array 16 wide. */
+static void neighbours_that_fill_the_array_are_options(void **state)
+{
+    (void)state;
+    fet_template_options network = small_options();
+    network.stages[2].channels = 24;
+    fet_graph *base = NULL;
+    CHECK_OK(fet_template_build("ibn_classifier", &network, &base));
+    fet_space_options options = fet_space_default_options();
+    options.parallelism = (fet_parallelism){16, 1};
+    options.width_low = 0.9;
+    options.width_high = 1.1;
+    fet_space *space = space_of(base, &options);
+    assert_string_equal(options_text(space, "stage3.width"), "16,24*,32");
+    assert_string_equal(options_text(space, "stage2.width"), "8*,16");
+    fet_space_destroy(space);
+    fet_graph_destroy(base);
+}
+
 static void bad_options_are_explained(void **state)
 {
     (void)state;
@@ -120,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_widths_are_thinned),
+        cmocka_unit_test(neighbours_that_fill_the_array_are_options),
         cmocka_unit_test(bad_options_are_explained),
         cmocka_unit_test(every_pair_obeys_the_rule),
     };
