@@ -25,7 +25,7 @@ static void decisions_of_the_template(void **state)
     assert_string_equal(options_text(space, "stage2.width"), "4,5,6,7,8*,9,10,11,12");
     fet_space_destroy(space);
     options.curate = true;
-    options.parallelism.out_channels = 16; /* wider than the stages: nothing to choose, and no decision of one option */
+    options.parallelism.out_channels = 16; /* wider than the stages: as they are, or filled */
     space = space_of(base, &options);
     assert_string_equal(options_text(space, "stage2.width"), "8*,16");
     assert_string_equal(options_text(space, "stage3.width"), "12*,16");
