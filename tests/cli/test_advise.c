@@ -5,8 +5,8 @@
  */
 #include "program.h"
 
-#include "../data/samples.h"
 #include "space/networks.h"
+#include "stripes.h"
 
 #include "cli/names.h"
 #include "format/onnx/onnx.h"
@@ -16,18 +16,6 @@
 
 static const char *folder;
 static char model[600];
-
-static const char *words(const char *format, ...)
-{
-    static char texts[4][2048];
-    static unsigned next;
-    char *text = texts[next++ % 4];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof texts[0], format, arguments);
-    va_end(arguments);
-    return text;
-}
 
 static int setup(void **state)
 {
@@ -146,6 +134,58 @@ static void test_advise(void **state)
     assert_int_not_equal(access(none, F_OK), 0);
 }
 
+/* The best change that leaves the input's size, which IDX images cannot follow. */
+static int other_than_input(const char *network)
+{
+    json_t *root = run_json(words("advise %s --device npu-16 --json", network)), *change;
+    size_t i;
+    int number = 0;
+    json_array_foreach(json_object_get(root, "changes"), i, change) if (!number && strncmp(text_of(change, "change"), "input", 5) != 0)
+        number = (int)i + 1;
+    json_decref(root);
+    assert_true(number > 0);
+    return number;
+}
+
+/* With data the statistics of the batch norms are others, and nothing else is. */
+static void test_data(void **state)
+{
+    (void)state;
+    const char *gray = path_in(folder, "gray.onnx"), *with = path_in(folder, "with.onnx"), *without = path_in(folder, "without.onnx");
+    fet_template_options options = small_options();
+    fet_graph *graphs[2] = {NULL, NULL};
+    uint32_t others = 0;
+    options.channels = 1, options.height = options.width = SIDE, options.n_classes = CLASSES;
+    CHECK_OK(fet_template_build("ibn_classifier", &options, &graphs[0]));
+    give_numbers(graphs[0], 3);
+    CHECK_OK(fet_onnx_write(graphs[0], gray, FET_ONNX_OPSET_WRITTEN));
+    fet_graph_destroy(graphs[0]);
+    write_stripes(folder, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", 300, 1);
+    write_stripes(folder, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 30, 2);
+    int change = other_than_input(gray);
+    check_run(words("advise %s %s --device npu-16 --apply %d --data idx:%s", gray, with, change, folder), 0, "batch norms set anew");
+    check_run(words("advise %s %s --device npu-16 --apply %d", gray, without, change), 0, "Untrained, its outputs differ");
+    assert_null(strstr(output, "set anew"));
+    CHECK_OK(fet_onnx_read(with, NULL, &graphs[0]));
+    CHECK_OK(fet_onnx_read(without, NULL, &graphs[1]));
+    assert_int_equal(graphs[0]->n_nodes, graphs[1]->n_nodes);
+    for (fet_id n = 0; n < graphs[0]->n_nodes; n++)
+        for (uint32_t i = 0; i < graphs[0]->nodes[n].n_inputs; i++) {
+            const fet_tensor *x = fet_graph_constant(graphs[0], graphs[0]->nodes[n].inputs[i]);
+            const fet_tensor *y = fet_graph_constant(graphs[1], graphs[1]->nodes[n].inputs[i]);
+            if (!x || !y || memcmp(x->data, y->data, x->bytes) == 0) continue;
+            if (graphs[0]->nodes[n].op != FET_OP_BATCH_NORMALIZATION || i < 3)
+                fail_msg("input %u of %s is another one", i, graphs[0]->nodes[n].name);
+            others++;
+        }
+    assert_true(others > 0);
+    for (int g = 0; g < 2; g++) fet_graph_destroy(graphs[g]);
+    const char *none = path_in(folder, "no_data.onnx");
+    check_refused(words("advise %s %s --device npu-16 --apply 1 --data idx:%s/nowhere", gray, none, folder), "nowhere");
+    check_refused(words("advise %s %s --device npu-16 --apply 1 --data stripes", gray, none), "--data is \"stripes\"");
+    assert_int_not_equal(access(none, F_OK), 0);
+}
+
 static void test_inspect(void **state)
 {
     (void)state;
@@ -224,7 +264,8 @@ static void test_names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_space),     cmocka_unit_test(test_advise),   cmocka_unit_test(test_inspect),
-                                       cmocka_unit_test(test_terminals), cmocka_unit_test(test_no_model), cmocka_unit_test(test_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_space),   cmocka_unit_test(test_advise),    cmocka_unit_test(test_data),
+                                       cmocka_unit_test(test_inspect), cmocka_unit_test(test_terminals), cmocka_unit_test(test_no_model),
+                                       cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
