@@ -11,8 +11,8 @@ static const struct {
     const char *text;
     bool is_time;
     double factor; /* to ms or bytes */
-} units[] = {{"ms", true, 1},    {"us", true, 1e-3}, {"s", true, 1e3},     {"B", false, 1},
-             {"KB", false, 1e3}, {"MB", false, 1e6}, {"KiB", false, 1024}, {"MiB", false, 1048576}};
+} units[] = {{"ms", true, 1},    {"us", true, 1e-3}, {"s", true, 1e3},   {"B", false, 1},      {"KB", false, 1e3},
+             {"kB", false, 1e3}, {"MB", false, 1e6}, {"GB", false, 1e9}, {"KiB", false, 1024}, {"MiB", false, 1048576}};
 
 static fet_status fail_value(const char *text)
 {

@@ -30,7 +30,7 @@ static const fet_cli_option OPTIONS[] = {
      .offset = offsetof(values, fit.targets),
      .value = "METRIC=LIMIT",
      .required = true,
-     .help = "what must be reached, may stand several times: latency=-40%, latency=1.5ms, peak_memory=64KB, params=-50%"},
+     .help = "what must be reached, may stand several times or with commas: latency=-40%, latency=1.5ms, peak_memory=64KB, params=-50%"},
     {.name = "device", TEXT(device, "NAME"), .help = "host, this machine (default), or a described device: see `fettle device list`"},
     {.name = "precision",
      .kind = FET_CLI_CHOICE,

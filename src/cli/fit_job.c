@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/fit_job.h"
 
+#include "advise/target.h"
 #include "cli/source.h"
 
 #include <dirent.h>
@@ -44,26 +45,26 @@ static void put_quoted(text *t, const char *before, const char *value)
 }
 
 /* "latency=-40%" becomes  latency: "-40%";  "params=300KB" becomes  params: "<= 300KB". */
-static fet_status put_target(text *t, const char *target)
+static void put_target(text *t, const fet_target *target)
 {
-    static const char *const metrics[] = {"latency", "peak_memory", "params"};
-    const char *equals = strchr(target, '='), *value = equals ? equals + 1 : NULL;
-    char *end = NULL;
-    size_t metric = 0;
-    for (; metric < 3; metric++)
-        if (equals && strlen(metrics[metric]) == (size_t)(equals - target) &&
-            strncmp(metrics[metric], target, strlen(metrics[metric])) == 0)
-            break;
-    bool good = metric < 3 && strspn(value, "-0123456789.") && strtod(value, &end) != 0 && end && *end;
-    if (!good)
-        return fet_fail(
-            FET_ERROR_ARG,
-            "--target is \"%s\", expected latency, peak_memory or params with a limit: latency=-40%%, latency=1.5ms, params=300KB", target);
-    put(t, "    %s:", metrics[metric]);
+    const char *value = strpbrk(target->text, "=<");
+    value += strspn(value, "=< ");
+    put(t, "    %s: ", fet_metric_name(target->metric));
     char limit[128];
     snprintf(limit, sizeof limit, "%s%.100s", *value == '-' ? "" : "<= ", value);
-    put_quoted(t, " ", limit);
+    put_quoted(t, "", limit);
     put(t, "\n");
+}
+
+static fet_status put_targets(text *t, const fet_cli_texts *given)
+{
+    fet_auto(fet_arena) arena = NULL;
+    FET_TRY(fet_arena_create(&arena));
+    for (uint32_t i = 0; i < given->n; i++) {
+        fet_targets targets;
+        FET_TRY(fet_targets_parse(given->items[i], arena, &targets));
+        for (uint32_t k = 0; k < targets.count; k++) put_target(t, &targets.items[k]);
+    }
     return FET_OK;
 }
 
@@ -211,7 +212,7 @@ static fet_status put_all(text *t, const fet_fit_options *options, const char *m
     put(t, "\n  precision: %s\n", options->precision);
     if (options->decisions) FET_TRY(put_decisions(t, options->decisions));
     put(t, "goal:\n  subject_to:\n");
-    for (uint32_t i = 0; i < options->targets.n; i++) FET_TRY(put_target(t, options->targets.items[i]));
+    FET_TRY(put_targets(t, &options->targets));
     put(t, "  quality_margin: %.17g%%\n", options->margin);
     put(t, "search:\n  seed: %lld\n", (long long)options->seed);
     if (options->trials) put(t, "  trials: %lld\n", (long long)options->trials);

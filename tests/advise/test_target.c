@@ -23,6 +23,9 @@ static void good(void **state)
     assert_string_equal(targets.items[2].text, "params=300 KB");
     CHECK_OK(fet_targets_parse("latency=800us", arena, &targets));
     CHECK_NEAR(targets.items[0].value, 0.8, 1e-12);
+    CHECK_OK(fet_targets_parse("params=3kB,peak_memory=2GB", arena, &targets));
+    CHECK_NEAR(targets.items[0].value, 3e3, 0);
+    CHECK_NEAR(targets.items[1].value, 2e9, 0);
     CHECK_OK(fet_targets_parse("params=2MiB", arena, &targets));
     CHECK_NEAR(targets.items[0].value, 2097152, 0);
 }

@@ -82,10 +82,9 @@ static void test_mistakes(void **state)
     check_refused(words(FIT, "nothere.onnx", folder, nowhere), "nothere.onnx: No such file");
     check_refused(words(FIT, model, "nothere", nowhere), "--data: nothere: No such file");
     check_refused(words(FIT, model, empty, nowhere), "nothing to learn from in it");
-    check_refused(words(FIT " --target speed=2", model, folder, nowhere),
-                  "--target is \"speed=2\", expected latency, peak_memory or params");
-    check_refused(words(FIT " --target params=many", model, folder, nowhere), "--target is \"params=many\"");
-    check_refused(words(FIT " --target params=-150%%", model, folder, nowhere), "\"-150%\" is no limit");
+    check_refused(words(FIT " --target speed=2", model, folder, nowhere), "target \"speed\": expected latency, peak_memory or params");
+    check_refused(words(FIT " --target params=many", model, folder, nowhere), "target \"params=many\": expected -40%");
+    check_refused(words(FIT " --target params=-150%%", model, folder, nowhere), "target \"params=-150%\": expected -40%");
     check_refused(words(FIT " --mean 1", model, folder, nowhere), "--mean stands alone, expected --mean and --std together");
     check_refused(words(FIT " --mean 1,x --std 1", model, folder, nowhere), "--mean is \"1,x\"");
     check_refused(words(FIT " --input 3x4", model, folder, nowhere), "is no input: expected 1 x channels x height x width");
@@ -165,12 +164,16 @@ static void test_without_labels(void **state)
         for (unsigned p = 0; p < SIDE * SIDE; p++) pixels[p] = (uint8_t)(i % 2 ? p % SIDE * 20 + i : p / SIDE * 20 + i);
         write_image(words("%s/%02u.png", photos, i), pixels, SIDE, SIDE, 1);
     }
-    check_run(words("fit %s --data %s --target latency=-5%% --precision f32 --full-epochs 1 --trials 2 --finalists 1 --workers 1 "
-                    "--decisions width --output %s " NORMAL,
-                    model, photos, imitated),
-              0, "agreement");
+    check_run(
+        words(
+            "fit %s --data %s --target 'latency=-5%%,params<= 150%%' --precision f32 --full-epochs 1 --trials 2 --finalists 1 --workers 1 "
+            "--decisions width --output %s " NORMAL,
+            model, photos, imitated),
+        0, "agreement");
     char *job = read_text("imitated/job.yaml");
     assert_non_null(strstr(job, "kind: imitate"));
+    assert_non_null(strstr(job, "latency: \"<= 95%\""));
+    assert_non_null(strstr(job, "params: \"<= 150%\""));
     fet_free(job);
 }
 
