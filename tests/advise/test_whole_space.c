@@ -33,11 +33,14 @@ static void too_many(void **state)
 {
     (void)state;
     fet_template_options options = small_options();
-    for (uint32_t blocks = 10; blocks <= 30; blocks += 20) { /* 3 decisions a block, room for 96; without kernels 2 */
+    /* Three stages of about so many blocks: 3 decisions a block are too many; in the second network also the 2 that are left without
+     * kernels. */
+    const uint32_t blocks[] = {FET_SPACE_MAX_DECISIONS / 9 + 1, FET_SPACE_MAX_DECISIONS / 6 + 1};
+    for (size_t n = 0; n < sizeof blocks / sizeof *blocks; n++) {
         fet_graph *base = NULL;
         fet_space *space = NULL;
         const char *left_out = NULL;
-        for (uint32_t s = 0; s < 3; s++) options.stages[s].blocks = blocks + s;
+        for (uint32_t s = 0; s < 3; s++) options.stages[s].blocks = blocks[n] + s;
         CHECK_OK(fet_template_build("ibn_classifier", &options, &base));
         CHECK_OK(fet_whole_space_create(base, (fet_parallelism){1, 1}, NULL, 0, &space, &left_out));
         assert_true(left_out[0] != '\0');
