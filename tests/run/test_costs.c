@@ -37,11 +37,11 @@ static void test_is_the_simulation(void **state)
         fet_auto(fet_device) device = NULL;
         fet_auto(fet_graph) base = network();
         fet_auto(fet_arena) arena = NULL;
-        fet_auto(fet_costs) costs = NULL;
         fet_device_options options = {.name = names[d], .precision = FET_DTYPE_S8};
         CHECK_OK(fet_arena_create(&arena));
         CHECK_OK(fet_device_open(&options, &device));
         fet_auto(fet_space) space = space_on(base, device);
+        fet_auto(fet_costs) costs = NULL; /* refers to the space, so it goes before it */
         CHECK_OK(fet_costs_create(space, device, &costs));
         fet_rng rng;
         fet_rng_init(&rng, 3, d, FET_RNG_TEST);
@@ -75,12 +75,12 @@ static void test_memory_is_the_devices(void **state)
     for (size_t d = 0; d < 2; d++) {
         fet_auto(fet_device) device = NULL;
         fet_auto(fet_graph) base = network();
-        fet_auto(fet_costs) costs = NULL;
         fet_device_options options = {.name = names[d], .precision = FET_DTYPE_S8};
         fet_genome genome;
         fet_candidate_cost cost;
         CHECK_OK(fet_device_open(&options, &device));
         fet_auto(fet_space) space = space_on(base, device);
+        fet_auto(fet_costs) costs = NULL;
         CHECK_OK(fet_costs_create(space, device, &costs));
         fet_space_base_genome(space, &genome);
         CHECK_OK(fet_costs_of(costs, &genome, &cost));
@@ -102,11 +102,11 @@ static void test_what_does_not_fit(void **state)
     CHECK_OK(fet_file_replace(path, text, strlen(text)));
     fet_auto(fet_device) device = NULL;
     fet_auto(fet_graph) base = network();
-    fet_auto(fet_costs) costs = NULL;
     fet_device_options options = {.name = path, .precision = FET_DTYPE_S8};
     CHECK_OK(fet_device_open(&options, &device));
     unlink(path);
     fet_auto(fet_space) space = space_on(base, device);
+    fet_auto(fet_costs) costs = NULL;
     CHECK_OK(fet_costs_create(space, device, &costs));
     fet_rng rng;
     fet_rng_init(&rng, 4, 0, FET_RNG_TEST);
@@ -130,10 +130,10 @@ static void test_between_kernels(void **state)
     (void)state;
     fet_auto(fet_device) device = NULL;
     fet_auto(fet_graph) base = network();
-    fet_auto(fet_costs) costs = NULL;
     fet_device_options options = {.name = "npu-16", .precision = FET_DTYPE_S8};
     CHECK_OK(fet_device_open(&options, &device));
     fet_auto(fet_space) space = space_on(base, device);
+    fet_auto(fet_costs) costs = NULL;
     CHECK_OK(fet_costs_create(space, device, &costs));
     char path[] = "/tmp/fet-costs-XXXXXX.onnx";
     int file = mkstemps(path, 5);
