@@ -31,8 +31,9 @@ typedef struct fet_dataset_options {
         test_share; /* of all, for a source without a test split of its own (image_folder without train/ and test/); 0: the default, 0.2 */
     uint64_t seed;  /* of the splits */
     int64_t channels, height,
-        width;        /* image_folder: what samples are resized and converted to; 0: as the first image (idx: must match if given) */
-    fet_shape sample; /* tensors: shape of a sample; rank 0: channels, height and width, or as the first file has it */
+        width;         /* image_folder: what samples are resized and converted to; 0: as the first image (idx: must match if given) */
+    fet_shape sample;  /* tensors: shape of a sample; rank 0: channels, height and width, or as the first file has it */
+    bool keep_smaller; /* image files: where the first image is smaller than that both ways, its size instead; the loader enlarges */
     /* What 0..255 is normalised with: (pixel - mean) / std, one for all channels or one each; n 0: the training split's own figures. */
     uint32_t n_mean, n_std;
     double mean[FET_DATA_MAX_CHANNELS], std[FET_DATA_MAX_CHANNELS];

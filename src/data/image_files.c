@@ -28,9 +28,13 @@ fet_status fet_image_files_shape(const fet_dataset_options *options, const char 
     sets->channels = options->channels;
     sets->height = options->height;
     sets->width = options->width;
-    if (sets->channels && sets->height && sets->width) return FET_OK;
+    if (sets->channels && sets->height && sets->width && !options->keep_smaller) return FET_OK;
     fet_image image = {0};
     FET_TRY(load_image(first_path, 0, &image));
+    if (options->keep_smaller && image.height < sets->height && image.width < sets->width) {
+        sets->height = image.height;
+        sets->width = image.width;
+    }
     if (!sets->channels) sets->channels = image.channels;
     if (!sets->height) sets->height = image.height;
     if (!sets->width) sets->width = image.width;

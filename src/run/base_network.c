@@ -77,7 +77,9 @@ static fet_status check_sample(const fet_job *job, const fet_value *input, const
     char has[FET_SHAPE_TEXT_BYTES], wants[FET_SHAPE_TEXT_BYTES];
     fet_shape sample = fet_dataset_sample_shape(dataset), shape = {.rank = input->shape.rank - 1};
     for (uint32_t i = 0; i < shape.rank; i++) shape.dim[i] = input->shape.dim[i + 1];
-    if (fet_shape_equal(&sample, &shape)) return FET_OK;
+    bool smaller = (job->kinds & FET_SPACE_RESOLUTION) && fet_dataset_has_images(dataset) && sample.dim[0] == shape.dim[0] &&
+                   sample.dim[1] < shape.dim[1] && sample.dim[2] < shape.dim[2];
+    if (smaller || fet_shape_equal(&sample, &shape)) return FET_OK;
     return fet_fail(FET_ERROR_SHAPE, "%s: field \"base.%s\" is %s but the samples of %s are %s", job->path,
                     job->base_onnx ? "onnx" : "input", fet_shape_print(&shape, wants, sizeof wants), job->data.path,
                     fet_shape_print(&sample, has, sizeof has));
@@ -103,6 +105,8 @@ fet_status fet_base_network_data(const fet_job *job, const fet_graph *base, fet_
     options.channels = input->shape.dim[1];
     options.height = input->shape.dim[2];
     options.width = input->shape.dim[3];
+    /* Candidates of another input size shall see images that were resized once, as whoever runs them will do. */
+    options.keep_smaller = (job->kinds & FET_SPACE_RESOLUTION) != 0;
     bool tensors = fet_dataset_kind_is_tensors(job->data.kind);
     options.sample = (fet_shape){.rank = input->shape.rank - 1};
     for (uint32_t i = 1; i < input->shape.rank; i++) options.sample.dim[i - 1] = input->shape.dim[i];

@@ -90,6 +90,8 @@ static fet_status observe(const fet_graph *graph, const fet_dataset *dataset, ui
     fet_auto(fet_executor) executor = NULL;
     fet_loader_options loading = {.split = FET_SPLIT_TRAIN, .batch = BATCH, .shuffle = true, .seed = seed};
     fet_executor_options options = fet_executor_default_options();
+    const fet_shape *input = &graph->values[graph->inputs[0]].shape;
+    if (fet_dataset_has_images(dataset)) loading.height = input->dim[2], loading.width = input->dim[3];
     options.precision = FET_DTYPE_F32;
     options.batch = BATCH;
     FET_TRY(make_copy(graph, list, n, &copy));

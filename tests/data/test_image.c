@@ -208,6 +208,26 @@ static void test_given_normalisation(void **state)
     CHECK_SAYS("std is 0, expected above 0");
 }
 
+/* Larger than the files: they stay as they are, for whoever resizes them once; smaller: resized as always. */
+static void test_smaller_images_are_kept(void **state)
+{
+    (void)state;
+    const char *root = path_in(folder, "small");
+    make_classes(root, 4); /* 20 x 24 */
+    const struct {
+        int64_t height, width, has_height, has_width;
+    } cases[] = {{40, 48, 20, 24}, {10, 12, 10, 12}, {10, 48, 10, 48}, {20, 24, 20, 24}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fet_dataset_options options = {
+            .kind = "image_folder", .path = root, .channels = 3, .height = cases[i].height, .width = cases[i].width, .keep_smaller = true};
+        fet_auto(fet_dataset) dataset = NULL;
+        CHECK_OK(fet_dataset_open(&options, &dataset));
+        fet_shape shape = fet_dataset_sample_shape(dataset);
+        assert_int_equal(shape.dim[1], cases[i].has_height);
+        assert_int_equal(shape.dim[2], cases[i].has_width);
+    }
+}
+
 static void test_folder_with_splits(void **state)
 {
     (void)state;
@@ -320,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_folder_cut_by_seed),
         cmocka_unit_test(test_given_normalisation),
+        cmocka_unit_test(test_smaller_images_are_kept),
         cmocka_unit_test(test_folder_with_splits),
         cmocka_unit_test(test_folder_limits),
         cmocka_unit_test(test_no_memory),
