@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * fettle fit as a user runs it, end to end: on a network that is trained here on made-up images, with its job rerun, resumed and refused;
- * and on a published network with real images where both are on this machine. Kernels are measured into a cache of their own.
+ * and on a published network with real images where both are on this machine. The device is a described one, so nothing is measured.
  */
 #include "program.h"
 
@@ -45,7 +45,7 @@ static char *read_text(const char *name)
 
 #define NORMAL "--mean 120 --std 60"
 #define FIT                                                                                                                                \
-    "fit %s --data %s --target latency=-5%% --precision f32 --epochs 1 --full-epochs 1 --trials 3 --finalists 1 --workers 1 --output %s"
+    "fit %s --data %s --target latency=-5%% --device npu-64 --epochs 1 --full-epochs 1 --trials 3 --finalists 1 --workers 1 --output %s"
 
 static void test_fit(void **state)
 {
@@ -145,7 +145,7 @@ static void test_a_real_network(void **state)
     assert_non_null(realpath(images, whole));
     assert_int_equal(link_images(whole, some), 6 * 64);
     check_run(words("fit %s --data %s --target latency=-20%% --epochs 0 --full-epochs 0.02 --trials 1 --finalists 1 --workers 1 "
-                    "--precision f32 --decisions skip --output %s/real",
+                    "--device npu-64 --decisions skip --output %s/real",
                     network, some, folder),
               0, "original");
     check_run(words("inspect %s/real/front/baseline.onnx --device none", folder), 0, "MMACs");
@@ -166,7 +166,7 @@ static void test_without_labels(void **state)
     }
     check_run(
         words(
-            "fit %s --data %s --target 'latency=-5%%,params<= 150%%' --precision f32 --full-epochs 1 --trials 2 --finalists 1 --workers 1 "
+            "fit %s --data %s --target 'latency=-5%%,params<= 150%%' --device npu-64 --full-epochs 1 --trials 2 --finalists 1 --workers 1 "
             "--decisions width --output %s " NORMAL,
             model, photos, imitated),
         0, "agreement");
