@@ -33,7 +33,8 @@ typedef struct fet_dataset_options {
     int64_t channels, height,
         width;         /* image_folder: what samples are resized and converted to; 0: as the first image (idx: must match if given) */
     fet_shape sample;  /* tensors: shape of a sample; rank 0: channels, height and width, or as the first file has it */
-    bool keep_smaller; /* image files: where the first image is smaller than that both ways, its size instead; the loader enlarges */
+    bool keep_smaller; /* image files: where all are smaller than that both ways, the largest height and width instead; the loader enlarges
+                        */
     /* What 0..255 is normalised with: (pixel - mean) / std, one for all channels or one each; n 0: the training split's own figures. */
     uint32_t n_mean, n_std;
     double mean[FET_DATA_MAX_CHANNELS], std[FET_DATA_MAX_CHANNELS];

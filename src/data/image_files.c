@@ -23,18 +23,32 @@ static fet_status load_image(const char *path, uint32_t channels, fet_image *out
     return status;
 }
 
-fet_status fet_image_files_shape(const fet_dataset_options *options, const char *first_path, fet_image_sets *sets)
+/* The largest height and width of all images, when every image is smaller than the sets' both ways; else the sets stay as they are. */
+static fet_status keep_smaller(const fet_names *const lists[], uint32_t n_lists, fet_image_sets *sets)
+{
+    uint32_t height = 0, width = 0;
+    for (uint32_t l = 0; l < n_lists; l++)
+        for (size_t i = 0; i < lists[l]->count; i++) {
+            fet_image image = {0};
+            FET_TRY(load_image(lists[l]->items[i], 0, &image));
+            height = image.height > height ? image.height : height;
+            width = image.width > width ? image.width : width;
+            fet_image_clear(&image);
+            if (height >= sets->height || width >= sets->width) return FET_OK;
+        }
+    sets->height = height;
+    sets->width = width;
+    return FET_OK;
+}
+
+fet_status fet_image_files_shape(const fet_dataset_options *options, const fet_names *const lists[], uint32_t n_lists, fet_image_sets *sets)
 {
     sets->channels = options->channels;
     sets->height = options->height;
     sets->width = options->width;
-    if (sets->channels && sets->height && sets->width && !options->keep_smaller) return FET_OK;
+    if (sets->channels && sets->height && sets->width) return options->keep_smaller ? keep_smaller(lists, n_lists, sets) : FET_OK;
     fet_image image = {0};
-    FET_TRY(load_image(first_path, 0, &image));
-    if (options->keep_smaller && image.height < sets->height && image.width < sets->width) {
-        sets->height = image.height;
-        sets->width = image.width;
-    }
+    FET_TRY(load_image(lists[0]->items[0], 0, &image));
     if (!sets->channels) sets->channels = image.channels;
     if (!sets->height) sets->height = image.height;
     if (!sets->width) sets->width = image.width;

@@ -111,7 +111,7 @@ static fet_status decode(listing *list, const fet_image_sets *sets, fet_image_se
 static fet_status read_source(const fet_dataset_options *options, source *s, fet_image_sets *sets)
 {
     FET_TRY(find_images(options->path, s));
-    FET_TRY(fet_image_files_shape(options, s->train.paths.items[0], sets));
+    FET_TRY(fet_image_files_shape(options, (const fet_names *const[]){&s->train.paths, &s->val.paths, &s->test.paths}, 3, sets));
     FET_TRY(fet_image_files_check(options->path, sets, s->train.paths.count + s->val.paths.count + s->test.paths.count));
     FET_TRY(decode(&s->train, sets, &sets->train));
     if (s->roots.val) FET_TRY(decode(&s->val, sets, &sets->val));

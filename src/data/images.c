@@ -34,7 +34,7 @@ static fet_status read_source(const fet_dataset_options *options, source *s, fet
     FET_TRY(list(s->roots.train, &s->train));
     FET_TRY(list(s->roots.val, &s->val));
     FET_TRY(list(s->roots.test, &s->test));
-    FET_TRY(fet_image_files_shape(options, s->train.items[0], sets));
+    FET_TRY(fet_image_files_shape(options, (const fet_names *const[]){&s->train, &s->val, &s->test}, 3, sets));
     FET_TRY(fet_image_files_check(options->path, sets, s->train.count + s->val.count + s->test.count));
     FET_TRY(fet_image_files_decode(&s->train, NULL, sets, &sets->train));
     if (s->val.count) FET_TRY(fet_image_files_decode(&s->val, NULL, sets, &sets->val));

@@ -208,24 +208,33 @@ static void test_given_normalisation(void **state)
     CHECK_SAYS("std is 0, expected above 0");
 }
 
-/* Larger than the files: they stay as they are, for whoever resizes them once; smaller: resized as always. */
+static void check_kept(const char *root, int64_t height, int64_t width, int64_t has_height, int64_t has_width)
+{
+    fet_dataset_options options = {
+        .kind = "image_folder", .path = root, .channels = 3, .height = height, .width = width, .keep_smaller = true};
+    fet_auto(fet_dataset) dataset = NULL;
+    CHECK_OK(fet_dataset_open(&options, &dataset));
+    fet_shape shape = fet_dataset_sample_shape(dataset);
+    assert_int_equal(shape.dim[1], has_height);
+    assert_int_equal(shape.dim[2], has_width);
+}
+
+/* Larger than all files: they stay as they are, for whoever resizes them once; else: resized as always, whichever file comes first. */
 static void test_smaller_images_are_kept(void **state)
 {
     (void)state;
+    uint8_t pixels[40 * 30 * 3];
     const char *root = path_in(folder, "small");
     make_classes(root, 4); /* 20 x 24 */
-    const struct {
-        int64_t height, width, has_height, has_width;
-    } cases[] = {{40, 48, 20, 24}, {10, 12, 10, 12}, {10, 48, 10, 48}, {20, 24, 20, 24}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        fet_dataset_options options = {
-            .kind = "image_folder", .path = root, .channels = 3, .height = cases[i].height, .width = cases[i].width, .keep_smaller = true};
-        fet_auto(fet_dataset) dataset = NULL;
-        CHECK_OK(fet_dataset_open(&options, &dataset));
-        fet_shape shape = fet_dataset_sample_shape(dataset);
-        assert_int_equal(shape.dim[1], cases[i].has_height);
-        assert_int_equal(shape.dim[2], cases[i].has_width);
-    }
+    check_kept(root, 40, 48, 20, 24);
+    check_kept(root, 10, 12, 10, 12);
+    check_kept(root, 10, 48, 10, 48);
+    check_kept(root, 20, 24, 20, 24);
+    paint(pixels, 40, 30, 3, 7);
+    write_image(path_in(root, "b/99.png"), pixels, 40, 30, 3); /* one that is larger, the last of all */
+    check_kept(root, 64, 48, 40, 30);
+    check_kept(root, 40, 48, 40, 48);
+    check_kept(root, 32, 32, 32, 32);
 }
 
 static void test_folder_with_splits(void **state)
