@@ -5,6 +5,7 @@
  */
 #include "cli/device_parallelism.h"
 
+#include "cli/device_draw.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "graph/graph.h"

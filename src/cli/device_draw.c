@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/file.h"
-#include "cli/device_parallelism.h"
+#include "cli/device_draw.h"
 
-#include <stdio.h>
+#include "base/file.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-static void put_text(FILE *out, const char *text)
+void fet_device_draw_text(FILE *out, const char *text)
 {
     for (; *text; text++) {
         if (*text == '<') fputs("&lt;", out);
@@ -28,7 +28,7 @@ fet_status fet_device_draw(const char *path, const char *title, int width, int h
             "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' font-size='12'>\n<rect width='100%%' "
             "height='100%%' fill='white'/>\n<text x='20' y='22' font-size='15'>",
             width, height);
-    put_text(out, title);
+    fet_device_draw_text(out, title);
     fprintf(out, "</text>\n");
     draw(out, context);
     fprintf(out, "</svg>\n");

@@ -2,6 +2,7 @@
 /* fettle device parallelism: the width of the steps in a device's latencies over channels, and their picture. */
 #include "cli/device_parallelism.h"
 
+#include "cli/device_draw.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "device/parallelism.h"

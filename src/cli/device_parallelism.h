@@ -15,8 +15,4 @@ typedef struct fet_probe_options {
 FET_MUST_CHECK fet_status fet_device_show_parallelism(fet_cli *cli, const fet_probe_options *options);
 FET_MUST_CHECK fet_status fet_device_show_crossover(fet_cli *cli, const fet_probe_options *options);
 
-/* A page or an SVG around what `draw` puts: SVG when the path ends in .svg, else HTML. */
-FET_MUST_CHECK fet_status fet_device_draw(const char *path, const char *title, int width, int height,
-                                          void (*draw)(FILE *out, const void *context), const void *context);
-
 #endif

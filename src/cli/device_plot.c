@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The picture of a comparison: a line a device over the swept field (logarithmic both ways), or a bar a device. Written by hand: a few
  * hundred bytes of SVG. */
-#include "base/file.h"
 #include "cli/device_compare.h"
+#include "cli/device_draw.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { WIDTH = 860, HEIGHT = 480, LEFT = 80, RIGHT = 190, TOP = 50, BOTTOM = 60, BAR = 28 };
@@ -14,15 +12,6 @@ enum { WIDTH = 860, HEIGHT = 480, LEFT = 80, RIGHT = 190, TOP = 50, BOTTOM = 60,
 static const char *const colours[] = {"#1b6ca8", "#d1495b", "#3a7d44", "#8e5ea2", "#c77d11", "#2a9d8f",
                                       "#6b705c", "#e07a5f", "#3d405b", "#b5179e", "#577590", "#ad2e24"};
 enum { N_COLOURS = sizeof colours / sizeof *colours };
-
-static void put_text(FILE *out, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '<') fputs("&lt;", out);
-        else if (*text == '&') fputs("&amp;", out);
-        else fputc(*text, out);
-    }
-}
 
 /* 1, 2, 5 times powers of ten within the range. */
 static double next_tick(double value)
@@ -92,7 +81,7 @@ static void put_lines(FILE *out, const char *field, const fet_compare_row *rows,
         fprintf(out, "'/>\n");
         if (last_y < 0) continue;
         fprintf(out, "<text x='%d' y='%.1f' fill='%s'>", WIDTH - RIGHT + 10, last_y + 4, colour);
-        put_text(out, rows[first].device);
+        fet_device_draw_text(out, rows[first].device);
         fprintf(out, "</text>\n");
     }
 }
@@ -105,7 +94,7 @@ static void put_bars(FILE *out, const fet_compare_row *rows, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         int y = TOP + (int)i * BAR;
         fprintf(out, "<text x='150' y='%d' text-anchor='end'>", y + 16);
-        put_text(out, rows[i].device);
+        fet_device_draw_text(out, rows[i].device);
         double width = rows[i].note[0] || most <= 0 ? 0 : (WIDTH - 300) * rows[i].latency_ms / most;
         fprintf(out, "</text><rect x='160' y='%d' width='%.1f' height='%d' fill='%s'/><text x='%.1f' y='%d'>", y + 2, width, BAR - 8,
                 colours[i % N_COLOURS], 168 + width, y + 16);
@@ -114,29 +103,21 @@ static void put_bars(FILE *out, const fet_compare_row *rows, uint32_t n)
     }
 }
 
+typedef struct comparison {
+    const char *field;
+    const fet_compare_row *rows;
+    uint32_t n;
+} comparison;
+
+static void put(FILE *out, const void *context)
+{
+    const comparison *c = context;
+    if (c->field) put_lines(out, c->field, c->rows, c->n);
+    else put_bars(out, c->rows, c->n);
+}
+
 fet_status fet_device_plot(const char *path, const char *title, const char *field, const fet_compare_row *rows, uint32_t n)
 {
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out) return fet_fail(FET_ERROR_NOMEM, "no memory for a plot");
-    size_t end = strlen(path);
-    bool svg = end > 4 && strcmp(path + end - 4, ".svg") == 0;
-    int height = field ? HEIGHT : TOP + (int)n * BAR + 20;
-    if (!svg) fprintf(out, "<!doctype html>\n<meta charset='utf-8'>\n<title>fettle device compare</title>\n");
-    fprintf(out,
-            "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' font-size='13'>\n<rect width='100%%' "
-            "height='100%%' fill='white'/>\n",
-            WIDTH, height);
-    fprintf(out, "<text x='20' y='22' font-size='16'>");
-    put_text(out, title);
-    fprintf(out, "</text>\n");
-    if (field) put_lines(out, field, rows, n);
-    else put_bars(out, rows, n);
-    fprintf(out, "</svg>\n");
-    bool failed = ferror(out) != 0;
-    failed |= fclose(out) != 0;
-    fet_status status = failed ? fet_fail(FET_ERROR_NOMEM, "no memory for a plot") : fet_file_replace(path, text, bytes);
-    free(text);
-    return status;
+    const comparison c = {.field = field, .rows = rows, .n = n};
+    return fet_device_draw(path, title, WIDTH, field ? HEIGHT : TOP + (int)n * BAR + 20, put, &c);
 }
