@@ -110,12 +110,14 @@ static fet_status add_up(const fet_device *device, block *b)
     return FET_OK;
 }
 
-enum { SQUARE = 52, MAP_LEFT = 70, MAP_TOP = 60, PLOT_WIDTH = 860 };
+enum { SQUARE = 52, MAP_LEFT = 70, MAP_TOP = 84, PLOT_WIDTH = 860 };
 
 /* Green: fused is faster, the darker the more; red: slower. */
 static void draw(FILE *out, const void *context)
 {
     const cell *cells = context;
+    fprintf(out, "<text x='20' y='42'>time of the fused block / time of the inverted bottleneck: below 1 (green) fused is faster. Columns: "
+                 "channels; rows: the map</text>\n");
     for (uint32_t i = 0; i < N_CELLS; i++) {
         uint32_t e = i / (N_SIZES * N_CHANNELS), s = i / N_CHANNELS % N_SIZES, c = i % N_CHANNELS;
         double ratio = cells[i].fused.latency_ms / cells[i].ibn.latency_ms, strength = fmin(1, fabs(log2(ratio)));
