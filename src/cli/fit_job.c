@@ -3,6 +3,8 @@
 
 #include "advise/target.h"
 #include "cli/source.h"
+#include "data/image_files.h"
+#include "data/tensors.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +12,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 enum { TEXT_BYTES = 32768 };
@@ -79,12 +80,6 @@ typedef struct contents {
     bool folders, images, tensors, idx;
 } contents;
 
-static bool ends_in(const char *name, const char *ending)
-{
-    size_t length = strlen(name), tail = strlen(ending);
-    return length > tail && strcasecmp(name + length - tail, ending) == 0;
-}
-
 static fet_status look_into(const char *path, contents *out_contents)
 {
     contents found = {0};
@@ -97,8 +92,8 @@ static fet_status look_into(const char *path, contents *out_contents)
         int n = snprintf(below, sizeof below, "%s/%s", path, name);
         if (name[0] == '.' || n < 0 || (size_t)n >= sizeof below) continue;
         if (is_folder(below)) found.folders = true;
-        found.images |= ends_in(name, ".jpg") || ends_in(name, ".jpeg") || ends_in(name, ".png");
-        found.tensors |= ends_in(name, ".npy");
+        found.images |= fet_image_files_wants(name);
+        found.tensors |= fet_tensor_files_wants(name);
         found.idx |= strncmp(name, "train-images-idx3-ubyte", strlen("train-images-idx3-ubyte")) == 0;
     }
     closedir(dir);
@@ -139,12 +134,6 @@ static fet_status find_data(const char *given, const char **out_kind, char *path
     return *out_kind ? FET_OK : see_kind(path, out_kind);
 }
 
-/* Without labels the network's own answers are what is learnt. */
-static bool has_labels(const char *kind)
-{
-    return strcmp(kind, "images") != 0 && strcmp(kind, "tensors") != 0;
-}
-
 /* "1,2,3" as a YAML list. */
 static void put_numbers(text *t, const double *values, uint32_t n)
 {
@@ -158,7 +147,8 @@ static fet_status put_data(text *t, const fet_fit_options *options)
     fet_dataset_options numbers = {0};
     FET_TRY(find_data(options->data, &kind, path));
     FET_TRY(fet_cli_normalisation(options->mean, options->std, &numbers));
-    put(t, "task:\n  kind: %s\n  data:\n    kind: %s\n", has_labels(kind) ? "classify" : "imitate", kind);
+    /* Without labels the network's own answers are what is learnt. */
+    put(t, "task:\n  kind: %s\n  data:\n    kind: %s\n", fet_dataset_kind_has_labels(kind) ? "classify" : "imitate", kind);
     put_quoted(t, "    path: ", path);
     if (numbers.n_mean) {
         put(t, "\n    mean: [");

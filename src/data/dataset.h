@@ -71,5 +71,6 @@ bool fet_split_parse(const char *name, fet_split *out_split);
 const char *fet_dataset_kind_name(uint32_t kind);
 const char *fet_dataset_kind_help(uint32_t kind);
 bool fet_dataset_kind_is_tensors(const char *kind);
+bool fet_dataset_kind_has_labels(const char *kind);
 
 #endif

@@ -53,5 +53,6 @@ const fet_reader fet_reader_images = {
     .name = "images",
     .help =
         "a folder of JPEG or PNG images without labels, also in folders inside of it; PATH/{train,val,test} are splits if they are there",
+    .unlabelled = true,
     .read = read_images,
 };

@@ -28,7 +28,8 @@ typedef struct fet_image_sets {
 typedef struct fet_reader {
     const char *name; /* in jobs and on the command line */
     const char *help;
-    bool tensors; /* samples are numbers of any shape, given as they are: not resized, normalised or augmented */
+    bool unlabelled; /* there are no labels in data of this kind */
+    bool tensors;    /* samples are numbers of any shape, given as they are: not resized, normalised or augmented */
     /* Fills `out_sets`, zeroed by the caller, who also frees it when the reader fails. Every label is < n_classes, or 0. */
     fet_status (*read)(const fet_dataset_options *options, fet_image_sets *out_sets);
 } fet_reader;

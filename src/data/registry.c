@@ -16,11 +16,21 @@ const char *fet_dataset_kind_name(uint32_t kind)
     return reader_at(kind) ? reader_at(kind)->name : NULL;
 }
 
+static const fet_reader *reader_of(const char *kind)
+{
+    for (uint32_t k = 0; kind && fet_readers[k]; k++)
+        if (strcmp(kind, fet_readers[k]->name) == 0) return fet_readers[k];
+    return NULL;
+}
+
 bool fet_dataset_kind_is_tensors(const char *kind)
 {
-    for (uint32_t k = 0; fet_readers[k]; k++)
-        if (kind && strcmp(kind, fet_readers[k]->name) == 0) return fet_readers[k]->tensors;
-    return false;
+    return reader_of(kind) && reader_of(kind)->tensors;
+}
+
+bool fet_dataset_kind_has_labels(const char *kind)
+{
+    return reader_of(kind) && !reader_of(kind)->unlabelled;
 }
 
 const char *fet_dataset_kind_help(uint32_t kind)

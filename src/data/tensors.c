@@ -3,6 +3,8 @@
  * Tensors without labels, given to the network as they are: every .npy file in a folder and in the folders inside of it, in byte order of
  * their paths; float32, or uint8 as 0..255. A file is one sample, or a batch of them along its first axis. Splits as for images.
  */
+#include "data/tensors.h"
+
 #include "base/file.h"
 #include "data/folder.h"
 #include "data/npy.h"
@@ -28,7 +30,7 @@ static void source_clear(source *s)
     fet_free(s->numbers);
 }
 
-static bool is_npy(const char *name)
+bool fet_tensor_files_wants(const char *name)
 {
     const char *dot = strrchr(name, '.');
     return dot && strcasecmp(dot, ".npy") == 0;
@@ -37,7 +39,7 @@ static bool is_npy(const char *name)
 static fet_status list(const char *root, fet_names *paths)
 {
     if (!root) return FET_OK;
-    FET_TRY(fet_folder_list_files(root, is_npy, true, paths));
+    FET_TRY(fet_folder_list_files(root, fet_tensor_files_wants, true, paths));
     return paths->count ? FET_OK : fet_fail(FET_ERROR_CORRUPT, "%s: no tensor in this folder, expected .npy files", root);
 }
 
@@ -122,5 +124,6 @@ const fet_reader fet_reader_tensors = {
     .name = "tensors",
     .help = "a folder of .npy files (float32 or uint8) without labels, each a sample or a batch of them, given to the network as they are",
     .tensors = true,
+    .unlabelled = true,
     .read = read_tensors,
 };
