@@ -72,15 +72,23 @@ __attribute__((constructor)) static void check_mend_skips_(void)
         if (!(check_d_ <= check_t_)) fail_msg("%s = %.9g, %s = %.9g, further apart than %.3g", #a, check_a_, #b, check_b_, check_t_);      \
     } while (0)
 
-/* The folder of shared data ("../shared" from the checkout, or $FETTLE_SHARED); skips the test with a message when `relative` is not there.
- */
-static inline const char *check_shared(const char *relative)
+/* A file or folder of the shared data ("../shared" from the checkout, or $FETTLE_SHARED); *out_there says whether it is on this machine. */
+static inline const char *check_shared_path(const char *relative, bool *out_there)
 {
     static char path[1024];
     const char *root = getenv("FETTLE_SHARED");
     struct stat info;
     snprintf(path, sizeof path, "%s/%s", root ? root : "../shared", relative);
-    if (stat(path, &info) != 0) {
+    *out_there = stat(path, &info) == 0;
+    return path;
+}
+
+/* The same; skips the test with a message when it is not there. */
+static inline const char *check_shared(const char *relative)
+{
+    bool there = false;
+    const char *path = check_shared_path(relative, &there);
+    if (!there) {
         print_message("# skipped: %s is not on this machine\n", path);
         skip();
     }

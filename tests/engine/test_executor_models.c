@@ -4,6 +4,7 @@
  * tests/format), bf16 and int8 against f32. Real layers have shapes that nobody would think of.
  */
 #include "check.h"
+#include "models.h"
 
 #include "base/rng.h"
 #include "engine/engine.h"
@@ -96,17 +97,7 @@ static double compare(const char *name, const fet_graph *graph, float **want, fl
 static void test_models(void **state)
 {
     (void)state;
-    static const char *const names[] = {"derived-mnv2-035-96",
-                                        "derived-vww-float",
-                                        "mnist-cnn",
-                                        "sinet-portrait",
-                                        "stm-flowers-mobilenetv2-035",
-                                        "stm-person-mobilenetv2",
-                                        "stm-ssd-mobilenetv1-025",
-                                        "stm-yamnet-256",
-                                        "ultraface-rfb-320",
-                                        "ultraface-rfb-320-simplified",
-                                        "yunet-n-320"};
+    static const char *const names[] = {FET_TEST_MODELS};
     (void)check_shared("models");
     for (size_t m = 0; m < sizeof names / sizeof *names; m++) {
         char relative[128];

@@ -5,6 +5,7 @@
  * leaves finite numbers.
  */
 #include "check.h"
+#include "models.h"
 
 #include "base/rng.h"
 #include "engine/executor.h"
@@ -178,17 +179,7 @@ static void check_step(const model *m)
 static void test_models(void **state)
 {
     (void)state;
-    static const char *const names[] = {"derived-mnv2-035-96",
-                                        "derived-vww-float",
-                                        "mnist-cnn",
-                                        "sinet-portrait",
-                                        "stm-flowers-mobilenetv2-035",
-                                        "stm-person-mobilenetv2",
-                                        "stm-ssd-mobilenetv1-025",
-                                        "stm-yamnet-256",
-                                        "ultraface-rfb-320",
-                                        "ultraface-rfb-320-simplified",
-                                        "yunet-n-320"};
+    static const char *const names[] = {FET_TEST_MODELS};
     (void)check_shared("models");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         fet_auto(fet_trainer) trainer = NULL;

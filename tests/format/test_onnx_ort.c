@@ -4,6 +4,7 @@
  * the output shapes we inferred. Files of every opset form, and the shared models.
  */
 #include "cases.h"
+#include "models.h"
 #include "ort.h"
 
 #include "format/onnx/onnx.h"
@@ -90,18 +91,7 @@ static void every_form(void **state)
 static void shared_models(void **state)
 {
     (void)state;
-    static const char *const names[] = {"derived-mnv2-035-96",
-                                        "derived-vww-float",
-                                        "mnist-cnn",
-                                        "sinet-portrait",
-                                        "stm-flowers-mobilenetv2-035",
-                                        "stm-person-mobilenetv2",
-                                        "stm-ssd-mobilenetv1-025",
-                                        "stm-yamnet-256",
-                                        "ultraface-rfb-320",
-                                        "ultraface-rfb-320-simplified",
-                                        "yunet-n-320",
-                                        "onnx-light"};
+    static const char *const names[] = {FET_TEST_MODELS, "onnx-light"};
     static pair pairs[16];
     ort_jobs jobs;
     (void)check_shared("models");

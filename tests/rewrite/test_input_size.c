@@ -194,12 +194,13 @@ static const struct {
 static void real_networks(void **state)
 {
     (void)state;
-    const char *root = getenv("FETTLE_SHARED");
     uint32_t n_found = 0;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        char path[1024];
-        snprintf(path, sizeof path, "%s/models/%s", root ? root : "../shared", models[i].path);
-        if (access(path, R_OK) != 0) continue;
+        char relative[256];
+        bool there = false;
+        snprintf(relative, sizeof relative, "models/%s", models[i].path);
+        const char *path = check_shared_path(relative, &there);
+        if (!there) continue;
         n_found++;
         fet_auto(fet_graph) base = NULL;
         fet_auto(fet_graph) resized = NULL;

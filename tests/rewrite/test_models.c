@@ -116,12 +116,13 @@ static void check(subject *s)
 static void real_networks(void **state)
 {
     (void)state;
-    const char *root = getenv("FETTLE_SHARED");
     uint32_t n_found = 0;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        char path[1024];
-        snprintf(path, sizeof path, "%s/models/%s", root ? root : "../shared", models[i]);
-        if (access(path, R_OK) != 0) continue;
+        char relative[256];
+        bool there = false;
+        snprintf(relative, sizeof relative, "models/%s", models[i]);
+        const char *path = check_shared_path(relative, &there);
+        if (!there) continue;
         n_found++;
         subject s = {.path = models[i]};
         CHECK_OK(fet_onnx_read(path, NULL, &s.base));

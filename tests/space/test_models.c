@@ -128,12 +128,11 @@ static void check_space(const char *path, const fet_graph *base, uint32_t widths
 static void real_networks(void **state)
 {
     (void)state;
-    const char *root = getenv("FETTLE_SHARED");
     uint32_t n_found = 0;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        char path[1024];
-        snprintf(path, sizeof path, "%s/%s", root ? root : "../shared", models[i].path);
-        if (access(path, R_OK) != 0) continue;
+        bool there = false;
+        const char *path = check_shared_path(models[i].path, &there);
+        if (!there) continue;
         n_found++;
         fet_graph *base = NULL;
         CHECK_OK(fet_onnx_read(path, NULL, &base));
