@@ -131,22 +131,9 @@ static bool is_beaten(const advisor *a, const tried *t)
     return false;
 }
 
-/* Up to rounding, from how each rewrite fills its weights. */
-static bool keeps_function(const fet_space *space, uint32_t d, uint8_t option)
+static bool keeps_function(const fet_space *space, const tried *t)
 {
-    const fet_decision *decision = fet_space_decision(space, d);
-    const fet_block *block = fet_space_block(space, d);
-    double value = decision->options[option].value, base = decision->options[decision->base_option].value;
-    const char *label = decision->options[option].label;
-    switch (decision->kind) {
-    case FET_DECISION_BLOCK_FORM:
-        if (strcmp(label, "dense") == 0 || strncmp(label, "grouped", 7) == 0) return true;
-        return strcmp(label, "fused") == 0 && block && block->expand.activation == FET_NONE;
-    case FET_DECISION_WIDTH:
-    case FET_DECISION_MULTIPLIER:
-    case FET_DECISION_KERNEL: return value > base;
-    default: return false;
-    }
+    return fet_space_decision(space, t->decision)->options[t->option].keeps_function;
 }
 
 /* A width that fills the device's lanes better says so. */
@@ -168,13 +155,13 @@ static fet_status append(advisor *a, const tried *t, const tried *second)
     const char *text = fet_advice_text(a->space, t->decision, t->option, a->arena);
     *advice =
         (fet_advice){.decision = {t->decision}, .option = {t->option}, .n_decisions = 1, .net = t->net, .gain = t->gain, .noise = t->noise};
-    advice->keeps_function = keeps_function(a->space, t->decision, t->option);
+    advice->keeps_function = keeps_function(a->space, t);
     if (second) {
         const char *other = fet_advice_text(a->space, second->decision, second->option, a->arena);
         advice->decision[1] = second->decision;
         advice->option[1] = second->option;
         advice->n_decisions = 2;
-        advice->keeps_function &= keeps_function(a->space, second->decision, second->option);
+        advice->keeps_function &= keeps_function(a->space, second);
         text = text && other ? fet_arena_printf(a->arena, "%s, and %s", text, other) : NULL;
     }
     advice->text = text;

@@ -33,7 +33,8 @@ typedef enum fet_decision_kind {
 typedef struct fet_option {
     const char *label; /* "ibn", "fused", "32", "x0.75" */
     double value; /* width: channels of the stage's trunk; multiplier: the factor; kernel: its size; block form: 0 as it is, 1 fused, ... */
-    bool removed; /* by a lock or by curation: never sampled, never parsed */
+    bool keeps_function; /* alone, with inherited weights, it gives the base's outputs up to rounding */
+    bool removed;        /* by a lock or by curation: never sampled, never parsed */
 } fet_option;
 
 typedef struct fet_decision {

@@ -18,6 +18,7 @@ typedef struct site_option {
     double value;
     bool (*applies)(const fet_graph *graph, const fet_block *block, double value);
     fet_status (*plan)(const fet_space *space, const fet_block *block, double value, fet_patch *out_patch);
+    bool (*keeps)(const fet_block *block, double value, double base); /* the base's function; NULL: never */
 } site_option;
 
 enum { CHANNELS_OF_GROUP = 8, GROUPS_OF_BLOCK = 4 };
@@ -92,17 +93,35 @@ static fet_status activation_plan(const fet_space *space, const fet_block *block
     return fet_swap_activation_plan(space->base, value == 1, space->arena, out_patch);
 }
 
+static bool always(const fet_block *block, double value, double base)
+{
+    (void)block, (void)value, (void)base;
+    return true;
+}
+
+static bool without_activation(const fet_block *block, double value, double base)
+{
+    (void)value, (void)base;
+    return block->expand.activation == FET_NONE;
+}
+
+static bool when_larger(const fet_block *block, double value, double base)
+{
+    (void)block;
+    return value > base;
+}
+
 static const site_option table[] = {
-    {FET_SPACE_FUSE, FET_DECISION_BLOCK_FORM, "fused", 1, fused_applies, fused_plan},
-    {FET_SPACE_DENSE, FET_DECISION_BLOCK_FORM, "dense", 2, dense_applies, dense_plan},
-    {FET_SPACE_GROUP, FET_DECISION_BLOCK_FORM, "grouped8", 3, dense_applies, grouped_plan},
-    {FET_SPACE_GROUP, FET_DECISION_BLOCK_FORM, "fused4", 4, fused_applies, group_ibn_plan},
-    {FET_SPACE_KERNEL, FET_DECISION_KERNEL, "3", 3, kernel_applies, kernel_plan},
-    {FET_SPACE_KERNEL, FET_DECISION_KERNEL, "5", 5, kernel_applies, kernel_plan},
-    {FET_SPACE_KERNEL, FET_DECISION_KERNEL, "7", 7, kernel_applies, kernel_plan},
-    {FET_SPACE_SKIP, FET_DECISION_SKIP, "skip", 1, skip_applies, skip_plan},
-    {FET_SPACE_ACTIVATION, FET_DECISION_ACTIVATION, "relu6", 1, activation_applies, activation_plan},
-    {FET_SPACE_ACTIVATION, FET_DECISION_ACTIVATION, "relu", 2, activation_applies, activation_plan},
+    {FET_SPACE_FUSE, FET_DECISION_BLOCK_FORM, "fused", 1, fused_applies, fused_plan, without_activation},
+    {FET_SPACE_DENSE, FET_DECISION_BLOCK_FORM, "dense", 2, dense_applies, dense_plan, always},
+    {FET_SPACE_GROUP, FET_DECISION_BLOCK_FORM, "grouped8", 3, dense_applies, grouped_plan, always},
+    {FET_SPACE_GROUP, FET_DECISION_BLOCK_FORM, "fused4", 4, fused_applies, group_ibn_plan, NULL},
+    {FET_SPACE_KERNEL, FET_DECISION_KERNEL, "3", 3, kernel_applies, kernel_plan, when_larger},
+    {FET_SPACE_KERNEL, FET_DECISION_KERNEL, "5", 5, kernel_applies, kernel_plan, when_larger},
+    {FET_SPACE_KERNEL, FET_DECISION_KERNEL, "7", 7, kernel_applies, kernel_plan, when_larger},
+    {FET_SPACE_SKIP, FET_DECISION_SKIP, "skip", 1, skip_applies, skip_plan, NULL},
+    {FET_SPACE_ACTIVATION, FET_DECISION_ACTIVATION, "relu6", 1, activation_applies, activation_plan, NULL},
+    {FET_SPACE_ACTIVATION, FET_DECISION_ACTIVATION, "relu", 2, activation_applies, activation_plan, NULL},
 };
 
 enum { N_TABLE = sizeof table / sizeof *table };
@@ -116,7 +135,7 @@ uint32_t space_most_patches(uint32_t n_blocks)
 static fet_status base_option(const fet_space *space, fet_decision_kind kind, const fet_block *block, fet_option *out_option)
 {
     static const char *const forms[FET_BLOCK_KINDS] = {"", "ibn", "separable", "fused", "bottleneck", "basic"};
-    *out_option = (fet_option){.label = kind == FET_DECISION_SKIP ? "keep" : "base"};
+    *out_option = (fet_option){.label = kind == FET_DECISION_SKIP ? "keep" : "base", .keeps_function = true};
     if (kind == FET_DECISION_BLOCK_FORM) out_option->label = forms[block->kind];
     if (kind != FET_DECISION_KERNEL) return FET_OK;
     const fet_node *node = &space->base->nodes[block->depthwise.conv];
@@ -148,7 +167,8 @@ static fet_status add_site(fet_space *space, fet_decision_kind kind, const char 
         if (!line) break;
         FET_TRY(line->plan(space, block, line->value, &space->patches[n_patches]));
         patch_of[decision.n_options] = n_patches++;
-        all[decision.n_options++] = (fet_option){.label = line->label, .value = line->value};
+        all[decision.n_options++] = (fet_option){
+            .label = line->label, .value = line->value, .keeps_function = line->keeps && line->keeps(block, line->value, base.value)};
     }
     if (decision.n_options < 2) return FET_OK;
     decision.options = fet_arena_copy(space->arena, all, decision.n_options * sizeof *all);
