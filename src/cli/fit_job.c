@@ -203,7 +203,8 @@ static fet_status put_all(text *t, const fet_fit_options *options, const char *m
     if (options->decisions) FET_TRY(put_decisions(t, options->decisions));
     put(t, "goal:\n  subject_to:\n");
     FET_TRY(put_targets(t, &options->targets));
-    put(t, "  quality_margin: %.17g%%\n", options->margin);
+    /* Who names a target wants the best network that meets it. */
+    put(t, "  quality_margin: %.17g%%\n  prefer: quality\n", options->margin);
     put(t, "search:\n  seed: %lld\n", (long long)options->seed);
     if (options->trials) put(t, "  trials: %lld\n", (long long)options->trials);
     if (options->finalists) put(t, "  finalists: %lld\n", (long long)options->finalists);

@@ -56,25 +56,67 @@ static void sort_by_latency(const fet_series_trial *trials, uint32_t *index, uin
         }
 }
 
-fet_status fet_finalists_choose(const fet_series_trial *trials, uint32_t n, uint32_t k, double latency_limit_ms, double tolerance,
-                                uint32_t *out_index, uint32_t *out_n)
+/* What may become a finalist, fastest first: the front, or all where quality is preferred. */
+static fet_status list_usable(const fet_series_trial *trials, uint32_t n, const fet_finalists_wanted *wanted, uint32_t **out_list,
+                              uint32_t *out_n)
 {
-    trial_bounds kept = find_bounds(trials, n, latency_limit_ms);
+    trial_bounds kept = find_bounds(trials, n, wanted->latency_limit_ms);
     if (isinf(kept.violation))
         return fet_fail(FET_ERROR_NOT_FOUND, "every one of %u trials failed, so there is nothing to train further", n);
     double best = -INFINITY;
     for (uint32_t i = 0; i < n; i++)
         if (is_usable(&trials[i], &kept) && trials[i].quality > best) best = trials[i].quality;
-    uint32_t *front = NULL, n_front = 0;
-    FET_TRY(fet_alloc_zeroed(n, sizeof *front, "a front", &front));
-    for (uint32_t i = 0; i < n; i++)
-        if (is_usable(&trials[i], &kept) && trials[i].quality >= best - tolerance && is_on_front(trials, n, i, &kept)) front[n_front++] = i;
-    sort_by_latency(trials, front, n_front);
-    uint32_t chosen = n_front < k ? n_front : k;
+    FET_TRY(fet_alloc_zeroed(n, sizeof **out_list, "a front", out_list));
+    for (uint32_t i = 0; i < n; i++) {
+        if (!is_usable(&trials[i], &kept) || trials[i].quality < best - wanted->tolerance) continue;
+        if (wanted->prefers_quality || is_on_front(trials, n, i, &kept)) (*out_list)[(*out_n)++] = i;
+    }
+    sort_by_latency(trials, *out_list, *out_n);
+    return FET_OK;
+}
+
+/* The k most accurate stay, in their order; of equal ones the fastest. */
+static uint32_t keep_most_accurate(const fet_series_trial *trials, const uint32_t *list, uint32_t n, uint32_t k, uint32_t *out_index)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t better = 0;
+        for (uint32_t j = 0; j < n; j++) {
+            double more = trials[list[j]].quality - trials[list[i]].quality;
+            better += more > 0 || (more == 0 && j < i);
+        }
+        if (better < k) out_index[kept++] = list[i];
+    }
+    return kept;
+}
+
+fet_status fet_finalists_choose(const fet_series_trial *trials, uint32_t n, uint32_t k, const fet_finalists_wanted *wanted,
+                                uint32_t *out_index, uint32_t *out_n)
+{
+    uint32_t *list = NULL, n_list = 0;
+    FET_TRY(list_usable(trials, n, wanted, &list, &n_list));
+    uint32_t chosen = n_list < k ? n_list : k;
     /* Of n in order, place i of k ends at n i / k: the last is the most accurate, and the fastest comes in only when all do. */
-    for (uint32_t i = 0; i < chosen; i++) out_index[i] = front[(i + 1) * n_front / chosen - 1];
+    if (wanted->prefers_quality) chosen = keep_most_accurate(trials, list, n_list, k, out_index);
+    else
+        for (uint32_t i = 0; i < chosen; i++) out_index[i] = list[(i + 1) * n_list / chosen - 1];
     *out_n = chosen;
-    fet_free(front);
+    fet_free(list);
+    return FET_OK;
+}
+
+fet_status fet_finalists_refine(const fet_series_trial *trials, uint32_t n, const fet_finalist_state *states,
+                                const fet_finalists_wanted *wanted, uint32_t *out_index)
+{
+    uint32_t *list = NULL, n_list = 0;
+    FET_TRY(list_usable(trials, n, wanted, &list, &n_list));
+    uint32_t reached = 0, missed = 0; /* places: the fastest that reached, the one after the last faster one that missed */
+    while (reached < n_list && states[list[reached]] != FET_FINALIST_REACHED) {
+        if (states[list[reached]] == FET_FINALIST_MISSED) missed = reached + 1;
+        reached++;
+    }
+    *out_index = reached < n_list && missed < reached ? list[missed + (reached - missed) / 2] : FET_NONE;
+    fet_free(list);
     return FET_OK;
 }
 

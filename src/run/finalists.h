@@ -8,15 +8,32 @@
 
 #include "run/series.h"
 
+/* What makes a trial worth looking at. */
+typedef struct fet_finalists_wanted {
+    double latency_limit_ms; /* the base's */
+    double tolerance;        /* how far below the best short quality a long training may still bring to the base's */
+    bool prefers_quality;
+} fet_finalists_wanted;
+
 /*
  * Up to `k` members of the front (quality against latency) of the feasible trials (of the least infeasible, when none is feasible) that are
- * faster than `latency_limit_ms`, the base (when none is faster, of all). Of the part of the front that a long training may bring to the
- * base's quality, quality >= best - tolerance, they are spread evenly over the accurate end: always the most accurate, the very fastest
- * last of all. Fastest first; of trials with equal figures the first counts. out_index[k]: positions in `trials`. Errors: NOT_FOUND when
- * every trial failed.
+ * faster than the base (when none is faster, of all). Of the part of the front that a long training may bring to the base's quality,
+ * quality >= best - tolerance, they are spread evenly over the accurate end: always the most accurate, the very fastest last of all. Who
+ * prefers quality gets the k most accurate usable trials instead, on the front or not. Fastest first; of trials with equal figures the
+ * first counts. out_index[k]: positions in `trials`. Errors: NOT_FOUND when every trial failed.
  */
-FET_MUST_CHECK fet_status fet_finalists_choose(const fet_series_trial *trials, uint32_t n, uint32_t k, double latency_limit_ms,
-                                               double tolerance, uint32_t *out_index, uint32_t *out_n);
+FET_MUST_CHECK fet_status fet_finalists_choose(const fet_series_trial *trials, uint32_t n, uint32_t k, const fet_finalists_wanted *wanted,
+                                               uint32_t *out_index, uint32_t *out_n);
+
+/* What is known of a trial after the finalists' training. */
+typedef enum fet_finalist_state { FET_FINALIST_UNTRAINED, FET_FINALIST_MISSED, FET_FINALIST_REACHED } fet_finalist_state;
+
+/*
+ * The next trial of the front to train, by bisection: half way between the fastest that reached the base's quality and the next faster one
+ * that missed it (else the end of the front). *out_index: FET_NONE when none reached it, or nothing is left between. states[n].
+ */
+FET_MUST_CHECK fet_status fet_finalists_refine(const fet_series_trial *trials, uint32_t n, const fet_finalist_state *states,
+                                               const fet_finalists_wanted *wanted, uint32_t *out_index);
 
 /* A trained candidate as far as the choice is concerned. */
 typedef struct fet_finalist_figures {

@@ -131,6 +131,7 @@ static fet_status read_goal(reader *r)
     const fet_job_raw_goal *raw = &r->yaml.raw->goal;
     const fet_job_raw_limits *limits = &raw->subject_to;
     static const char *const best[] = {"quality"}, *const costs[] = {"latency", "peak_memory", "params"};
+    static const char *const preferences[] = {"latency", "quality"};
     fet_job *job = r->job;
     char path[64];
     size_t index = 0;
@@ -151,6 +152,8 @@ static fet_status read_goal(reader *r)
         FET_TRY(fet_job_limit(&r->yaml, texts[i], path, (fet_metric)(FET_METRIC_LATENCY + i), &job->limits[job->n_limits], &there));
         job->n_limits += there;
     }
+    FET_TRY(fet_job_choice(&r->yaml, raw->prefer, "goal.prefer", "preference", preferences, 2, 0, &index));
+    job->prefers_quality = index == 1;
     return fet_job_share(&r->yaml, raw->quality_margin, "goal.quality_margin", 0.003, &job->quality_margin);
 }
 

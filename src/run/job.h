@@ -75,6 +75,7 @@ typedef struct fet_job {
     fet_limit limits[8];
     uint32_t n_limits;
     double quality_margin; /* what "same quality" allows, share; default 0.003 */
+    bool prefers_quality;  /* of the candidates within the limits take the best, not the fastest of the base's quality; default false */
     /* search */
     const char *strategy; /* default "local" */
     uint32_t trials;      /* for each variant; default 48 */

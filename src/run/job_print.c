@@ -155,6 +155,7 @@ static void put_goal(printer *p, const fet_job *job)
         else put_number(p, "\"<= ", limit->value, false, limit->metric == FET_METRIC_LATENCY ? " ms\"\n" : " B\"\n");
     }
     put_number(p, "  quality_margin: ", job->quality_margin, false, "\n");
+    put(p, "  prefer: %s\n", job->prefers_quality ? "quality" : "latency");
 }
 
 static void put_search(printer *p, const fet_job *job)

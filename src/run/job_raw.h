@@ -54,7 +54,7 @@ typedef struct fet_job_raw_limits {
 } fet_job_raw_limits;
 
 typedef struct fet_job_raw_goal {
-    char *maximise, *quality_margin;
+    char *maximise, *quality_margin, *prefer;
     char **minimise;
     uint32_t n_minimise;
     fet_job_raw_limits subject_to;

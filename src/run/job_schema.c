@@ -71,9 +71,12 @@ static const cyaml_schema_field_t space_fields[] = {
 static const cyaml_schema_field_t limit_fields[] = {FET_YAML_TEXT(fet_job_raw_limits, latency),
                                                     FET_YAML_TEXT(fet_job_raw_limits, peak_memory),
                                                     FET_YAML_TEXT(fet_job_raw_limits, params), FET_YAML_END};
-static const cyaml_schema_field_t goal_fields[] = {
-    FET_YAML_TEXT(fet_job_raw_goal, maximise), FET_YAML_LIST(fet_job_raw_goal, minimise, text_entry, 3),
-    FET_YAML_MAPPING(fet_job_raw_goal, subject_to, limit_fields), FET_YAML_TEXT(fet_job_raw_goal, quality_margin), FET_YAML_END};
+static const cyaml_schema_field_t goal_fields[] = {FET_YAML_TEXT(fet_job_raw_goal, maximise),
+                                                   FET_YAML_LIST(fet_job_raw_goal, minimise, text_entry, 3),
+                                                   FET_YAML_MAPPING(fet_job_raw_goal, subject_to, limit_fields),
+                                                   FET_YAML_TEXT(fet_job_raw_goal, quality_margin),
+                                                   FET_YAML_TEXT(fet_job_raw_goal, prefer),
+                                                   FET_YAML_END};
 
 static const cyaml_schema_field_t search_fields[] = {FET_YAML_TEXT(fet_job_raw_search, strategy),
                                                      FET_YAML_TEXT(fet_job_raw_search, trials),

@@ -2,6 +2,7 @@
 /* The phases after the searches: long training of the finalists, whole networks measured, the final table's rows on the test split. */
 #include "run/search_internal.h"
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "format/onnx/onnx.h"
 #include "rewrite/fold_batchnorm.h"
@@ -16,6 +17,19 @@
 static const double short_tolerance = 0.03;
 /* A variant none of whose finalists reached the bar trains this many further candidates, the most accurate first. */
 enum { MAX_EXTRA = 1, N_MEASURED = 5 };
+
+static fet_finalists_wanted wanted_of(const fet_search *search)
+{
+    return (fet_finalists_wanted){.latency_limit_ms = search->base_cost.metric[FET_METRIC_LATENCY],
+                                  .tolerance = short_tolerance,
+                                  .prefers_quality = search->job->prefers_quality};
+}
+
+/* Half of the finalists are chosen when the first ones are trained: by then it is known on which side of them to look. */
+static uint32_t rounds_of_refinement(const fet_search *search)
+{
+    return search->job->prefers_quality ? 0 : search->job->finalists / 2;
+}
 
 static fet_status add_finalist(fet_search *search, const char *variant, const char *genome, const fet_candidate_cost *cost,
                                double short_quality)
@@ -66,12 +80,13 @@ static fet_status add_trial(fet_search *search, const char *variant, const fet_s
 
 static fet_status add_finalists(fet_search *search)
 {
+    const fet_finalists_wanted wanted = wanted_of(search);
+    uint32_t n_first = search->job->finalists - rounds_of_refinement(search);
     for (uint32_t v = 0; v < search->job->n_variants; v++) {
         uint32_t n = 0, chosen[FET_MAX_FINALISTS], n_chosen = 0;
         const fet_series_trial *trials = fet_series_trials(search->series[v], &n);
         const char *name = search->job->variants[v].name;
-        fet_status status = fet_finalists_choose(trials, n, search->job->finalists, search->base_cost.metric[FET_METRIC_LATENCY],
-                                                 short_tolerance, chosen, &n_chosen);
+        fet_status status = fet_finalists_choose(trials, n, n_first, &wanted, chosen, &n_chosen);
         if (status != FET_OK) return fet_note(status, "%s", name);
         for (uint32_t i = 0; i < n_chosen; i++) FET_TRY(add_trial(search, name, &trials[chosen[i]]));
     }
@@ -124,15 +139,36 @@ static uint32_t winner_of(const fet_search *search, const char *variant)
         figures[n] = (fet_finalist_figures){.quality = f->val_device, .latency_ms = f->cost.metric[FET_METRIC_LATENCY]};
         index[n++] = i;
     }
-    uint32_t winner = n ? fet_finalists_winner(figures, n, quality_bar(search)) : FET_NONE;
+    /* No bar is reached where the best in quality is wanted. */
+    uint32_t winner = n ? fet_finalists_winner(figures, n, search->job->prefers_quality ? INFINITY : quality_bar(search)) : FET_NONE;
     return winner == FET_NONE ? FET_NONE : index[winner];
 }
 
-static bool is_finalist(const fet_search *search, const char *variant, const char *genome)
+static fet_finalist_state state_of(const fet_search *search, const char *variant, const fet_series_trial *trial)
 {
-    for (uint32_t i = 1; i < search->n_finalists; i++)
-        if (strcmp(search->finalists[i].variant, variant) == 0 && strcmp(search->finalists[i].genome, genome) == 0) return true;
-    return false;
+    char genome[FET_GENOME_TEXT_BYTES];
+    fet_genome_print(&trial->genome, genome, sizeof genome);
+    for (uint32_t i = 1; i < search->n_finalists; i++) {
+        const fet_finalist *f = &search->finalists[i];
+        if (strcmp(f->variant, variant) == 0 && strcmp(f->genome, genome) == 0)
+            return f->val_device >= quality_bar(search) ? FET_FINALIST_REACHED : FET_FINALIST_MISSED;
+    }
+    return FET_FINALIST_UNTRAINED;
+}
+
+/* Between a finalist that reached the bar and one that missed it, the next of the front. */
+static fet_status add_refined(fet_search *search, uint32_t v)
+{
+    uint32_t n = 0, next = FET_NONE;
+    const char *variant = search->job->variants[v].name;
+    const fet_finalists_wanted wanted = wanted_of(search);
+    const fet_series_trial *trials = fet_series_trials(search->series[v], &n);
+    fet_finalist_state *states = NULL;
+    FET_TRY(fet_alloc_zeroed(n, sizeof *states, "the finalists", &states));
+    for (uint32_t i = 0; i < n; i++) states[i] = state_of(search, variant, &trials[i]);
+    fet_status status = fet_finalists_refine(trials, n, states, &wanted, &next);
+    fet_free(states);
+    return status != FET_OK || next == FET_NONE ? status : add_trial(search, variant, &trials[next]);
 }
 
 /* The most accurate feasible trial that is no finalist yet joins them. */
@@ -141,26 +177,27 @@ static fet_status add_extra(fet_search *search, uint32_t v)
     uint32_t n = 0, best = FET_NONE;
     const fet_series_trial *trials = fet_series_trials(search->series[v], &n);
     for (uint32_t i = 0; i < n; i++) {
-        char genome[FET_GENOME_TEXT_BYTES];
-        fet_genome_print(&trials[i].genome, genome, sizeof genome);
-        if (isnan(trials[i].quality) || trials[i].result.violation > 0 || is_finalist(search, search->job->variants[v].name, genome))
+        if (isnan(trials[i].quality) || trials[i].result.violation > 0 ||
+            state_of(search, search->job->variants[v].name, &trials[i]) != FET_FINALIST_UNTRAINED)
             continue;
         if (best == FET_NONE || trials[i].quality > trials[best].quality) best = i;
     }
     return best == FET_NONE ? FET_OK : add_trial(search, search->job->variants[v].name, &trials[best]);
 }
 
-static fet_status train_extras(fet_search *search)
+static fet_status train_further(fet_search *search)
 {
-    for (int round = 0; round < MAX_EXTRA; round++) {
+    uint32_t n_refinements = rounds_of_refinement(search);
+    for (uint32_t round = 0; round < n_refinements + MAX_EXTRA; round++) {
         uint32_t before = search->n_finalists;
         for (uint32_t v = 0; v < search->job->n_variants; v++) {
             uint32_t winner = winner_of(search, search->job->variants[v].name);
-            if (winner != FET_NONE && search->finalists[winner].val_device >= quality_bar(search)) continue;
-            FET_TRY(add_extra(search, v));
+            bool is_reached = winner != FET_NONE && search->finalists[winner].val_device >= quality_bar(search);
+            if (!is_reached) FET_TRY(add_extra(search, v));
+            else if (round < n_refinements) FET_TRY(add_refined(search, v));
         }
         if (search->n_finalists == before) return FET_OK;
-        fet_search_news(search, "training %u more candidates: a search has none of the base's quality yet", search->n_finalists - before);
+        fet_search_news(search, "training %u more, near the edge of the base's quality", search->n_finalists - before);
         FET_TRY(fet_search_wait(search, FET_SERIES_FINALISTS));
         if (fet_search_is_stopped(search)) return FET_OK;
         FET_TRY(read_finalists(search));
@@ -183,7 +220,7 @@ fet_status fet_search_phase_finalists(fet_search *search)
     if (isnan(search->finalists[0].val_device))
         return fet_fail(FET_ERROR_STATE, "%s: the base could not be trained as a finalist; `fettle study show %s` says why",
                         search->workspace->dir, search->workspace->dir);
-    FET_TRY(train_extras(search));
+    FET_TRY(train_further(search));
     search->rows[search->n_rows++] = 0;
     for (uint32_t v = 0; v < search->job->n_variants; v++) {
         uint32_t winner = winner_of(search, search->job->variants[v].name);

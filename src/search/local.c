@@ -125,7 +125,8 @@ static fet_status ask(void *state, fet_genome *out_genome, bool *out_done)
     fet_choice choice = fet_choice_start(&search->archive);
     fet_choice_offer_start(&choice);
     if (search->archive.n > search->archive.options.n_initial) FET_TRY(offer_steps(search, &rng, &choice));
-    fet_choice_offer_descent(&choice, &rng);
+    /* In turns: descents keep more of the base, random genomes see more of the front (bench/search_tables, the rows with a limit). */
+    if (search->archive.n % 2) fet_choice_offer_descent(&choice, &rng);
     fet_choice_offer_random(&choice, &rng);
     return fet_choice_take(&choice, &rng, &search->archive, out_genome, out_done);
 }

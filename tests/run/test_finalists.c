@@ -35,7 +35,8 @@ static void chosen_are_on_the_front(void **state)
         double limit = round % 3 ? 0.1 + 0.01 * fet_rng_below(&rng, 30) : 0.0; /* 0: nothing is faster, so it falls */
         bool any = false;
         for (int i = 0; i < N; i++) any |= !isnan(trials[i].quality) && latency(&trials[i]) < limit;
-        CHECK_OK(fet_finalists_choose(trials, N, k, limit, 0.02, chosen, &n));
+        const fet_finalists_wanted wanted = {.latency_limit_ms = limit, .tolerance = 0.02};
+        CHECK_OK(fet_finalists_choose(trials, N, k, &wanted, chosen, &n));
         for (int i = 0; any && i < N; i++)
             if (latency(&trials[i]) >= limit) trials[i].quality = NAN; /* as if it had failed */
         assert_in_range(n, 1, k);
@@ -65,7 +66,63 @@ static void all_failed_is_an_error(void **state)
     (void)state;
     fet_series_trial trials[3] = {{.quality = NAN}, {.quality = NAN}, {.quality = NAN}};
     uint32_t chosen[2], n = 0;
-    CHECK_FAILS(FET_ERROR_NOT_FOUND, fet_finalists_choose(trials, 3, 2, 1, 0.02, chosen, &n));
+    const fet_finalists_wanted wanted = {.latency_limit_ms = 1, .tolerance = 0.02};
+    CHECK_FAILS(FET_ERROR_NOT_FOUND, fet_finalists_choose(trials, 3, 2, &wanted, chosen, &n));
+}
+
+/* Who prefers quality: nothing usable that was left out is better than what was taken. */
+static void most_accurate_are_chosen(void **state)
+{
+    (void)state;
+    fet_rng rng;
+    fet_rng_init(&rng, 2, 0, FET_RNG_TEST);
+    for (int round = 0; round < 300; round++) {
+        fet_series_trial trials[N];
+        uint32_t chosen[8], n = 0, k = 1 + fet_rng_below(&rng, 8), n_usable = 0;
+        bool taken[N] = {false};
+        make_trials(&rng, trials, false);
+        const fet_finalists_wanted wanted = {.latency_limit_ms = 0.3, .tolerance = 1, .prefers_quality = true};
+        CHECK_OK(fet_finalists_choose(trials, N, k, &wanted, chosen, &n));
+        double worst = INFINITY;
+        for (uint32_t c = 0; c < n; c++) {
+            taken[chosen[c]] = true;
+            worst = fmin(worst, trials[chosen[c]].quality);
+            assert_true(latency(&trials[chosen[c]]) < 0.3);
+            if (c) assert_true(latency(&trials[chosen[c]]) >= latency(&trials[chosen[c - 1]]));
+        }
+        for (int i = 0; i < N; i++) {
+            bool usable = !isnan(trials[i].quality) && latency(&trials[i]) < 0.3;
+            n_usable += usable;
+            if (usable && !taken[i]) assert_true(trials[i].quality <= worst);
+        }
+        assert_int_equal(n, n_usable < k ? n_usable : k);
+    }
+}
+
+/* A front of 16 where quality reaches the bar from place `edge` on: the edge is found with as many trainings as halvings need. */
+static void bisection_finds_the_edge(void **state)
+{
+    (void)state;
+    enum { FRONT = 16, HALVINGS = 4 };
+    const fet_finalists_wanted wanted = {.latency_limit_ms = 100, .tolerance = 1};
+    for (int edge = 0; edge <= FRONT; edge++) {
+        fet_series_trial trials[FRONT] = {0};
+        fet_finalist_state states[FRONT] = {FET_FINALIST_UNTRAINED};
+        for (int i = 0; i < FRONT; i++) {
+            trials[i].quality = 0.01 * i;
+            trials[i].cost.metric[FET_METRIC_LATENCY] = 1 + i;
+        }
+        uint32_t next = FRONT - 1;
+        for (int trained = 0; next != FET_NONE; trained++) {
+            assert_true(trained <= 1 + HALVINGS);
+            assert_int_equal(states[next], FET_FINALIST_UNTRAINED);
+            states[next] = (int)next >= edge ? FET_FINALIST_REACHED : FET_FINALIST_MISSED;
+            CHECK_OK(fet_finalists_refine(trials, FRONT, states, &wanted, &next));
+        }
+        for (int i = 0; i < FRONT; i++)
+            if (i == edge) assert_int_equal(states[i], FET_FINALIST_REACHED);
+            else if (i == edge - 1) assert_int_equal(states[i], FET_FINALIST_MISSED);
+    }
 }
 
 static void winner_is_the_fastest_that_reaches_the_bar(void **state)
@@ -82,6 +139,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chosen_are_on_the_front),
+        cmocka_unit_test(most_accurate_are_chosen),
+        cmocka_unit_test(bisection_finds_the_edge),
         cmocka_unit_test(all_failed_is_an_error),
         cmocka_unit_test(winner_is_the_fastest_that_reaches_the_bar),
     };

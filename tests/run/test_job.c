@@ -45,6 +45,7 @@ static void test_defaults(void **state)
     assert_int_equal(job->objectives[1], FET_METRIC_LATENCY);
     assert_int_equal(job->n_limits, 0);
     CHECK_NEAR(job->quality_margin, 0.003, 0);
+    assert_false(job->prefers_quality);
     assert_string_equal(job->strategy, "local");
     assert_int_equal(job->trials, 48);
     CHECK_NEAR(job->budget_s, 0, 0);
@@ -85,7 +86,7 @@ static const char *const full =
     "  maximise: quality\n"
     "  minimise: [params, peak_memory]\n"
     "  subject_to: {latency: \"-37%\", peak_memory: \"<= 64 KiB\", params: \"<= 300 KB\"}\n"
-    "  quality_margin: 0.5%\n"
+    "  quality_margin: 0.5%\n  prefer: quality\n"
     "search: {strategy: nsga2, trials: 7, budget: 1h 30min, workers: 3, lookahead: 2, seed: 18446744073709551615, finalists: 1, variants: "
     "[V3]}\n"
     "train: {short_epochs: 0.5, full_epochs: 1, short_learning_rate: 0.01, full_learning_rate: 0.02, batch: 32, label_smoothing: 0, fit: "
@@ -134,6 +135,7 @@ static void test_every_field(void **state)
     CHECK_NEAR(job->limits[2].value, 300000, 0);
     assert_false(job->limits[2].relative);
     CHECK_NEAR(job->quality_margin, 0.005, 1e-12);
+    assert_true(job->prefers_quality);
     CHECK_NEAR(job->distil_weight, 0.75, 0);
     CHECK_NEAR(job->distil_temperature, 2.5, 0);
     assert_string_equal(job->strategy, "nsga2");

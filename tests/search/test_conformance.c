@@ -198,7 +198,7 @@ static double screen_sum(void *context, const fet_genome *genome)
     return sum > limit ? (double)(sum - limit) / limit : 0;
 }
 
-/* Outside of the limits, the local search begins with genomes that keep them with few changes; a random one changes nine of twelve. */
+/* Outside of the limits, every other of the local search's first asks keeps them with few changes; a random one changes nine of twelve. */
 static void test_first_asks_are_near_the_base(void **state)
 {
     static fet_genome asked[MAX_ASKS];
@@ -213,9 +213,9 @@ static void test_first_asks_are_near_the_base(void **state)
     assert_int_equal(run(ops_of(state), &space, &options, FIRST, FIRST, asked), FIRST);
     for (uint32_t i = 0; i < FIRST; i++) {
         assert_true(screen_sum(&limit, &asked[i]) == 0);
-        for (uint32_t d = 0; d < N; d++) unchanged += asked[i].option[d] == BASE;
+        for (uint32_t d = 0; d < N && i % 2; d++) unchanged += asked[i].option[d] == BASE;
     }
-    if (unchanged < FIRST * N * 3 / 8) fail_msg("%u of %d decisions unchanged; at random it is a quarter", unchanged, FIRST * N);
+    if (unchanged < FIRST / 2 * N * 3 / 8) fail_msg("%u of %d decisions unchanged; at random it is a quarter", unchanged, FIRST / 2 * N);
 }
 
 static void test_failed_and_infeasible_trials(void **state)
