@@ -18,10 +18,13 @@ void fet_augment_draw(const fet_augment_options *options, uint32_t height, uint3
      */
     uint32_t x = (uint32_t)((uint64_t)fet_rng_u32(rng) * span >> 32), y = (uint32_t)((uint64_t)fet_rng_u32(rng) * span >> 32);
     double erase = fet_rng_u32(rng) * 0x1.0p-32;
+    float contrast = (float)fet_rng_u32(rng) * 0x1.0p-31f - 1.0f, brightness = (float)fet_rng_u32(rng) * 0x1.0p-31f - 1.0f;
     *out_augmentation = (fet_augmentation){
         .flip = options->flip && (bits & 1u),
         .dx = (int32_t)x - (int32_t)options->shift,
         .dy = (int32_t)y - (int32_t)options->shift,
+        .gain = 1.0f + options->light * contrast,
+        .offset = options->light * brightness,
     };
     if (!(erase < (double)options->erase)) return;
     double area = (ERASE_AREA_LOW + (ERASE_AREA_HIGH - ERASE_AREA_LOW) * fet_rng_uniform(rng)) * height * width;
@@ -31,6 +34,13 @@ void fet_augment_draw(const fet_augment_options *options, uint32_t height, uint3
     out_augmentation->left = (uint32_t)(fet_rng_uniform(rng) * (width - w + 1));
     out_augmentation->bottom = out_augmentation->top + h;
     out_augmentation->right = out_augmentation->left + w;
+}
+
+void fet_augment_levels(const float levels[256], const fet_augmentation *augmentation, float out[256])
+{
+    float middle = (levels[0] + levels[255]) / 2, half = (levels[255] - levels[0]) / 2;
+    float offset = middle + augmentation->offset * half;
+    for (int i = 0; i < 256; i++) out[i] = (levels[i] - middle) * augmentation->gain + offset;
 }
 
 static void row_through_levels(const uint8_t *restrict source, const float *restrict levels, int64_t step, int64_t n, float *restrict out)

@@ -15,11 +15,15 @@ typedef struct fet_augmentation {
     bool flip;
     int32_t dx, dy;                    /* the picture moves right and down by this much */
     uint32_t top, left, bottom, right; /* erased; empty when top == bottom */
+    float gain, offset;                /* of the pixels' contrast, and in halves of their range; 1 and 0: as they are */
 } fet_augmentation;
 
 /* Draws the same count of numbers whatever is switched on, so that switching one part on leaves the others as they were. */
 void fet_augment_draw(const fet_augment_options *options, uint32_t height, uint32_t width, fet_rng *rng,
                       fet_augmentation *out_augmentation);
+
+/* The levels of one channel under the sample's light; where the middle of the range lies stays, but for the offset. */
+void fet_augment_levels(const float levels[256], const fet_augmentation *augmentation, float out[256]);
 
 /* One channel: bytes through `levels` into `out`, moved and flipped, holes filled with 0. */
 void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t height, uint32_t width, const fet_augmentation *augmentation,

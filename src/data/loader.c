@@ -43,6 +43,8 @@ static fet_status check(const fet_dataset *dataset, const fet_loader_options *op
         return fet_fail(FET_ERROR_ARG, "loader: shift is %u pixels, expected at most %d", options->augment.shift, FET_DATA_LIMIT_SIDE);
     if (!(options->augment.erase >= 0.0f && options->augment.erase <= 1.0f))
         return fet_fail(FET_ERROR_ARG, "loader: erase is %g, expected a probability from 0 to 1", (double)options->augment.erase);
+    if (!(options->augment.light >= 0.0f && options->augment.light <= 1.0f))
+        return fet_fail(FET_ERROR_ARG, "loader: light is %g, expected a share from 0 to 1", (double)options->augment.light);
     if (options->height < 0 || options->height > FET_DATA_LIMIT_SIDE || options->width < 0 || options->width > FET_DATA_LIMIT_SIDE ||
         (options->height == 0) != (options->width == 0))
         return fet_fail(FET_ERROR_ARG, "loader: samples resized to %lldx%lld, expected sides of 1 to %d, or 0x0",
@@ -70,7 +72,8 @@ fet_status fet_loader_create(const fet_dataset *dataset, const fet_loader_option
     loader->dataset = dataset;
     loader->options = *options;
     loader->images_in = fet_dataset_has_images(dataset);
-    loader->augments = options->augment.flip || options->augment.shift > 0 || options->augment.erase > 0.0f;
+    loader->augments =
+        options->augment.flip || options->augment.shift > 0 || options->augment.erase > 0.0f || options->augment.light > 0.0f;
     if (loader->images_in) {
         loader->channels = (uint32_t)shape.dim[0];
         loader->height = (uint32_t)shape.dim[1];
@@ -139,8 +142,13 @@ static void make_sample(const fet_loader *loader, uint32_t sample, uint32_t posi
     const uint8_t *pixels = fet_dataset_pixels(loader->dataset, loader->options.split, sample);
     size_t plane = (size_t)loader->height * loader->width;
     for (uint32_t c = 0; c < loader->channels; c++) {
-        float *to = loader->plane ? loader->plane : out + c * plane;
-        fet_augment_plane(pixels + c * plane, fet_dataset_levels(loader->dataset, c), loader->height, loader->width, &augmentation, to);
+        float *to = loader->plane ? loader->plane : out + c * plane, lit[256];
+        const float *levels = fet_dataset_levels(loader->dataset, c);
+        if (loader->augments && loader->options.augment.light > 0.0f) {
+            fet_augment_levels(levels, &augmentation, lit);
+            levels = lit;
+        }
+        fet_augment_plane(pixels + c * plane, levels, loader->height, loader->width, &augmentation, to);
         if (loader->plane)
             fet_resample_plane(to, loader->height, loader->width, &loader->y, &loader->x, loader->lines,
                                out + (size_t)c * loader->y.n * loader->x.n);

@@ -197,6 +197,8 @@ static fet_status read_train(reader *r)
     FET_TRY(fet_job_whole32(&r->yaml, raw->augment.shift, "train.augment.shift", 2, 0, 1024, &job->augment.shift));
     FET_TRY(fet_job_real(&r->yaml, raw->augment.erase, "train.augment.erase", 0, 0, 1, &share));
     job->augment.erase = (float)share;
+    FET_TRY(fet_job_real(&r->yaml, raw->augment.light, "train.augment.light", 0, 0, 1, &share));
+    job->augment.light = (float)share;
     FET_TRY(fet_job_real(&r->yaml, raw->distil.weight, "train.distil.weight", 0.5, 0, 1, &share));
     job->distil_weight = (float)share;
     FET_TRY(fet_job_real(&r->yaml, raw->distil.temperature, "train.distil.temperature", 4, 0.01, 1000, &share));

@@ -58,6 +58,7 @@ fet_status fet_task_fingerprint(const fet_graph *graph, const fet_dataset *datas
         options->augment.flip,
         options->augment.shift,
         (double)options->augment.erase,
+        (double)options->augment.light,
         (double)dtype,
         (double)t->batch,
         (double)t->optimizer,

@@ -200,6 +200,45 @@ static void test_augment_plane(void **state)
     }
 }
 
+/* Contrast turns about the middle of the range, brightness moves it by so many halves of it; what lies outside of the image stays 0. */
+static void test_augment_light(void **state)
+{
+    (void)state;
+    float levels[256], lit[256];
+    for (int i = 0; i < 256; i++) levels[i] = ((float)i - 100) / 50; /* -2 to 3.1, the middle at 0.55, half of the range 2.55 */
+    fet_augmentation a = {.gain = 1.5f, .offset = -0.2f};
+    fet_augment_levels(levels, &a, lit);
+    for (int i = 0; i < 256; i++) CHECK_NEAR(lit[i], 0.55 + 1.5 * (levels[i] - 0.55) - 0.2 * 2.55, 1e-5);
+    fet_augment_options options = {.light = 0.3f};
+    fet_rng rng;
+    fet_rng_init(&rng, 1, 0, FET_RNG_TEST);
+    double gain = 0, offset = 0, squares = 0;
+    enum { DRAWS = 20000 };
+    for (int i = 0; i < DRAWS; i++) {
+        fet_augment_draw(&options, 28, 28, &rng, &a);
+        assert_true(a.gain >= 0.7f && a.gain <= 1.3f && a.offset >= -0.3f && a.offset <= 0.3f);
+        gain += (double)a.gain / DRAWS;
+        offset += (double)a.offset / DRAWS;
+        squares += (double)(a.offset * a.offset) / DRAWS;
+    }
+    /* Uniform: variance 0.3^2 / 3; five standard deviations of the mean. */
+    CHECK_NEAR(gain, 1, 5 * sqrt(0.03 / DRAWS));
+    CHECK_NEAR(offset, 0, 5 * sqrt(0.03 / DRAWS));
+    CHECK_NEAR(squares, 0.03, 0.002);
+    fet_auto(fet_loader) loader = NULL;
+    fet_loader_options loaded = {.split = FET_SPLIT_TRAIN, .batch = 8, .augment = {.light = 0.3f, .shift = 1}};
+    fet_batch dark, plain;
+    CHECK_OK(fet_loader_create(dataset, &loaded, &loader));
+    CHECK_OK(fet_loader_batch(loader, 0, 0, &dark));
+    float first = dark.images[0];
+    fet_loader_destroy(fet_take(loader));
+    loaded.augment.light = 0;
+    CHECK_OK(fet_loader_create(dataset, &loaded, &loader));
+    CHECK_OK(fet_loader_batch(loader, 0, 0, &plain));
+    /* Same move: edges are 0 in both or in neither. */
+    assert_int_equal(first == 0, plain.images[0] == 0);
+}
+
 static void test_augment_draws(void **state)
 {
     (void)state;
@@ -296,6 +335,9 @@ static void test_bad_options(void **state)
     options.augment.erase = NAN;
     CHECK_FAILS(FET_ERROR_ARG, fet_loader_create(dataset, &options, &loader));
     options.augment.erase = 0;
+    options.augment.light = 1.5f;
+    CHECK_FAILS(FET_ERROR_ARG, fet_loader_create(dataset, &options, &loader));
+    options.augment.light = 0;
     for (uint64_t n = 0; n < 4; n++) {
         fet_alloc_fail_after(n);
         CHECK_FAILS(FET_ERROR_NOMEM, fet_loader_create(dataset, &options, &loader));
@@ -308,7 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_splits),          cmocka_unit_test(test_normalisation), cmocka_unit_test(test_epoch_holds_each_sample_once),
         cmocka_unit_test(test_evaluation_pads), cmocka_unit_test(test_random_access), cmocka_unit_test(test_augment_plane),
-        cmocka_unit_test(test_augment_draws),   cmocka_unit_test(test_resizing),      cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_augment_draws),   cmocka_unit_test(test_augment_light), cmocka_unit_test(test_resizing),
+        cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
