@@ -174,6 +174,7 @@ static fet_status put_decisions(text *t, const char *list)
                  {"activation", "{activation: network}"},
                  {"resolution", "{resolution: network}"},
                  {"width", "{width: stages}"},
+                 {"inner", "{width: blocks}"},
                  {"groups", "{width: groups}"},
                  {"multiplier", "{multiplier: [0.5, 0.75, 1, 1.25]}"}};
     enum { N_KNOWN = sizeof known / sizeof *known };
@@ -184,7 +185,7 @@ static fet_status put_decisions(text *t, const char *list)
         if (k == N_KNOWN)
             return fet_fail(FET_ERROR_ARG,
                             "--decisions has \"%.*s\", expected some of fuse, dense, group, kernel, skip, activation, resolution, width, "
-                            "groups, multiplier, with commas between",
+                            "inner, groups, multiplier, with commas between",
                             (int)length, at);
         put(t, "    - %s\n", known[k].entry);
         at = at[length] ? at + length + 1 : NULL;

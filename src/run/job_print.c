@@ -128,7 +128,8 @@ static void put_space(printer *p, const fet_job *job)
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         if (job->kinds & kinds[k].kind) put(p, "    - {%s}\n", kinds[k].text);
     if (job->has_width) {
-        put(p, "    - {width: %s, ", job->kinds & FET_SPACE_GROUP_WIDTH ? "groups" : "stages");
+        bool groups = job->kinds & FET_SPACE_GROUP_WIDTH, inner = job->kinds & FET_SPACE_INNER_WIDTH;
+        put(p, "    - {width: %s, ", groups && inner ? "all" : groups ? "groups" : inner ? "blocks" : "stages");
         put_number(p, "options: ", job->width_low, false, "..");
         put_number(p, "", job->width_high, false, "}\n");
     }

@@ -12,8 +12,8 @@ enum { LONGEST_OPTIONS = 900 }; /* of a decision, "16,32,48": as long as a lock 
 
 /* Decisions beside the multiplier, by the key that asks for them, and where they may stand. */
 static const struct {
-    const char *key, *sites[2];
-    fet_space_kind kinds[2]; /* by site; 0: what every space has */
+    const char *key, *sites[4];
+    uint32_t kinds[4]; /* by site; 0: what every space has */
 } known[] = {
     {"fuse", {"blocks"}, {FET_SPACE_FUSE}},
     {"dense", {"blocks"}, {FET_SPACE_DENSE}},
@@ -22,7 +22,9 @@ static const struct {
     {"skip", {"blocks"}, {FET_SPACE_SKIP}},
     {"activation", {"network"}, {FET_SPACE_ACTIVATION}},
     {"resolution", {"network"}, {FET_SPACE_RESOLUTION}},
-    {"width", {"stages", "groups"}, {0, FET_SPACE_GROUP_WIDTH}},
+    {"width",
+     {"stages", "groups", "blocks", "all"},
+     {0, FET_SPACE_GROUP_WIDTH, FET_SPACE_INNER_WIDTH, FET_SPACE_GROUP_WIDTH | FET_SPACE_INNER_WIDTH}},
 };
 enum { N_KNOWN = sizeof known / sizeof *known, WIDTH = N_KNOWN - 1, MULTIPLIER = N_KNOWN };
 
@@ -67,9 +69,9 @@ static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
     *has |= 1u << kind;
     if (kind == MULTIPLIER) return read_multipliers(r, raw, d);
     snprintf(path, sizeof path, "space.decisions[%u].%s", d, known[kind].key);
-    if (known[kind].sites[1]) n_sites = 2;
+    while (n_sites < 4 && known[kind].sites[n_sites]) n_sites++;
     FET_TRY(fet_job_choice(&r->yaml, text_of(raw, kind), path, "site of a decision", known[kind].sites, n_sites, 0, &site));
-    r->job->kinds |= (uint32_t)known[kind].kinds[site];
+    r->job->kinds |= known[kind].kinds[site];
     snprintf(path, sizeof path, "space.decisions[%u].options", d);
     return raw->options ? fet_job_range(&r->yaml, raw->options, path, 0.05, 8, &r->job->width_low, &r->job->width_high) : FET_OK;
 }
@@ -169,7 +171,7 @@ static fet_status add_variant(reader *r, size_t index, bool asked, const char *p
 {
     fet_job *job = r->job;
     fet_variant variant = known_variants[index];
-    bool has_forms = (job->kinds & ~(uint32_t)FET_SPACE_GROUP_WIDTH) != 0;
+    bool has_forms = (job->kinds & ~(uint32_t)FET_SPACE_WIDTHS) != 0;
     if (index == FIT) variant.block_form = has_forms, variant.width = job->has_width;
     bool possible = (!variant.block_form || has_forms) && (!variant.width || job->has_width);
     if (!possible && !asked) return FET_OK;

@@ -237,7 +237,7 @@ static json_t *searches_json(const fet_search *search)
     json_t *array = json_array();
     for (uint32_t v = 0; v < search->job->n_variants; v++) {
         const fet_variant *variant = &search->job->variants[v];
-        bool only_fusing = (search->job->kinds & ~(uint32_t)FET_SPACE_GROUP_WIDTH) == FET_SPACE_FUSE;
+        bool only_fusing = (search->job->kinds & ~(uint32_t)FET_SPACE_WIDTHS) == FET_SPACE_FUSE;
         const char *forms = only_fusing ? "fused-IBN search" : "search of blocks";
         char label[64];
         snprintf(label, sizeof label, "%s", variant->block_form ? forms : "width search");

@@ -34,7 +34,8 @@ static fet_status find_stages(fet_space *space)
     for (uint32_t b = 0; b < n_blocks; b++) {
         uint32_t trunk = fet_channel_group_of_value(&space->groups, space->blocks.items[b].output), s = 0;
         while (s < space->n_stages && (trunk == FET_NONE || space->stages[s].trunk != trunk)) s++;
-        if (s == space->n_stages) space->stages[space->n_stages++] = (space_stage){.trunk = trunk, .decision = FET_NONE};
+        if (s == space->n_stages)
+            space->stages[space->n_stages++] = (space_stage){.trunk = trunk, .inner_of = FET_NONE, .decision = FET_NONE};
         space->stages[s].n_blocks++;
         space->block_stage[b] = s;
     }
@@ -50,7 +51,7 @@ static fet_status claim(fet_space *space, uint32_t stage, uint32_t group)
     return FET_OK;
 }
 
-static fet_status share_groups(fet_space *space)
+static fet_status share_groups(fet_space *space, const fet_space_options *options)
 {
     space->group_stage = fet_arena_alloc(space->arena, (space->groups.n_groups + 1) * sizeof *space->group_stage);
     if (!space->group_stage) return fet_arena_full();
@@ -64,7 +65,7 @@ static fet_status share_groups(fet_space *space)
     for (uint32_t b = 0; b < space->blocks.count; b++) {
         const fet_block *block = &space->blocks.items[b];
         uint32_t s = space->block_stage[b];
-        bool has_width = space->stages[s].n_groups > 0;                 /* its trunk may change */
+        bool has_width = space->stages[s].n_groups > 0 && !(options->kinds & FET_SPACE_INNER_WIDTH); /* its trunk may change */
         if (block->kind == FET_BLOCK_SEPARABLE || !has_width) continue; /* a separable block's middle is the trunk before it */
         FET_TRY(claim(space, s, free_group(space, space->base->nodes[block->depthwise.conv].outputs[0])));
         if (block->expand.conv != FET_NONE) FET_TRY(claim(space, s, free_group(space, space->base->nodes[block->expand.conv].outputs[0])));
@@ -72,12 +73,52 @@ static fet_status share_groups(fet_space *space)
     return FET_OK;
 }
 
+/* A stage without blocks, for groups of one width; *out_decision: FET_NONE when there is nothing to choose. */
+static fet_status add_width(fet_space *space, const space_stage *stage, const char *name, const fet_space_options *options,
+                            uint32_t *out_decision)
+{
+    uint32_t s = space->n_stages;
+    fet_decision decision = {.kind = FET_DECISION_WIDTH, .name = name};
+    *out_decision = FET_NONE;
+    if (!name) return fet_arena_full();
+    space->stages[s] = *stage;
+    space->stages[s].groups = fet_arena_copy(space->arena, stage->groups, stage->n_groups * sizeof *stage->groups);
+    if (!space->stages[s].groups) return fet_arena_full();
+    FET_TRY(space_width_options(space, s, options, &decision));
+    if (decision.n_options < 2) return FET_OK;
+    space->n_stages++;
+    for (uint32_t i = 0; i < stage->n_groups; i++) space->group_stage[stage->groups[i]] = s;
+    FET_TRY(space_add_decision(space, &decision, &space->stages[s].decision));
+    *out_decision = space->stages[s].decision;
+    return FET_OK;
+}
+
+/* The width between a block's first and last convolution, where it has one of its own. */
+static fet_status add_inner(fet_space *space, uint32_t b, uint32_t number_in_stage, const fet_space_options *options)
+{
+    const fet_block *block = &space->blocks.items[b];
+    const fet_id convs[] = {block->depthwise.conv, block->expand.conv};
+    uint32_t groups[2];
+    space_stage stage = {.groups = groups, .inner_of = b, .decision = FET_NONE};
+    if (!(options->kinds & FET_SPACE_INNER_WIDTH) || block->kind == FET_BLOCK_SEPARABLE) return FET_OK;
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t group = convs[i] == FET_NONE ? FET_NONE : free_group(space, space->base->nodes[convs[i]].outputs[0]);
+        bool is_own = group != FET_NONE && space->group_stage[group] == FET_NONE && (stage.n_groups == 0 || groups[0] != group);
+        if (is_own) groups[stage.n_groups++] = group;
+    }
+    if (stage.n_groups == 0) return FET_OK;
+    stage.trunk = groups[0];
+    const char *name = fet_arena_printf(space->arena, "stage%u.block%u.inner", space->block_stage[b] + 1, number_in_stage);
+    return add_width(space, &stage, name, options, &space->sites[b].inner);
+}
+
 static fet_status add_stage(fet_space *space, uint32_t s, const fet_space_options *options)
 {
     uint32_t number = 0;
     for (uint32_t b = 0; b < space->blocks.count; b++) {
         if (space->block_stage[b] != s) continue;
-        FET_TRY(space_add_block(space, b, number++, options));
+        FET_TRY(space_add_block(space, b, number, options));
+        FET_TRY(add_inner(space, b, number++, options));
     }
     if (space->stages[s].n_groups == 0) return FET_OK;
     fet_decision decision = {.kind = FET_DECISION_WIDTH};
@@ -92,21 +133,6 @@ static bool may_have_width(const fet_space *space, uint32_t group)
 {
     enum { FEWEST = 4 }; /* fewer channels are no matter of speed */
     return !space->groups.groups[group].fixed && space->group_stage[group] == FET_NONE && space->groups.groups[group].channels >= FEWEST;
-}
-
-/* A stage without blocks for a group alone. */
-static fet_status add_group(fet_space *space, uint32_t group, uint32_t number, const fet_space_options *options)
-{
-    uint32_t s = space->n_stages, *groups = fet_arena_alloc(space->arena, sizeof *groups);
-    fet_decision decision = {.kind = FET_DECISION_WIDTH, .name = fet_arena_printf(space->arena, "group%u.width", number)};
-    if (!groups || !decision.name) return fet_arena_full();
-    groups[0] = group;
-    space->stages[s] = (space_stage){.trunk = group, .groups = groups, .n_groups = 1, .decision = FET_NONE};
-    FET_TRY(space_width_options(space, s, options, &decision));
-    if (decision.n_options < 2) return FET_OK;
-    space->n_stages++;
-    space->group_stage[group] = s;
-    return space_add_decision(space, &decision, &space->stages[s].decision);
 }
 
 /* The widest groups as far as there is room, named and listed in the order of the network. */
@@ -125,7 +151,11 @@ static fet_status add_groups(fet_space *space, const fet_space_options *options)
         chosen[best] = 1;
     }
     for (uint32_t g = 0, number = 1; g < n; g++)
-        if (chosen[g]) FET_TRY(add_group(space, g, number++, options));
+        if (chosen[g]) {
+            uint32_t group[] = {g}, decision = FET_NONE;
+            space_stage stage = {.trunk = g, .groups = group, .n_groups = 1, .inner_of = FET_NONE, .decision = FET_NONE};
+            FET_TRY(add_width(space, &stage, fet_arena_printf(space->arena, "group%u.width", number++), options, &decision));
+        }
     return FET_OK;
 }
 
@@ -137,8 +167,8 @@ fet_status space_discover(fet_space *space, const fet_space_options *options)
     space->sites = fet_arena_alloc(space->arena, (space->blocks.count + 1) * sizeof *space->sites);
     if (!space->patches || !space->sites) return fet_arena_full();
     FET_TRY(find_stages(space));
-    FET_TRY(share_groups(space));
-    for (uint32_t s = 0; s < space->n_stages; s++) FET_TRY(add_stage(space, s, options));
+    FET_TRY(share_groups(space, options));
+    for (uint32_t s = 0, n = space->n_stages; s < n; s++) FET_TRY(add_stage(space, s, options)); /* those of groups come behind */
     FET_TRY(space_add_network(space, options));
     if (options->kinds & FET_SPACE_RESOLUTION) FET_TRY(space_add_resolution(space, options));
     if (options->kinds & FET_SPACE_GROUP_WIDTH) FET_TRY(add_groups(space, options));

@@ -12,14 +12,15 @@
 typedef struct space_stage {
     uint32_t trunk; /* group; FET_NONE when the outputs are no single group */
     uint32_t n_blocks;
-    uint32_t *groups; /* that its width scales: the trunk and its blocks' hidden groups */
+    uint32_t inner_of; /* the block whose middle it is, or FET_NONE */
+    uint32_t *groups;  /* that its width scales: the trunk and its blocks' hidden groups */
     uint32_t n_groups;
     uint32_t decision; /* of its width, or FET_NONE */
 } space_stage;
 
 /* Decisions at a block; FET_NONE for what it has not. */
 typedef struct space_sites {
-    uint32_t form, kernel, skip;
+    uint32_t form, kernel, skip, inner;
 } space_sites;
 
 struct fet_space {

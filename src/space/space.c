@@ -70,7 +70,8 @@ const fet_block *fet_space_block(const fet_space *space, uint32_t decision)
 {
     for (uint32_t b = 0; b < space->blocks.count; b++) {
         const space_sites *sites = &space->sites[b];
-        if (sites->form == decision || sites->kernel == decision || sites->skip == decision) return &space->blocks.items[b];
+        if (sites->form == decision || sites->kernel == decision || sites->skip == decision || sites->inner == decision)
+            return &space->blocks.items[b];
     }
     return NULL;
 }

@@ -133,7 +133,7 @@ static fet_status tabulate_group(fet_space *space, uint32_t group, const fet_spa
     uint32_t *table = space->channels[group] = fet_arena_alloc(space->arena, (size_t)n_m * n_w * sizeof *table);
     if (!table) return fet_arena_full();
     const fet_decision *width = n_w > 1 ? &space->decisions[space->stages[stage].decision] : NULL;
-    bool hidden = stage != FET_NONE && space->stages[stage].trunk != group;
+    bool hidden = stage != FET_NONE && (space->stages[stage].inner_of != FET_NONE || space->stages[stage].trunk != group);
     for (uint32_t m = 0; m < n_m; m++)
         for (uint32_t w = 0; w < n_w; w++) {
             double ratio = width ? width->options[w].value / width->options[width->base_option].value : 1;

@@ -116,7 +116,7 @@ static void check_space(const char *path, const fet_graph *base, uint32_t widths
     fet_space_destroy(space);
     /* Every kind of decision, on the same network. */
     fet_space_options options = fet_space_default_options();
-    options.kinds = FET_SPACE_ALL;
+    options.kinds = FET_SPACE_ALL | FET_SPACE_INNER_WIDTH;
     space = space_of(base, &options);
     assert_true(fet_space_n_decisions(space) < FET_SPACE_MAX_DECISIONS); /* none was left out for want of room */
     print_message("# %s: %u decisions, %u of them widths and forms by default\n", path, fet_space_n_decisions(space),

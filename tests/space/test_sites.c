@@ -12,13 +12,16 @@ static void options_of_the_template(void **state)
     fet_graph *base = small_network();
     fet_space_options options = fet_space_default_options();
     options.parallelism = (fet_parallelism){4, 1};
-    options.kinds = FET_SPACE_ALL;
+    options.kinds = FET_SPACE_ALL | FET_SPACE_INNER_WIDTH;
     fet_space *space = space_of(base, &options);
     assert_string_equal(options_text(space, "stage1.block0.form"), "separable*,dense,grouped8");
     assert_string_equal(options_text(space, "stage1.block0.kernel"), "3*,5,7");
     assert_string_equal(options_text(space, "stage1.block0.skip"), "absent");
     assert_string_equal(options_text(space, "stage2.block1.form"), "ibn*,fused,dense,grouped8,fused4");
     assert_string_equal(options_text(space, "stage2.block1.skip"), "keep*,skip");
+    assert_string_equal(options_text(space, "stage1.block0.inner"), "absent"); /* a separable block's middle is the trunk before it */
+    assert_string_equal(options_text(space, "stage2.block1.inner"), "12,16,20,24*,28,32,36");
+    assert_string_equal(options_text(space, "stage3.block0.inner"), "8,12,16*,20,24");
     assert_string_equal(options_text(space, "stage3.block0.kernel"), "3,5*,7");
     assert_string_equal(options_text(space, "stage3.block0.skip"), "absent");
     assert_string_equal(options_text(space, "group1.width"), "4,8*,12");         /* the stem's */
@@ -41,12 +44,48 @@ static void options_of_the_template(void **state)
     fet_graph_destroy(base);
 }
 
+/* An inner width changes the middle of its block and nothing else; the trunk's leaves the middle as it is. */
+static void inner_widths(void **state)
+{
+    (void)state;
+    enum { MIDDLE = 24, WIDER = 28 };
+    fet_graph *base = small_network(), *graph = NULL;
+    fet_space_options options = fet_space_default_options();
+    options.parallelism = (fet_parallelism){4, 1};
+    options.kinds = FET_SPACE_INNER_WIDTH;
+    fet_space *space = space_of(base, &options);
+    fet_arena *arena = NULL;
+    CHECK_OK(fet_arena_create(&arena));
+    fet_genome genome;
+    fet_space_base_genome(space, &genome);
+    for (uint32_t d = 0; d < genome.n; d++) {
+        if (strcmp(fet_space_decision(space, d)->name, "stage2.block1.inner") == 0) genome.option[d]++;
+        if (strcmp(fet_space_decision(space, d)->name, "stage3.width") == 0) genome.option[d]++;
+    }
+    CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
+    assert_int_equal(graph->n_values, base->n_values);
+    uint32_t n_wider = 0, n_trunk = 0;
+    for (fet_id v = 0; v < graph->n_values; v++) {
+        const fet_shape *old = &base->values[v].shape, *new = &graph->values[v].shape;
+        if (graph->values[v].kind != FET_VALUE_COMPUTED || old->rank != 4 || old->dim[1] == new->dim[1]) continue;
+        if (old->dim[1] == MIDDLE && new->dim[1] == WIDER) n_wider++;
+        else if (old->dim[1] == 12 && new->dim[1] == 16) n_trunk++;
+        else fail_msg("%s has %lld channels instead of %lld", graph->values[v].name, (long long)new->dim[1], (long long)old->dim[1]);
+    }
+    assert_int_equal(n_wider, 6); /* of one block of three: convolution, norm, activation, twice */
+    assert_true(n_trunk > 0);
+    fet_graph_destroy(graph);
+    fet_arena_destroy(arena);
+    fet_space_destroy(space);
+    fet_graph_destroy(base);
+}
+
 static void canonical_genomes(void **state)
 {
     (void)state;
     fet_graph *base = small_network();
     fet_space_options options = fet_space_default_options();
-    options.kinds = FET_SPACE_ALL;
+    options.kinds = FET_SPACE_ALL | FET_SPACE_INNER_WIDTH;
     fet_space *space = space_of(base, &options);
     fet_arena *arena = NULL;
     CHECK_OK(fet_arena_create(&arena));
@@ -93,7 +132,7 @@ static void exact_options(void **state)
     fet_graph *base = small_network();
     give_numbers(base, 5);
     fet_space_options options = fet_space_default_options();
-    options.kinds = FET_SPACE_ALL;
+    options.kinds = FET_SPACE_ALL | FET_SPACE_INNER_WIDTH;
     options.width_low = 1;
     fet_space *space = space_of(base, &options);
     fet_arena *arena = NULL;
@@ -136,7 +175,7 @@ static void resolutions(void **state)
     CHECK_OK(fet_template_build("ibn_classifier", &template, &base));
     give_numbers(base, 5);
     fet_space_options options = fet_space_default_options();
-    options.kinds = FET_SPACE_ALL;
+    options.kinds = FET_SPACE_ALL | FET_SPACE_INNER_WIDTH;
     options.resolutions = (const double[]){0.3, 0.45, 0.75, 1.4};
     options.n_resolutions = 4;
     fet_space *space = space_of(base, &options);
@@ -184,7 +223,7 @@ static void fails_cleanly_without_memory(void **state)
     fet_graph *base = NULL;
     CHECK_OK(fet_template_build("ibn_classifier", &template, &base));
     fet_space_options options = fet_space_default_options();
-    options.kinds = FET_SPACE_ALL;
+    options.kinds = FET_SPACE_ALL | FET_SPACE_INNER_WIDTH;
     for (uint64_t n = 0;; n++) {
         fet_space *space = NULL;
         fet_alloc_fail_after(n);
@@ -201,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_of_the_template),
+        cmocka_unit_test(inner_widths),
         cmocka_unit_test(canonical_genomes),
         cmocka_unit_test(exact_options),
         cmocka_unit_test(resolutions),
