@@ -51,22 +51,10 @@ fet_status fet_task_fingerprint(const fet_graph *graph, const fet_dataset *datas
     fet_dtype dtype = t->dtype == FET_DTYPE_NONE ? fet_engine_training_dtype() : t->dtype;
     const char *isa = fet_engine_isa_name(); /* other instructions round differently */
     const double numbers[] = {
-        (double)n_batches,
-        options->learning_rate,
-        options->warmup_share,
-        options->label_smoothing,
-        options->augment.flip,
-        options->augment.shift,
-        (double)options->augment.erase,
-        (double)options->augment.light,
-        (double)dtype,
-        (double)t->batch,
-        (double)t->optimizer,
-        (double)t->momentum,
-        (double)t->beta2,
-        (double)t->weight_decay,
-        (double)t->bn_momentum,
-        t->freeze_bn_stats,
+        (double)n_batches,     options->learning_rate,  options->warmup_share,          options->label_smoothing,
+        options->augment.flip, options->augment.shift,  (double)options->augment.erase, (double)options->augment.light,
+        (double)dtype,         (double)t->batch,        (double)t->optimizer,           (double)t->momentum,
+        (double)t->beta2,      (double)t->weight_decay, (double)t->bn_momentum,         t->freeze_bn_stats,
     };
     uint64_t hash = fet_hash_combine(fet_graph_hash(graph), fet_hash(numbers, sizeof numbers));
     hash = fet_hash_combine(hash, fet_hash(isa, strlen(isa)));

@@ -239,12 +239,8 @@ static void fails_cleanly_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options_of_the_template),
-        cmocka_unit_test(inner_widths),
-        cmocka_unit_test(canonical_genomes),
-        cmocka_unit_test(exact_options),
-        cmocka_unit_test(resolutions),
-        cmocka_unit_test(fails_cleanly_without_memory),
+        cmocka_unit_test(options_of_the_template), cmocka_unit_test(inner_widths), cmocka_unit_test(canonical_genomes),
+        cmocka_unit_test(exact_options),           cmocka_unit_test(resolutions),  cmocka_unit_test(fails_cleanly_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
