@@ -118,6 +118,11 @@ bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_
     return device->ops->lookup(device->state, key, out_cost);
 }
 
+bool fet_device_known(const fet_device *device, uint32_t i, fet_kernel_key *out_key, fet_cost *out_cost)
+{
+    return device->ops->known && device->ops->known(device->state, i, out_key, out_cost);
+}
+
 fet_status fet_device_measure(fet_device *device, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
 {
     return device->ops->measure(device->state, keys, n_keys, progress, context);

@@ -54,6 +54,8 @@ FET_MUST_CHECK fet_status fet_device_side_file(const fet_device *device, const c
 
 /* Looks a kernel up: false when it is not known yet (no measuring). Cost: one hash probe. */
 bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_cost *out_cost);
+/* Walks over the kernels of the device's table, i = 0, 1, ...: false behind the last, or where a device has no table. */
+bool fet_device_known(const fet_device *device, uint32_t i, fet_kernel_key *out_key, fet_cost *out_cost);
 /*
  * Makes every key known: measures what is missing (once, ever), saving each as it is done. progress may be NULL; it may return false to
  * stop (STATE). One process of a machine measures at a time; the others wait, asking progress meanwhile. done and total count the keys that

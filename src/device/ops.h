@@ -24,6 +24,8 @@ typedef struct fet_device_ops {
     /* A whole network, where the kind knows better than the sum of its kernels; NULL: the sum. kernel_ms may be NULL. */
     fet_status (*network_latency)(const void *state, const fet_graph *graph, const fet_kernels *kernels, fet_arena *scratch,
                                   double *kernel_ms, double *out_ms);
+    /* The i-th of the kernels that stand in its table; false behind the last. NULL: it has none. */
+    bool (*known)(const void *state, uint32_t i, fet_kernel_key *out_key, fet_cost *out_cost);
     uint32_t (*channel_rounding)(const void *state); /* NULL: none */
     const char *(*table_path)(const void *state);    /* of a table that grows; NULL: none */
     /* From the options alone, without opening. */

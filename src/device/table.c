@@ -86,6 +86,13 @@ uint32_t fet_kernel_table_count(const fet_kernel_table *table)
     return (uint32_t)table->n_entries;
 }
 
+void fet_kernel_table_item(const fet_kernel_table *table, uint32_t i, fet_kernel_key *out_key, double *out_latency_ms, double *out_spread)
+{
+    *out_key = table->entries[i].key;
+    *out_latency_ms = table->entries[i].latency_ms;
+    *out_spread = table->entries[i].spread;
+}
+
 static fet_status insert(fet_kernel_table *table, const entry *new)
 {
     if (2 * (table->n_entries + 1) > table->n_slots) {

@@ -38,6 +38,8 @@ FET_DEFINE_AUTO(fet_kernel_table);
 bool fet_kernel_table_lookup(const fet_kernel_table *table, const fet_kernel_key *key, double *out_latency_ms, double *out_spread);
 const char *fet_kernel_table_path(const fet_kernel_table *table);
 uint32_t fet_kernel_table_count(const fet_kernel_table *table);
+/* The i-th kernel, in the order of the file. */
+void fet_kernel_table_item(const fet_kernel_table *table, uint32_t i, fet_kernel_key *out_key, double *out_latency_ms, double *out_spread);
 
 /* Tries to become the only writer, on this machine, of this file: *out_locked false when another process is. With the lock, reads what
  * others have added. */

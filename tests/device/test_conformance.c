@@ -91,6 +91,21 @@ static void test_says_what_it_is(void **state)
     }
 }
 
+/* A device with a table walks over it, and meets a kernel that was made known. */
+static void check_known(const fet_device_ops *kind, const fet_device *device, const fet_kernel_key *key)
+{
+    fet_kernel_key at;
+    fet_cost cost, looked_up;
+    uint32_t n = 0, met = 0;
+    for (; fet_device_known(device, n, &at, &cost); n++) {
+        met += fet_kernel_key_equal(&at, key);
+        assert_true(fet_device_lookup(device, &at, &looked_up) && looked_up.latency_ms == cost.latency_ms);
+        assert_int_equal(cost.source, kind->source);
+    }
+    assert_int_equal(met, kind->known ? 1 : 0);
+    assert_true(kind->known || n == 0);
+}
+
 /* Unknown, then made known, then the same for ever, also in another handle; a network is the sum of its kernels. */
 static void test_kernels_become_known(void **state)
 {
@@ -118,6 +133,7 @@ static void test_kernels_become_known(void **state)
             sum_ms += one.latency_ms;
         }
         CHECK_OK(fet_device_graph_latency(device, graph, arena, &whole_ms));
+        check_known(fet_device_kinds[k], device, &kernels.items[0].key);
         /* Simulated as a whole, kernels overlap: a network is not slower than its kernels one by one, and not much faster. */
         double *kernel_ms = fet_arena_zalloc(arena, kernels.count, sizeof *kernel_ms), parts_ms = 0, again_ms = 0;
         CHECK_OK(fet_device_network_latency(device, graph, &kernels, arena, kernel_ms, &again_ms));

@@ -95,6 +95,15 @@ static bool host_lookup(const void *state, const fet_kernel_key *key, fet_cost *
     return fet_kernel_table_lookup(((const host *)state)->table, key, &out_cost->latency_ms, &out_cost->spread);
 }
 
+static bool host_known(const void *state, uint32_t i, fet_kernel_key *out_key, fet_cost *out_cost)
+{
+    const fet_kernel_table *table = ((const host *)state)->table;
+    if (i >= fet_kernel_table_count(table)) return false;
+    out_cost->source = FET_COST_MEASURED;
+    fet_kernel_table_item(table, i, out_key, &out_cost->latency_ms, &out_cost->spread);
+    return true;
+}
+
 static fet_status need_child(host *h)
 {
     if (h->child && !fet_host_child_is_dead(h->child)) return FET_OK;
@@ -213,6 +222,7 @@ const fet_device_ops fet_device_host = {
     .describe = host_describe,
     .fusion_rules = host_fusion_rules,
     .lookup = host_lookup,
+    .known = host_known,
     .measure = host_measure,
     .measure_networks = host_measure_networks,
     .parallelism = host_parallelism,

@@ -83,6 +83,15 @@ static bool lookup(const void *state, const fet_kernel_key *key, fet_cost *out_c
     return true;
 }
 
+static bool known(const void *state, uint32_t i, fet_kernel_key *out_key, fet_cost *out_cost)
+{
+    const recorded *d = state;
+    if (i >= d->n) return false;
+    *out_key = d->kernels[i].key;
+    *out_cost = (fet_cost){.latency_ms = d->kernels[i].latency_ms, .spread = d->kernels[i].spread, .source = FET_COST_RECORDED};
+    return true;
+}
+
 static fet_status measure(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
 {
     const recorded *d = state;
@@ -113,6 +122,7 @@ const fet_device_ops fet_device_recorded = {
     .describe = describe,
     .fusion_rules = fusion_rules,
     .lookup = lookup,
+    .known = known,
     .measure = measure,
     .parallelism = parallelism,
 };
