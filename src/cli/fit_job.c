@@ -173,6 +173,7 @@ static fet_status put_decisions(text *t, const char *list)
                  {"skip", "{skip: blocks}"},
                  {"activation", "{activation: network}"},
                  {"resolution", "{resolution: network}"},
+                 {"tail", "{tail: network}"},
                  {"width", "{width: stages}"},
                  {"inner", "{width: blocks}"},
                  {"groups", "{width: groups}"},
@@ -183,10 +184,11 @@ static fet_status put_decisions(text *t, const char *list)
         size_t length = strcspn(at, ","), k = 0;
         while (k < N_KNOWN && (strlen(known[k].name) != length || strncmp(known[k].name, at, length) != 0)) k++;
         if (k == N_KNOWN)
-            return fet_fail(FET_ERROR_ARG,
-                            "--decisions has \"%.*s\", expected some of fuse, dense, group, kernel, skip, activation, resolution, width, "
-                            "inner, groups, multiplier, with commas between",
-                            (int)length, at);
+            return fet_fail(
+                FET_ERROR_ARG,
+                "--decisions has \"%.*s\", expected some of fuse, dense, group, kernel, skip, activation, resolution, tail, width, "
+                "inner, groups, multiplier, with commas between",
+                (int)length, at);
         put(t, "    - %s\n", known[k].entry);
         at = at[length] ? at + length + 1 : NULL;
     }

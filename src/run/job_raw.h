@@ -38,7 +38,7 @@ typedef struct fet_job_raw_device {
 } fet_job_raw_device;
 
 typedef struct fet_job_raw_decision {
-    char *fuse, *dense, *group, *kernel, *skip, *activation, *resolution, *width, *options;
+    char *fuse, *dense, *group, *kernel, *skip, *activation, *resolution, *tail, *width, *options;
     char **multiplier;
     uint32_t n_multiplier;
 } fet_job_raw_decision;

@@ -54,6 +54,7 @@ static const cyaml_schema_field_t decision_fields[] = {FET_YAML_TEXT(fet_job_raw
                                                        FET_YAML_TEXT(fet_job_raw_decision, skip),
                                                        FET_YAML_TEXT(fet_job_raw_decision, activation),
                                                        FET_YAML_TEXT(fet_job_raw_decision, resolution),
+                                                       FET_YAML_TEXT(fet_job_raw_decision, tail),
                                                        FET_YAML_TEXT(fet_job_raw_decision, width),
                                                        FET_YAML_TEXT(fet_job_raw_decision, options),
                                                        FET_YAML_LIST(fet_job_raw_decision, multiplier, text_entry, 8),

@@ -22,6 +22,7 @@ static const struct {
     {"skip", {"blocks"}, {FET_SPACE_SKIP}},
     {"activation", {"network"}, {FET_SPACE_ACTIVATION}},
     {"resolution", {"network"}, {FET_SPACE_RESOLUTION}},
+    {"tail", {"network"}, {FET_SPACE_TAIL}},
     {"width",
      {"stages", "groups", "blocks", "all"},
      {0, FET_SPACE_GROUP_WIDTH, FET_SPACE_INNER_WIDTH, FET_SPACE_GROUP_WIDTH | FET_SPACE_INNER_WIDTH}},
@@ -30,8 +31,8 @@ enum { N_KNOWN = sizeof known / sizeof *known, WIDTH = N_KNOWN - 1, MULTIPLIER =
 
 static const char *text_of(const fet_job_raw_decision *raw, uint32_t k)
 {
-    const char *const texts[N_KNOWN] = {raw->fuse, raw->dense,      raw->group,      raw->kernel,
-                                        raw->skip, raw->activation, raw->resolution, raw->width};
+    const char *const texts[N_KNOWN] = {raw->fuse,       raw->dense,      raw->group, raw->kernel, raw->skip,
+                                        raw->activation, raw->resolution, raw->tail,  raw->width};
     return texts[k];
 }
 
@@ -63,7 +64,7 @@ static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
         return fet_job_yaml_fail(
             &r->yaml, path,
             "expected one of {fuse: blocks}, {dense: blocks}, {group: blocks}, {kernel: blocks}, {skip: blocks}, "
-            "{activation: network}, {resolution: network}, {width: stages, options: 0.5..1.5} and {multiplier: [0.5, 1]}");
+            "{activation: network}, {resolution: network}, {tail: network}, {width: stages, options: 0.5..1.5} and {multiplier: [0.5, 1]}");
     if (*has & 1u << kind) return fet_job_yaml_fail(&r->yaml, path, "a decision of this kind stands above already");
     if (raw->options && kind != WIDTH) return fet_job_yaml_fail(&r->yaml, path, "\"options\" belongs to {width: stages} alone");
     *has |= 1u << kind;

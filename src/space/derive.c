@@ -25,7 +25,11 @@ fet_status fet_space_derive(const fet_space *space, const fet_genome *genome, fe
         if (space->patch_of[d] && space->patch_of[d][genome->option[d]] != FET_NONE) patch_on[space->patch_of[d][genome->option[d]]] = 1;
     uint32_t size = space->resolution == FET_NONE ? FET_NONE : genome->option[space->resolution];
     const fet_blueprint *blueprint = size == FET_NONE || !space->resized[size] ? &space->blueprint : &space->resized_blueprint[size];
-    return fet_blueprint_make(blueprint, channels, patch_on, arena, out_graph);
+    fet_auto(fet_graph) graph = NULL;
+    FET_TRY(fet_blueprint_make(blueprint, channels, patch_on, arena, &graph));
+    FET_TRY(space_trim_tail(space, genome, graph));
+    *out_graph = fet_take(graph);
+    return FET_OK;
 }
 
 fet_status fet_genome_describe(const fet_space *space, const fet_genome *genome, char **out_text)

@@ -171,6 +171,7 @@ fet_status space_discover(fet_space *space, const fet_space_options *options)
     for (uint32_t s = 0, n = space->n_stages; s < n; s++) FET_TRY(add_stage(space, s, options)); /* those of groups come behind */
     FET_TRY(space_add_network(space, options));
     if (options->kinds & FET_SPACE_RESOLUTION) FET_TRY(space_add_resolution(space, options));
+    if (options->kinds & FET_SPACE_TAIL) FET_TRY(space_add_tail(space));
     if (options->kinds & FET_SPACE_GROUP_WIDTH) FET_TRY(add_groups(space, options));
     bool any_free = false;
     for (uint32_t g = 0; g < space->groups.n_groups; g++) any_free |= !space->groups.groups[g].fixed;

@@ -45,6 +45,7 @@ struct fet_space {
     const uint32_t *patch_of[FET_SPACE_MAX_DECISIONS]; /* by option: the patch that it switches on, or FET_NONE; NULL: no patches */
     space_sites *sites;                                /* [blocks] */
     uint32_t multiplier;                               /* decision, or FET_NONE: there is one multiplier, 1 */
+    uint32_t tail;                                     /* decision, or FET_NONE */
 
     /* [groups]: channels for each pair (multiplier, width option of the group's stage); NULL for a fixed group. */
     uint32_t **channels;
@@ -78,6 +79,10 @@ fet_status space_add_network(fet_space *space, const fet_space_options *options)
 fet_status space_add_resolution(fet_space *space, const fet_space_options *options);
 /* Blueprints of the other sizes, behind that of the base. */
 fet_status space_rebase_resolutions(fet_space *space);
+
+/* The decision on the end of the network, if something there can go; and what a genome says of it, done to its candidate. */
+fet_status space_add_tail(fet_space *space);
+fet_status space_trim_tail(const fet_space *space, const fet_genome *genome, fet_graph *graph);
 
 fet_status space_discover(fet_space *space, const fet_space_options *options);
 

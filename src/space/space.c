@@ -42,7 +42,7 @@ fet_status fet_space_create(const fet_graph *base, const fet_space_options *opti
     FET_TRY(fet_alloc_zeroed(1, sizeof *space, "a search space", &space));
     FET_TRY(fet_arena_create(&space->arena));
     space->base = base;
-    space->multiplier = space->resolution = FET_NONE;
+    space->multiplier = space->resolution = space->tail = FET_NONE;
     FET_TRY(fill(space, options ? options : &defaults));
     *out_space = fet_take(space);
     return FET_OK;

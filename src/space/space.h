@@ -29,10 +29,11 @@ typedef enum fet_space_kind {
     FET_SPACE_GROUP_WIDTH =
         1 << 6, /* "group1.width": a width for each channel group of no stage; the widest, where there is no room for all */
     FET_SPACE_RESOLUTION = 1 << 7, /* "resolution": sizes of the input that keep every stride integral */
-    FET_SPACE_ALL = (1 << 8) - 1,
+    FET_SPACE_TAIL = 1 << 8,       /* "tail": softmax left out, argmax before resize */
+    FET_SPACE_ALL = (1 << 9) - 1,
     /* "stage2.block1.inner": the channels between a block's first and last convolution, apart from its stage's width, which is the trunk's
        alone then. Not among ALL: without it a stage is scaled as a whole, which is the coarser and the usual step. */
-    FET_SPACE_INNER_WIDTH = 1 << 8,
+    FET_SPACE_INNER_WIDTH = 1 << 9,
     FET_SPACE_WIDTHS = FET_SPACE_GROUP_WIDTH | FET_SPACE_INNER_WIDTH, /* those that are about widths */
 } fet_space_kind;
 

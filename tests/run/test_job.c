@@ -155,8 +155,8 @@ static const char *const given =
     "task: {data: {kind: image_folder, path: pictures, mean: [123.675, 116.28, 103.53], std: [58.4, 57.1, 57.4]}}\n"
     "base: {onnx: nets/model.onnx, hash: 00ff00ff00ff00ff, input: 3x128x96, epochs: 0, learning_rate: 0.01}\n"
     "space: {decisions: [{fuse: blocks}, {dense: blocks}, {group: blocks}, {kernel: blocks}, {skip: blocks}, {activation: network}, "
-    "{resolution: network},\n"
-    "                    {width: groups, options: 0.75..1}, {multiplier: [0.5, 1]}]}\n";
+    "{resolution: network}, {tail: network},\n"
+    "                    {width: all, options: 0.75..1}, {multiplier: [0.5, 1]}]}\n";
 
 /* The completed text is a job again, the same one, whatever the file it is said to come from. */
 static void test_text_is_a_fixed_point(void **state)
@@ -206,7 +206,7 @@ static void test_given_network(void **state)
     assert_int_equal(job->data.n_mean, 3);
     CHECK_NEAR(job->data.mean[1], 116.28, 0);
     CHECK_NEAR(job->data.std[2], 57.4, 0);
-    assert_int_equal(job->kinds, FET_SPACE_ALL);
+    assert_int_equal(job->kinds, FET_SPACE_ALL | FET_SPACE_INNER_WIDTH);
     assert_true(job->has_width);
     assert_int_equal(job->n_multipliers, 2);
     assert_int_equal(job->n_variants, 1);
