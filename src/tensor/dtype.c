@@ -32,22 +32,6 @@ fet_dtype fet_dtype_parse(const char *name)
     return FET_DTYPE_NONE;
 }
 
-uint16_t fet_bf16_from_f32(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 0x40u);
-    return (uint16_t)((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
-}
-
-float fet_f32_from_bf16(uint16_t value)
-{
-    uint32_t bits = (uint32_t)value << 16;
-    float result;
-    memcpy(&result, &bits, sizeof result);
-    return result;
-}
-
 float fet_f32_from_f16(uint16_t value)
 {
     int exponent = value >> 10 & 31, fraction = value & 1023;

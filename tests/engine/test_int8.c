@@ -236,11 +236,63 @@ static void test_gemm_is_exact(void **state)
     check_gemm(780, 33, false, 4);
 }
 
+/* Half a step of what comes in, as the slope scales it, and half a step of what goes out. */
+static void check_prelu(int64_t channels, int64_t height, int64_t width)
+{
+    fet_graph *graph = NULL;
+    fet_shape shape = fet_shape_4d(1, channels, height, width), slope_shape = {.rank = 3, .dim = {channels, 1, 1}};
+    fet_id image = FET_NONE, slopes = FET_NONE, node = FET_NONE;
+    fet_tensor *slope = NULL;
+    fet_rng rng;
+    fet_rng_init(&rng, 9, (uint64_t)channels, FET_RNG_TEST);
+    CHECK_OK(fet_graph_create(NULL, &graph));
+    CHECK_OK(fet_graph_add_input(graph, "x", FET_DTYPE_F32, &shape, &image));
+    CHECK_OK(fet_tensor_create(FET_DTYPE_F32, &slope_shape, &slope));
+    for (int64_t c = 0; c < channels; c++) fet_tensor_f32(slope)[c] = (float)(1.5 * fet_rng_uniform(&rng) - 0.5);
+    CHECK_OK(fet_graph_add_param(graph, "slope", FET_DTYPE_F32, &slope_shape, slope, true, &slopes));
+    CHECK_OK(fet_graph_add_node(graph, FET_OP_PRELU, "prelu", (fet_id[]){image, slopes}, 2, 1, &node));
+    CHECK_OK(fet_graph_infer_node(graph, node));
+    CHECK_OK(fet_graph_add_output(graph, graph->nodes[node].outputs[0]));
+    int64_t pixels = height * width;
+    float *x = slow_normal(&rng, channels * pixels), *y = calloc((size_t)(channels * pixels), sizeof *y);
+    fet_auto(fet_calibration) calibration = NULL;
+    fet_auto(fet_executor) executor = NULL;
+    CHECK_OK(fet_calibration_create(&calibration));
+    CHECK_OK(fet_calibration_observe(calibration, graph, (const float *[]){x}, 1));
+    fet_executor_options options = {.precision = FET_DTYPE_S8, .batch = 1, .calibration = calibration};
+    CHECK_OK(fet_executor_create(graph, &options, &executor));
+    CHECK_OK(fet_executor_run(executor, (const float *[]){x}, (float *[]){y}));
+    double most_in = 0, most_out = 0;
+    for (int64_t i = 0; i < channels * pixels; i++) {
+        double a = (double)fet_tensor_f32(slope)[i / pixels], v = (double)x[i];
+        most_in = fmax(most_in, fabs(v));
+        most_out = fmax(most_out, fabs(v > 0 ? v : a * v));
+    }
+    for (int64_t i = 0; i < channels * pixels; i++) {
+        double a = (double)fet_tensor_f32(slope)[i / pixels], v = (double)x[i], wanted = v > 0 ? v : a * v;
+        double allowed = (fmax(1, fabs(a)) * most_in + most_out) / 127 / 2 * 1.001;
+        if (!(fabs((double)y[i] - wanted) <= allowed))
+            fail_msg("%lld channels, entry %lld: %g, not %g", (long long)channels, (long long)i, (double)y[i], wanted);
+    }
+    fet_tensor_release(slope);
+    free(x), free(y);
+    fet_graph_destroy(graph);
+}
+
+static void test_prelu(void **state)
+{
+    (void)state;
+    check_prelu(3, 5, 7);
+    check_prelu(24, 40, 33); /* several blocks, the last one smaller */
+    check_prelu(5000, 2, 1); /* a pixel is more than a block */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv_is_exact),
         cmocka_unit_test(test_gemm_is_exact),
+        cmocka_unit_test(test_prelu),
         cmocka_unit_test(test_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,8 +71,10 @@ static void run_channels(const fet_step *step)
         if (s->run) memcpy(dst, src + s->from[0] * s->item, (size_t)s->channels * s->item);
         else if (s->item == 4)
             for (int64_t c = 0; c < s->channels; c++) memcpy(dst + 4 * c, src + 4 * (size_t)s->from[c], 4);
+        else if (s->item == 2)
+            for (int64_t c = 0; c < s->channels; c++) memcpy(dst + 2 * c, src + 2 * (size_t)s->from[c], 2);
         else
-            for (int64_t c = 0; c < s->channels; c++) memcpy(dst + (size_t)c * s->item, src + s->from[c] * s->item, s->item);
+            for (int64_t c = 0; c < s->channels; c++) dst[c] = src[s->from[c]];
     }
 }
 
