@@ -42,7 +42,7 @@ static fet_status measure_all(const char *isa, const char *precision)
             const char *cut = strstr(kernel_texts[k], "%s");
             snprintf(text, sizeof text, "%.*s%s%s", (int)(cut - kernel_texts[k]), kernel_texts[k], precision, cut + 2);
             FET_TRY(fet_kernel_key_parse(text, &key));
-            FET_TRY(fet_host_measure_kernel(&key, &s, implementation, sizeof implementation));
+            FET_TRY(fet_host_measure_kernel(&key, NULL, &s, implementation, sizeof implementation));
             printf("%d %d %.9g %.9g %.9g %.4g %u %u\n", k, repeat, s.minimum_ms, s.latency_ms, s.median_ms, s.spread, s.n_dropped,
                    s.n_passes);
         }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fettle device list|show|check|compare|parallelism|crossover: what devices there are, what a file says, whether it is right, what a
- * network costs on many, and how a device likes its channels and blocks. */
+/* fettle device list|show|check|compare|parallelism|crossover|probe: what devices there are, what a file says, whether it is right, what a
+ * network costs on many, how a device likes its channels and blocks, and measuring it for networks to come. */
 #include "base/text.h"
 #include "cli/device_compare.h"
 #include "cli/device_parallelism.h"
+#include "cli/device_probe.h"
 #include "cli/table.h"
 #include "device/recorded/recorded.h"
 
@@ -13,12 +14,15 @@
 
 typedef struct values {
     const char *devices, *precision, *sweep, *input, *stem, *plot, *trace, *isa;
-    bool json;
+    const char *keys, *budget;
+    fet_cli_texts spaces, networks;
+    int64_t kernels, draws, whole, seed;
+    bool plan, json;
 } values;
 
 static const char *const PRECISIONS[] = {"int8", "fp16", "bf16", "f32", NULL};
 static const char *const ISAS[] = {"auto", "amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2_vnni", "avx2", NULL};
-static const char *const ACTIONS[] = {"list", "show", "check", "compare", "parallelism", "crossover"};
+static const char *const ACTIONS[] = {"list", "show", "check", "compare", "parallelism", "crossover", "probe"};
 
 static const fet_cli_option OPTIONS[] = {
     {.name = "devices",
@@ -63,13 +67,70 @@ static const fet_cli_option OPTIONS[] = {
      .offset = offsetof(values, stem),
      .value = "STEM",
      .help = "compare: stem of a template (default 32s2)"},
+    {.name = "space",
+     .kind = FET_CLI_TEXTS,
+     .offset = offsetof(values, spaces),
+     .value = "JOB",
+     .help = "probe: for the networks of this job's space; may stand several times"},
+    {.name = "networks",
+     .kind = FET_CLI_TEXTS,
+     .offset = offsetof(values, networks),
+     .value = "MODEL",
+     .help = "probe: for this network too; may stand several times"},
+    {.name = "keys",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, keys),
+     .value = "FILE",
+     .help = "probe: these kernels first, one a line"},
+    {.name = "kernels",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, kernels),
+     .value = "N",
+     .low = 1,
+     .high = 1000000,
+     .help = "probe: how many to know in the end (default 1500)"},
+    {.name = "draws",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, draws),
+     .value = "N",
+     .low = 1,
+     .high = 100000,
+     .help = "probe: networks drawn from the space to see what it contains (default 500)"},
+    {.name = "whole",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, whole),
+     .value = "N",
+     .low = 0,
+     .high = FET_LESSON_MAX,
+     .help = "probe: networks of the space measured whole, to learn what stands between kernels (default 12; 0: none)"},
+    {.name = "budget",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, budget),
+     .value = "TIME",
+     .help = "probe: stop after it, 90s or 30min (default none); the same command goes on"},
+    {.name = "seed",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, seed),
+     .value = "N",
+     .low = 0,
+     .high = 9e15,
+     .help = "probe: of what is drawn (default 1)"},
+    {.name = "plan", .kind = FET_CLI_FLAG, .offset = offsetof(values, plan), .help = "probe: say what would be measured, measure nothing"},
     FET_CLI_JSON(values, json),
     {0},
 };
 
 static void defaults(void *v)
 {
-    *(values *)v = (values){.precision = "int8", .isa = "auto", .input = "3x224x224", .stem = "32s2"};
+    *(values *)v = (values){.precision = "int8",
+                            .isa = "auto",
+                            .input = "3x224x224",
+                            .stem = "32s2",
+                            .budget = "none",
+                            .kernels = 1500,
+                            .draws = 500,
+                            .whole = 12,
+                            .seed = 1};
 }
 
 static const char *kind_name(fet_device_kind kind)
@@ -196,16 +257,38 @@ static fet_status check(fet_cli *cli, const values *given, const char *name)
     return FET_OK;
 }
 
-static fet_status probe(fet_cli *cli, const values *given, const char *action)
+static fet_device_options device_options(const fet_cli *cli, const values *given)
 {
     static const struct {
         const char *name;
         fet_dtype dtype;
     } known[] = {{"int8", FET_DTYPE_S8}, {"fp16", FET_DTYPE_F16}, {"bf16", FET_DTYPE_BF16}, {"f32", FET_DTYPE_F32}};
-    fet_probe_options options = {.device = {.name = cli->arguments[1], .isa = given->isa}, .plot = given->plot, .json = given->json};
+    fet_device_options options = {.name = cli->arguments[1], .isa = given->isa};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i].name, given->precision) == 0) options.device.precision = known[i].dtype;
+        if (strcmp(known[i].name, given->precision) == 0) options.precision = known[i].dtype;
+    return options;
+}
+
+static fet_status stairs(fet_cli *cli, const values *given, const char *action)
+{
+    fet_probe_options options = {.device = device_options(cli, given), .plot = given->plot, .json = given->json};
     return strcmp(action, "parallelism") == 0 ? fet_device_show_parallelism(cli, &options) : fet_device_show_crossover(cli, &options);
+}
+
+static fet_status probe(fet_cli *cli, const values *given)
+{
+    fet_device_probe_options options = {.device = device_options(cli, given),
+                                        .spaces = given->spaces,
+                                        .keys = given->keys,
+                                        .networks = given->networks,
+                                        .budget = given->budget,
+                                        .kernels = given->kernels,
+                                        .draws = given->draws,
+                                        .whole = given->whole,
+                                        .seed = given->seed,
+                                        .plan_only = given->plan,
+                                        .json = given->json};
+    return fet_device_probe(cli, &options);
 }
 
 static fet_status run(fet_cli *cli, const void *v)
@@ -217,14 +300,15 @@ static fet_status run(fet_cli *cli, const void *v)
     const char *nearest = fet_text_nearest(action, ACTIONS, sizeof ACTIONS / sizeof *ACTIONS);
     bool known = nearest && strcmp(nearest, action) == 0;
     if (!known)
-        return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check, compare, parallelism or crossover", action,
-                        nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check, compare, parallelism, crossover or probe",
+                        action, nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     if (is_list) return fet_fail(FET_ERROR_ARG, "device list: \"%.60s\": expected nothing more", cli->arguments[1]);
     if (cli->n_arguments < 2)
         return fet_fail(FET_ERROR_ARG, "device %s: expected %s", action, strcmp(action, "compare") == 0 ? "a MODEL" : "a device");
     if (strcmp(action, "show") == 0) return show(cli, given, cli->arguments[1]);
     if (strcmp(action, "check") == 0) return check(cli, given, cli->arguments[1]);
-    if (strcmp(action, "parallelism") == 0 || strcmp(action, "crossover") == 0) return probe(cli, given, action);
+    if (strcmp(action, "parallelism") == 0 || strcmp(action, "crossover") == 0) return stairs(cli, given, action);
+    if (strcmp(action, "probe") == 0) return probe(cli, given);
     fet_compare_options options = {.model = cli->arguments[1],
                                    .devices = given->devices,
                                    .precision = given->precision,
@@ -240,7 +324,7 @@ static fet_status run(fet_cli *cli, const void *v)
 const fet_command fet_cmd_device = {
     .name = "device",
     .summary = "what devices there are, and what a network costs on each of them",
-    .usage = "list | show DEVICE | check DEVICE | compare MODEL | parallelism DEVICE | crossover DEVICE [OPTION]...",
+    .usage = "list | show DEVICE | check DEVICE | compare MODEL | parallelism DEVICE | crossover DEVICE | probe DEVICE [OPTION]...",
     .details =
         "DEVICE is a name of `fettle device list` or the path of a device file (YAML). compare simulates MODEL on described "
         "devices; with --sweep over the\n"
@@ -248,6 +332,8 @@ const fet_command fet_cmd_device = {
         "template:2x24s2e6,3x32s2e6.\n"
         "parallelism finds the multiples of channels that fill DEVICE, from the steps in its latencies; crossover shows where a fused "
         "block beats an\ninverted bottleneck. Both measure what is missing on a device that can be measured, once.\n"
+        "probe measures what the networks of a job's space (--space) or given networks (--networks) contain, spread over kernel families, "
+        "and staircases\naround it; nothing is measured twice, a killed run goes on.\n"
         "Simulated figures were checked against Arm's cycle model on Ethos-U (bench/simulate); they are no measurements.",
     .options = OPTIONS,
     .min_arguments = 1,

@@ -30,6 +30,7 @@ typedef struct fet_device_options {
     fet_dtype precision; /* S8, BF16, F32 */
     const char *isa;     /* host: "amx", "avx512_vnni", "avx512", "avx2", "auto" (the best here) */
     const char *cache;   /* folder of the kernel table; NULL: $XDG_CACHE_HOME/fettle or ~/.cache/fettle */
+    uint32_t rounds;     /* host: visits of each kernel, others between; those that disagree are made again (host/rounds.h). 0: 1 */
 } fet_device_options;
 
 FET_MUST_CHECK fet_status fet_device_open(const fet_device_options *options, fet_device **out_device);

@@ -112,6 +112,8 @@ FET_MUST_CHECK fet_status fet_job_read_with(const char *path, const fet_job_over
 FET_MUST_CHECK fet_status fet_job_read_text(const char *name, const char *text, size_t bytes, fet_job **out_job);
 /* The same from text (a study keeps its job); `name` stands in messages. */
 FET_MUST_CHECK fet_status fet_job_parse(const char *name, const char *text, size_t bytes, fet_job **out_job);
+/* "10min", "90 s", "1h 30min"; "none": 0. False: it is no duration. */
+bool fet_duration_parse(const char *text, double *out_seconds);
 void fet_job_destroy(fet_job *job);
 FET_DEFINE_AUTO(fet_job);
 

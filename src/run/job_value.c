@@ -57,11 +57,11 @@ static const char *take_unit(const char *text, const unit *units, size_t n, doub
     return NULL;
 }
 
-fet_status fet_job_duration(fet_job_yaml *yaml, const char *text, const char *path, double *out_seconds)
+bool fet_duration_parse(const char *text, double *out_seconds)
 {
     static const unit units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"m", 60}, {"d", 86400}};
     double seconds = 0;
-    const char *at = text && strcmp(text, "none") != 0 ? text : "";
+    const char *at = strcmp(text, "none") != 0 ? text : "";
     while (at && *at) {
         double value = 0, factor = 0;
         char *end = NULL;
@@ -70,7 +70,14 @@ fet_status fet_job_duration(fet_job_yaml *yaml, const char *text, const char *pa
         seconds += value * factor;
         if (at) at = skip_spaces(at);
     }
-    if (!at || (text && !text[0]) || !(seconds >= 0 && seconds < 1e9))
+    *out_seconds = seconds;
+    return at && text[0] && seconds >= 0 && seconds < 1e9;
+}
+
+fet_status fet_job_duration(fet_job_yaml *yaml, const char *text, const char *path, double *out_seconds)
+{
+    double seconds = 0;
+    if (text && !fet_duration_parse(text, &seconds))
         return fet_job_yaml_fail(yaml, path, "\"%.60s\" is no duration: expected such as 90s, 10min, 1h 30min or none", text);
     *out_seconds = seconds;
     return FET_OK;

@@ -165,9 +165,9 @@ static fet_status parallelism_of(const fet_workspace *workspace, fet_parallelism
     return status;
 }
 
-static fet_status make_space(const fet_workspace *workspace, bool block_form, bool width, fet_space **out_space)
+fet_status fet_job_space(const fet_job *job, const fet_graph *base, const fet_parallelism *parallelism, bool block_form, bool width,
+                         fet_space **out_space)
 {
-    const fet_job *job = workspace->job;
     fet_space_options options = fet_space_default_options();
     options.kinds = job->kinds;
     options.search_block_form = block_form;
@@ -177,24 +177,32 @@ static fet_status make_space(const fet_workspace *workspace, bool block_form, bo
     options.multipliers = job->multipliers;
     options.n_multipliers = job->n_multipliers;
     options.curate = job->curate;
-    FET_TRY(parallelism_of(workspace, &options.parallelism));
+    options.parallelism = *parallelism;
     options.locks = job->locks;
     options.n_locks = job->n_locks;
-    return fet_space_create(workspace->base, &options, out_space);
+    return fet_space_create(base, &options, out_space);
+}
+
+void fet_job_searches(const fet_job *job, bool *out_block_form, bool *out_width)
+{
+    *out_block_form = *out_width = false;
+    for (uint32_t v = 0; v < job->n_variants; v++) {
+        *out_block_form |= job->variants[v].block_form;
+        *out_width |= job->variants[v].width;
+    }
 }
 
 fet_status fet_workspace_spaces(fet_workspace *workspace)
 {
     destroy_spaces(workspace);
     bool block_form = false, width = false;
-    for (uint32_t v = 0; v < workspace->job->n_variants; v++) {
-        block_form |= workspace->job->variants[v].block_form;
-        width |= workspace->job->variants[v].width;
-    }
-    FET_TRY(make_space(workspace, block_form, width, &workspace->whole_space));
+    fet_parallelism parallelism;
+    fet_job_searches(workspace->job, &block_form, &width);
+    FET_TRY(parallelism_of(workspace, &parallelism));
+    FET_TRY(fet_job_space(workspace->job, workspace->base, &parallelism, block_form, width, &workspace->whole_space));
     for (uint32_t v = 0; v < workspace->job->n_variants; v++) {
         const fet_variant *variant = &workspace->job->variants[v];
-        FET_TRY(make_space(workspace, variant->block_form, variant->width, &workspace->spaces[v]));
+        FET_TRY(fet_job_space(workspace->job, workspace->base, &parallelism, variant->block_form, variant->width, &workspace->spaces[v]));
     }
     return FET_OK;
 }

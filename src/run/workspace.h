@@ -48,6 +48,12 @@ FET_MUST_CHECK fet_status fet_workspace_base(fet_workspace *workspace);
 /* Makes the spaces from the base as it stands, for the parallelism of the job's device (curation). */
 FET_MUST_CHECK fet_status fet_workspace_spaces(fet_workspace *workspace);
 
+/* The space of a job's decisions over its base (borrowed): whether block forms and whether widths are searched says the variant. */
+FET_MUST_CHECK fet_status fet_job_space(const fet_job *job, const fet_graph *base, const fet_parallelism *parallelism, bool block_form,
+                                        bool width, fet_space **out_space);
+/* What its variants search, taken together. */
+void fet_job_searches(const fet_job *job, bool *out_block_form, bool *out_width);
+
 /* The space of a variant by name; the whole space for "baseline". NOT_FOUND otherwise. */
 FET_MUST_CHECK fet_status fet_workspace_space(fet_workspace *workspace, const char *variant, const fet_space **out_space);
 

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "device/host/child.h"
+#include "device/host/rounds.h"
 #include "device/host/target.h"
 #include "device/ops.h"
 #include "device/table.h"
@@ -14,13 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DESCRIPTION_BYTES = 512 };
+enum { DESCRIPTION_BYTES = 512, GROUP = 8 /* kernels between two visits of one; what a kill loses */ };
 
 typedef struct host {
     fet_host_target target;
     char description[DESCRIPTION_BYTES];
     fet_kernel_table *table;
     fet_host_child *child; /* NULL until something is measured */
+    uint32_t rounds;       /* visits of a kernel */
 } host;
 
 static void host_close(void *state)
@@ -69,6 +71,7 @@ static fet_status host_open(const fet_device_options *options, void **out_state)
     FET_TRY(fet_host_target_find(options, &h->target));
     fet_host_target_print(&h->target, h->description, sizeof h->description);
     FET_TRY(open_table(h, options->cache));
+    h->rounds = options->rounds ? options->rounds : 1;
     *out_state = fet_take(h);
     return FET_OK;
 }
@@ -113,18 +116,19 @@ static fet_status need_child(host *h)
 }
 
 /* A death of the measuring process is forgiven once a kernel: it may have been killed for memory. */
-static fet_status measure_one(host *h, const fet_kernel_key *key)
+static fet_status visit(host *h, const fet_kernel_key *key, fet_rounds *rounds)
 {
-    fet_kernel_time time;
     FET_TRY(need_child(h));
-    fet_status status = fet_host_child_kernel(h->child, key, &time);
+    fet_kernel_time *time = &rounds->times[rounds->n];
+    fet_status status = fet_host_child_kernel(h->child, key, time);
     if (status != FET_OK && fet_host_child_is_dead(h->child)) {
         FET_TRY(need_child(h));
-        status = fet_host_child_kernel(h->child, key, &time);
+        status = fet_host_child_kernel(h->child, key, time);
         if (status != FET_OK && fet_host_child_is_dead(h->child)) return fet_note(status, "given up after a second try");
     }
     FET_TRY(status);
-    return fet_kernel_table_append(h->table, key, &time);
+    rounds->n++;
+    return FET_OK;
 }
 
 static bool is_known(const host *h, const fet_kernel_key *key)
@@ -146,14 +150,44 @@ static size_t count_missing(const host *h, const fet_kernel_key *keys, size_t n_
     return n;
 }
 
+/* A few kernels in turns, until each has settled; then they go into the table. */
+static fet_status measure_group(host *h, const fet_kernel_key *const *keys, size_t n)
+{
+    fet_rounds rounds[GROUP] = {0};
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; i < n; i++) {
+            if (fet_rounds_are_settled(&rounds[i], h->rounds)) continue;
+            FET_TRY(visit(h, keys[i], &rounds[i]));
+            again |= !fet_rounds_are_settled(&rounds[i], h->rounds);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        fet_kernel_time time = fet_rounds_summarise(&rounds[i]);
+        FET_TRY(fet_kernel_table_append(h->table, keys[i], &time));
+    }
+    return FET_OK;
+}
+
+static bool is_among(const fet_kernel_key *key, const fet_kernel_key *const *keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fet_kernel_key_equal(keys[i], key)) return true;
+    return false;
+}
+
 static fet_status measure_missing(host *h, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
 {
-    size_t total = count_missing(h, keys, n_keys), done = 0;
-    for (size_t i = 0; i < n_keys; i++) {
-        if (is_known(h, &keys[i])) continue;
-        FET_TRY(go_on(progress, context, done, total));
-        FET_TRY(measure_one(h, &keys[i]));
-        done++;
+    size_t total = count_missing(h, keys, n_keys), done = 0, n = 0, room = h->rounds > 1 ? GROUP : 1;
+    const fet_kernel_key *group[GROUP];
+    for (size_t i = 0; i <= n_keys; i++) {
+        if (n == room || (i == n_keys && n)) {
+            FET_TRY(measure_group(h, group, n));
+            done += n, n = 0;
+        }
+        if (i == n_keys || is_known(h, &keys[i]) || is_among(&keys[i], group, n)) continue;
+        FET_TRY(go_on(progress, context, done + n, total));
+        group[n++] = &keys[i];
     }
     return go_on(progress, context, total, total);
 }

@@ -6,8 +6,9 @@
 #include "device/host/sampler.h"
 #include "kernel/kernel.h"
 
-/* Errors: those of making the kernel: UNSUPPORTED, STATE a slow fallback, ... */
-FET_MUST_CHECK fet_status fet_host_measure_kernel(const fet_kernel_key *key, fet_samples *out_samples, char *implementation, size_t bytes);
+/* pulse: of this process, or NULL. Errors: those of making the kernel: UNSUPPORTED, STATE a slow fallback, ... */
+FET_MUST_CHECK fet_status fet_host_measure_kernel(const fet_kernel_key *key, fet_pulse *pulse, fet_samples *out_samples,
+                                                  char *implementation, size_t bytes);
 
 /*
  * Loads the ONNX files, makes an executor of each and times them in turns, a few milliseconds each, so that drift of the machine meets all

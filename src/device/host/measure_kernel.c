@@ -55,12 +55,14 @@ static int copies_wanted(const fet_kernel_key *key)
     return n < MIN_COPIES ? MIN_COPIES : n > MAX_COPIES ? MAX_COPIES : (int)n;
 }
 
-static fet_status measure(const fet_kernel_key *key, turns *t, fet_samples *out_samples)
+static fet_status measure(const fet_kernel_key *key, fet_pulse *pulse, turns *t, fet_samples *out_samples)
 {
     fet_samples samples;
+    fet_sampler_options options = fet_sampler_default_options();
+    options.pulse = pulse;
     int wanted = copies_wanted(key);
     for (; t->n < wanted; t->n++) FET_TRY(fet_kernel_runner_create(key, &t->copies[t->n]));
-    FET_TRY(fet_sampler_measure(run_turns, t, NULL, &samples));
+    FET_TRY(fet_sampler_measure(run_turns, t, &options, &samples));
     samples.latency_ms /= t->n;
     samples.median_ms /= t->n;
     samples.minimum_ms /= t->n;
@@ -68,10 +70,11 @@ static fet_status measure(const fet_kernel_key *key, turns *t, fet_samples *out_
     return FET_OK;
 }
 
-fet_status fet_host_measure_kernel(const fet_kernel_key *key, fet_samples *out_samples, char *implementation, size_t bytes)
+fet_status fet_host_measure_kernel(const fet_kernel_key *key, fet_pulse *pulse, fet_samples *out_samples, char *implementation,
+                                   size_t bytes)
 {
     turns t = {.n = 0};
-    fet_status status = measure(key, &t, out_samples);
+    fet_status status = measure(key, pulse, &t, out_samples);
     if (status == FET_OK) {
         const char *name = fet_kernel_runner_implementation(t.copies[0]);
         snprintf(implementation, bytes, "%s", name[0] ? name : "own");

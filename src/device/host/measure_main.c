@@ -17,13 +17,13 @@ bool fet_host_is_measure_command(int argc, char **argv)
     return argc == 2 && strcmp(argv[1], FET_HOST_MEASURE_COMMAND) == 0;
 }
 
-static fet_status measure_kernel(const char *text, FILE *out)
+static fet_status measure_kernel(const char *text, fet_pulse *pulse, FILE *out)
 {
     fet_kernel_key key;
     fet_samples samples;
     char implementation[64];
     FET_TRY(fet_kernel_key_parse(text, &key));
-    FET_TRY(fet_host_measure_kernel(&key, &samples, implementation, sizeof implementation));
+    FET_TRY(fet_host_measure_kernel(&key, pulse, &samples, implementation, sizeof implementation));
     fprintf(out, "ok %.9g %.6g %u %s\n", samples.latency_ms, samples.spread, samples.n_samples, implementation);
     return FET_OK;
 }
@@ -69,6 +69,7 @@ static fet_status measure_networks(const char *arguments, FILE *in, FILE *out)
 int fet_host_measure_main(void)
 {
     char line[REQUEST_BYTES];
+    fet_pulse pulse = {0};
     /* Ctrl-C goes to the whole group; the parent decides when we end, by ending our input. */
     signal(SIGINT, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
@@ -79,7 +80,7 @@ int fet_host_measure_main(void)
     fprintf(out, "ok %s\n", fet_engine_isa_name());
     while (fflush(out) == 0 && read_request(stdin, line)) {
         fet_error_clear();
-        fet_status status = strncmp(line, "kernel ", 7) == 0     ? measure_kernel(line + 7, out)
+        fet_status status = strncmp(line, "kernel ", 7) == 0     ? measure_kernel(line + 7, &pulse, out)
                             : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, out)
                                                                  : fet_fail(FET_ERROR_ARG, "\"%.100s\" is no request", line);
         if (status != FET_OK) fprintf(out, "error %d %s\n", (int)status, fet_error_message());

@@ -101,11 +101,14 @@ fet_status fet_sampler_measure(fet_sampler_run run, void *context, const fet_sam
     FET_TRY(fet_alloc_zeroed((size_t)2 * MAX_SAMPLES, sizeof *times, "samples", &times));
     fet_samples best = {0};
     fet_status status = FET_OK;
-    for (uint32_t pass = 0; pass == 0 || (pass < options->max_passes && best.spread > options->steady_spread); pass++) {
+    for (uint32_t pass = 0; pass == 0 || (pass < options->max_passes && (best.disturbed || best.spread > options->steady_spread)); pass++) {
         fet_samples one;
+        bool slow = options->pulse && fet_pulse_is_slow(options->pulse);
         status = measure_pass(run, context, options, times, &one);
         if (status != FET_OK) break;
-        if (pass == 0 || one.latency_ms < best.latency_ms) best = one;
+        one.disturbed = (options->pulse && fet_pulse_is_slow(options->pulse)) || slow;
+        bool calmer = best.disturbed && !one.disturbed;
+        if (pass == 0 || calmer || (one.disturbed == best.disturbed && one.latency_ms < best.latency_ms)) best = one;
         best.n_passes = pass + 1;
     }
     fet_free(times);

@@ -11,8 +11,8 @@
 #define FET_DEVICE_HOST_SAMPLER_H
 
 #include "base/status.h"
+#include "device/host/pulse.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +25,8 @@ typedef struct fet_sampler_options {
     double limit_ms;      /* of one pass, kept or not; default 250 */
     double steady_spread; /* a pass with more spread is repeated; default 0.05 */
     uint32_t min_samples; /* batches kept; default 12 */
-    uint32_t max_passes;  /* default 4; the pass with the lowest figure counts */
+    uint32_t max_passes;  /* default 4; the pass with the lowest figure counts, of those not disturbed where there are any */
+    fet_pulse *pulse;     /* taken before and after each pass: a pass beside a slow one is disturbed, and repeated; default NULL: none */
 } fet_sampler_options;
 
 fet_sampler_options fet_sampler_default_options(void);
@@ -36,6 +37,7 @@ typedef struct fet_samples {
     double spread;
     uint32_t n_samples, n_dropped; /* batches of the pass that counts */
     uint32_t n_passes;
+    bool disturbed; /* every pass was */
 } fet_samples;
 
 /* Errors: those of run; NOMEM. */

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/* fettle device probe: plan -> measure -> a few networks whole. */
+#include "cli/device_probe.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "cli/progress.h"
+#include "cli/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LIMIT_KEYS_BYTES = 1 << 26, ROUNDS = 2 };
+
+typedef struct probing {
+    fet_cli *cli;
+    const fet_device_probe_options *options;
+    fet_device *device;
+    fet_probe_space spaces[FET_CLI_MAX_TEXTS];
+    fet_kit_plan *plan;
+    double budget_s, started_s;
+    fet_progress progress;
+} probing;
+
+static bool on_measured(void *context, size_t done, size_t total)
+{
+    fet_progress_show(context, done, total, "");
+    return !fet_cli_interrupted();
+}
+
+/* One canonical key a line, as `fettle device fit --suggest` prints them; empty lines and lines from # on are passed over. */
+static fet_status add_keys(const char *path, fet_kit_pool *pool)
+{
+    void *data = NULL;
+    size_t bytes = 0;
+    FET_TRY(fet_file_read(path, LIMIT_KEYS_BYTES, &data, &bytes));
+    fet_status status = FET_OK;
+    uint32_t row = 0;
+    for (char *line = data, *next; line && status == FET_OK; line = next) {
+        fet_kernel_key key;
+        next = strchr(line, '\n');
+        if (next) *next++ = '\0';
+        line[strcspn(line, "\r")] = '\0';
+        row++;
+        if (line[0] == '\0' || line[0] == '#') continue;
+        status = fet_kernel_key_parse(line, &key);
+        if (status == FET_OK) status = fet_kit_pool_add_key(pool, &key);
+        else status = fet_note(status, "%s:%u", path, row);
+    }
+    fet_free(data);
+    return status;
+}
+
+static fet_status add_networks(const fet_cli_texts *networks, fet_kit_pool *pool)
+{
+    for (uint32_t i = 0; i < networks->n; i++) {
+        fet_network network = {0};
+        fet_status status = fet_network_load(networks->items[i], false, &network);
+        if (status == FET_OK) status = fet_kit_pool_add_graph(pool, network.graph);
+        fet_network_clear(&network);
+        FET_TRY(status);
+    }
+    return FET_OK;
+}
+
+static fet_status fill_pool(probing *p, fet_kit_pool *pool)
+{
+    const fet_device_probe_options *o = p->options;
+    bool measured = fet_device_source(p->device) == FET_COST_MEASURED, find = measured && !o->plan_only && !o->export;
+    if (o->keys) FET_TRY(add_keys(o->keys, pool));
+    for (uint32_t i = 0; i < o->spaces.n; i++) {
+        uint32_t whole = o->whole > 0 ? fet_lesson_share((uint32_t)o->whole, o->spaces.n, i) : 0;
+        fet_progress_begin(&p->progress, p->cli, "measuring staircases");
+        fet_status status = fet_probe_space_init(&p->spaces[i], o->spaces.items[i], p->device, find, on_measured, &p->progress);
+        fet_progress_end(&p->progress);
+        FET_TRY(status);
+        FET_TRY(fet_kit_pool_add_space(pool, p->spaces[i].space, (uint32_t)o->draws, whole, (uint64_t)o->seed));
+    }
+    return add_networks(&o->networks, pool);
+}
+
+static fet_status make_plan(probing *p)
+{
+    fet_auto(fet_kit_pool) pool = NULL;
+    const fet_device_probe_options *o = p->options;
+    fet_kit_plan_options options = fet_kit_plan_default_options();
+    fet_parallelism parallelism = fet_device_parallelism(p->device);
+    if (o->spaces.n == 0 && !o->keys && o->networks.n == 0)
+        return fet_fail(FET_ERROR_ARG, "device probe: expected what to measure for: --space JOB, --networks MODEL or --keys FILE");
+    FET_TRY(fet_kit_pool_create(fet_device_fusion_rules(p->device), fet_device_precision(p->device), &pool));
+    FET_TRY(fill_pool(p, pool));
+    options.n_kernels = o->spaces.n || o->networks.n ? (uint32_t)o->kernels : fet_kit_pool_count(pool);
+    options.n_out = parallelism.out_channels, options.n_in = parallelism.in_channels;
+    options.seed = (uint64_t)o->seed;
+    return fet_kit_plan_make(pool, &options, &p->plan);
+}
+
+static fet_status check_can_measure(const fet_device *device)
+{
+    fet_cost_source source = fet_device_source(device);
+    if (source == FET_COST_MEASURED) return FET_OK;
+    return fet_fail(
+        FET_ERROR_UNSUPPORTED,
+        "device probe: %s is %s, nothing here can measure it: expected a measured device, or --export DIR for a board elsewhere",
+        fet_device_describe(device), fet_cost_source_name(source));
+}
+
+/* Networks measured whole, in a folder of their own for the time being. */
+static fet_status learn(probing *p, fet_lesson *lesson)
+{
+    char folder[] = "/tmp/fettle-probe-XXXXXX";
+    const fet_space *spaces[FET_CLI_MAX_TEXTS];
+    uint32_t n_spaces = p->options->spaces.n;
+    for (uint32_t i = 0; i < n_spaces; i++) spaces[i] = p->spaces[i].space;
+    if (!mkdtemp(folder)) return fet_fail(FET_ERROR_IO, "%s: cannot make a folder", folder);
+    fet_status status =
+        fet_lesson_learn(spaces, n_spaces, p->device, (uint32_t)p->options->whole, (uint64_t)p->options->seed, folder, lesson);
+    rmdir(folder);
+    return status;
+}
+
+static fet_status measure(probing *p)
+{
+    fet_kit_result result;
+    fet_lesson *lesson = NULL;
+    FET_TRY(check_can_measure(p->device));
+    double spent_s = fet_clock_monotonic_s() - p->started_s, left_s = p->budget_s > spent_s ? p->budget_s - spent_s : 1e-3;
+    fet_progress_begin(&p->progress, p->cli, "measuring kernels");
+    fet_status status = fet_kit_measure(p->device, p->plan, p->budget_s > 0 ? left_s : 0, on_measured, &p->progress, &result);
+    fet_progress_end(&p->progress);
+    FET_TRY(status);
+    bool whole = p->options->spaces.n && p->options->whole > 0 && result.outcome != FET_KIT_STOPPED;
+    if (whole) FET_TRY(fet_alloc_zeroed(1, sizeof *lesson, "networks measured whole", &lesson));
+    if (whole) status = learn(p, lesson);
+    if (status == FET_OK) status = fet_device_probe_print(p->cli, p->options, p->device, p->plan, &result, lesson);
+    if (result.outcome == FET_KIT_STOPPED) p->cli->exit_code = FET_EXIT_INTERRUPTED;
+    fet_free(lesson);
+    return status;
+}
+
+static fet_status run(probing *p)
+{
+    fet_device_options device = p->options->device;
+    device.rounds = ROUNDS;
+    if (!fet_duration_parse(p->options->budget, &p->budget_s))
+        return fet_fail(FET_ERROR_ARG, "--budget \"%.40s\" is no duration: expected such as 90s, 30min, 1h 30min or none",
+                        p->options->budget);
+    if (p->options->whole > 0 && p->options->whole < FET_BETWEEN_MIN)
+        return fet_fail(FET_ERROR_ARG, "--whole %lld: expected 0, or %d to %d", (long long)p->options->whole, (int)FET_BETWEEN_MIN,
+                        (int)FET_LESSON_MAX);
+    fet_cli_catch_signals();
+    FET_TRY(fet_device_open(&device, &p->device));
+    FET_TRY(make_plan(p));
+    if (p->options->plan_only) return fet_device_probe_print(p->cli, p->options, p->device, p->plan, NULL, NULL);
+    return measure(p);
+}
+
+fet_status fet_device_probe(fet_cli *cli, const fet_device_probe_options *options)
+{
+    probing p = {.cli = cli, .options = options, .started_s = fet_clock_monotonic_s()};
+    fet_status status = run(&p);
+    fet_kit_plan_destroy(p.plan);
+    for (uint32_t i = 0; i < FET_CLI_MAX_TEXTS; i++) fet_probe_space_deinit(&p.spaces[i]);
+    fet_device_close(p.device);
+    return status;
+}

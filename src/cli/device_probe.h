@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Private to `fettle device`: which kernels of a device to measure, measuring them, and the kit for a board elsewhere. */
+#ifndef FET_CLI_DEVICE_PROBE_H
+#define FET_CLI_DEVICE_PROBE_H
+
+#include "cli/command.h"
+#include "device/kit/measure.h"
+#include "run/probe.h"
+
+typedef struct fet_device_probe_options {
+    fet_device_options device;
+    fet_cli_texts spaces, networks; /* jobs; models */
+    const char *keys;               /* file, NULL: none */
+    const char *budget;             /* "30min" */
+    const char *export, *import;    /* folder to fill, filled CSV to read; NULL */
+    int64_t kernels, draws, whole, seed;
+    bool plan_only, json;
+} fet_device_probe_options;
+
+FET_MUST_CHECK fet_status fet_device_probe(fet_cli *cli, const fet_device_probe_options *options);
+
+/* What came of it; result and lesson NULL: nothing was measured (whole). */
+FET_MUST_CHECK fet_status fet_device_probe_print(fet_cli *cli, const fet_device_probe_options *options, const fet_device *device,
+                                                 const fet_kit_plan *plan, const fet_kit_result *result, const fet_lesson *lesson);
+
+#endif

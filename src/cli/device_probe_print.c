@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What `fettle device probe` planned, measured and learned, for people and as JSON. */
+#include "cli/device_probe.h"
+
+#include "cli/progress.h"
+#include "cli/table.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const reasons[] = {"asked", "network", "sweep"};
+
+static fet_status make_table(const fet_device *device, const fet_kit_plan *plan, fet_table **out_table)
+{
+    static const fet_column columns[] = {{.key = "family", .title = "kernel family"},
+                                         {.key = "pool", .title = "in networks", .right = true},
+                                         {.key = "planned", .title = "planned", .right = true},
+                                         {.key = "swept", .title = "and around them", .right = true},
+                                         {.key = "known", .title = "known", .right = true}};
+    fet_auto(fet_table) table = NULL;
+    FET_TRY(fet_table_create(columns, sizeof columns / sizeof *columns, &table));
+    for (uint32_t f = 0; f < plan->n_families; f++) {
+        uint32_t known = 0;
+        fet_cost cost;
+        for (uint32_t i = 0; i < plan->n; i++) known += plan->items[i].family == f && fet_device_lookup(device, &plan->items[i].key, &cost);
+        fet_table_text(table, plan->families[f].name);
+        fet_table_number(table, plan->families[f].pool);
+        fet_table_number(table, plan->families[f].planned);
+        fet_table_number(table, plan->families[f].swept);
+        fet_table_number(table, known);
+    }
+    *out_table = fet_take(table);
+    return FET_OK;
+}
+
+static json_t *kernels_json(const fet_device *device, const fet_kit_plan *plan)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < plan->n; i++) {
+        char text[FET_KERNEL_KEY_TEXT_BYTES];
+        const fet_kit_item *item = &plan->items[i];
+        fet_cost cost;
+        bool known = fet_device_lookup(device, &item->key, &cost);
+        json_t *one = json_pack("{s:s, s:s, s:s, s:i}", "kernel", fet_kernel_key_print(&item->key, text, sizeof text), "family",
+                                plan->families[item->family].name, "reason", reasons[item->reason], "count", (int)item->count);
+        json_object_set_new(one, "latency_ms", known ? json_real(cost.latency_ms) : json_null());
+        json_object_set_new(one, "spread", known ? json_real(cost.spread) : json_null());
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static json_t *lesson_json(const fet_lesson *lesson)
+{
+    json_t *networks = json_array();
+    for (uint32_t i = 0; i < lesson->n; i++)
+        json_array_append_new(networks, json_pack("{s:f, s:f, s:f, s:f}", "whole_ms", lesson->samples[i].whole_ms, "spread",
+                                                  lesson->spread[i], "kernels_ms", lesson->samples[i].sum_ms, "between_ms",
+                                                  fet_between_ms(&lesson->between, lesson->samples[i].terms)));
+    return json_pack("{s:b, s:f, s:f, s:f, s:f, s:f, s:o}", "kept", lesson->between.gains, "ms_a_kernel", lesson->between.weight_ms[0],
+                     "ms_a_weight_byte", lesson->between.weight_ms[1], "ms_a_map_byte", lesson->between.weight_ms[2], "error_before",
+                     lesson->between.error_before, "error_after", lesson->between.error_after, "networks", networks);
+}
+
+static fet_status print_json(fet_cli *cli, const fet_device *device, const fet_kit_plan *plan, const fet_table *table,
+                             const fet_kit_result *result, const fet_lesson *lesson)
+{
+    json_t *families = NULL;
+    FET_TRY(fet_table_json(table, &families));
+    json_t *value = json_pack("{s:s, s:i, s:i, s:o, s:o}", "device", fet_device_describe(device), "planned", (int)plan->n, "known",
+                              (int)fet_kit_count_known(device, plan), "families", families, "kernels", kernels_json(device, plan));
+    if (value && result) {
+        json_object_set_new(value, "known_before", json_integer(result->known));
+        json_object_set_new(value, "measured", json_integer(result->measured));
+        json_object_set_new(value, "failed", json_integer(result->failed));
+        json_object_set_new(value, "left", json_integer(result->left));
+        json_object_set_new(value, "seconds", json_real(result->seconds));
+        json_object_set_new(value, "outcome", json_string(fet_kit_outcome_name(result->outcome)));
+    }
+    if (value && lesson) json_object_set_new(value, "between", lesson_json(lesson));
+    return value ? fet_cli_print_json(cli, value) : fet_fail(FET_ERROR_NOMEM, "no memory for JSON");
+}
+
+static void print_result(const fet_cli *cli, const fet_kit_result *result)
+{
+    char duration[FET_DURATION_TEXT_BYTES];
+    static const char *const ends[] = {"", "; the time is up, the same command goes on here", "; stopped, the same command goes on here"};
+    fprintf(cli->out, "%u measured in %s, %u were known before, %u are left%s\n", result->measured,
+            fet_duration_print(result->seconds, duration, sizeof duration), result->known, result->left, ends[result->outcome]);
+    if (result->failed) fprintf(cli->out, "%u cannot be measured: %s\n", result->failed, result->failure);
+}
+
+static double median_spread(const fet_lesson *lesson)
+{
+    double sorted[FET_LESSON_MAX];
+    memcpy(sorted, lesson->spread, sizeof sorted);
+    for (uint32_t i = 1; i < lesson->n; i++)
+        for (uint32_t j = i; j > 0 && sorted[j] < sorted[j - 1]; j--) {
+            double swap = sorted[j];
+            sorted[j] = sorted[j - 1], sorted[j - 1] = swap;
+        }
+    return sorted[lesson->n / 2];
+}
+
+static void print_lesson(const fet_cli *cli, const fet_lesson *lesson)
+{
+    const fet_between *b = &lesson->between;
+    fprintf(cli->out,
+            "%u networks measured whole (spread %.1f%%): the sum of their kernels is off by %.1f%%, with what is learned to stand between "
+            "them by %.1f%%, on networks left out (medians)%s\n",
+            lesson->n, 100 * median_spread(lesson), 100 * b->error_before, 100 * b->error_after, b->gains ? "" : "; not kept");
+    if (b->gains)
+        fprintf(
+            cli->out,
+            "between: %.0f ns a kernel, %.3f ns a KB of weights beyond the second-level cache, %.3f ns a KB handed from kernel to kernel\n",
+            1e6 * b->weight_ms[0], 1e9 * b->weight_ms[1], 1e9 * b->weight_ms[2]);
+}
+
+fet_status fet_device_probe_print(fet_cli *cli, const fet_device_probe_options *options, const fet_device *device, const fet_kit_plan *plan,
+                                  const fet_kit_result *result, const fet_lesson *lesson)
+{
+    fet_auto(fet_table) table = NULL;
+    FET_TRY(make_table(device, plan, &table));
+    if (options->json) return print_json(cli, device, plan, table, result, lesson);
+    FET_TRY(fet_table_print(table, cli));
+    fprintf(cli->out, "\n%s: %u kernels planned, %u known\n", fet_device_describe(device), plan->n, fet_kit_count_known(device, plan));
+    if (result) print_result(cli, result);
+    if (lesson) print_lesson(cli, lesson);
+    return FET_OK;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Visits of a kernel compared, and the pulse of the processor. */
+#include "check.h"
+
+#include "device/host/pulse.h"
+#include "device/host/rounds.h"
+
+static fet_rounds visits(uint32_t n, const double *ms)
+{
+    fet_rounds rounds = {.n = n};
+    for (uint32_t i = 0; i < n; i++)
+        rounds.times[i] = (fet_kernel_time){.latency_ms = ms[i], .spread = 0.01, .n_samples = 10, .implementation = "jit"};
+    return rounds;
+}
+
+#define VISITS(...) visits(sizeof(double[]){__VA_ARGS__} / sizeof(double), (double[]){__VA_ARGS__})
+
+static void test_settled(void **state)
+{
+    (void)state;
+    const struct {
+        fet_rounds rounds;
+        uint32_t wanted;
+        bool settled;
+    } cases[] = {
+        {{.n = 0}, 1, false},
+        {VISITS(1), 1, true},
+        {VISITS(1), 2, false},
+        {VISITS(1, 1.04), 2, true},
+        {VISITS(1, 1.10), 2, false},      /* one of two was disturbed; who knows which */
+        {VISITS(1, 1.10, 1.09), 2, true}, /* two of three agree */
+        {VISITS(1, 1.10, 1.30), 2, false},
+        {VISITS(1, 1.10, 1.30, 1.11), 2, false}, /* two of four: no majority */
+        {VISITS(1, 1.10, 1.30, 1.11, 1.12), 2, true},
+        {VISITS(1, 2, 3, 4, 5, 6), 2, true}, /* no room for more */
+        {VISITS(1, 1.01), 3, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (fet_rounds_are_settled(&cases[i].rounds, cases[i].wanted) != cases[i].settled) fail_msg("case %zu", i);
+}
+
+static void test_summary(void **state)
+{
+    (void)state;
+    fet_rounds two = VISITS(2, 1), five = VISITS(9, 1, 1.02, 1.04, 5);
+    fet_kernel_time time = fet_rounds_summarise(&two);
+    CHECK_NEAR(time.latency_ms, 1.5, 1e-12);
+    CHECK_NEAR(time.spread, 1.0 / 3, 1e-12); /* both half a ms from the median */
+    assert_int_equal(time.n_samples, 20);
+    assert_string_equal(time.implementation, "jit");
+    time = fet_rounds_summarise(&five);
+    CHECK_NEAR(time.latency_ms, 1.04, 1e-12);
+    CHECK_NEAR(time.spread, 0.04 / 1.04, 1e-12);
+    fet_rounds one = VISITS(3);
+    time = fet_rounds_summarise(&one);
+    CHECK_NEAR(time.latency_ms, 3, 0);
+    CHECK_NEAR(time.spread, 0.01, 0); /* its own */
+}
+
+static void test_pulse(void **state)
+{
+    (void)state;
+    fet_pulse pulse = {0};
+    assert_false(fet_pulse_judge(&pulse, 1.0));
+    assert_false(fet_pulse_judge(&pulse, 1.05));
+    assert_true(fet_pulse_judge(&pulse, 1.2));
+    assert_false(fet_pulse_judge(&pulse, 0.8)); /* the first ones were slow */
+    assert_true(fet_pulse_judge(&pulse, 1.0));
+    /* Of the real one: a few microseconds, and about the same again. Another process may take one, hardly all of 20. */
+    double least = 1e9, most = 0;
+    for (int i = 0; i < 20; i++) {
+        double ms = fet_pulse_ms();
+        least = ms < least ? ms : least, most = ms > most ? ms : most;
+    }
+    assert_true(least > 1e-5 && least < 1);
+    fet_pulse real = {.best_ms = least};
+    bool ever_quick = false;
+    for (int i = 0; i < 100 && !ever_quick; i++) ever_quick = !fet_pulse_is_slow(&real);
+    assert_true(ever_quick);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_settled), cmocka_unit_test(test_summary), cmocka_unit_test(test_pulse)};
+    return cmocka_run_group_tests_name("rounds", tests, NULL, NULL);
+}
