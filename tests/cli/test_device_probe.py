@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""fettle device probe, run: the plan, a run killed with -9 at random moments and gone on with, the budget, keys from a file.
+"""fettle device probe, run (device/kit/measure.h, run/probe.h): the plan, a run killed with -9 at random moments and gone on with, the budget, keys from a file.
 
 Usage: test_device_probe.py FETTLE      TAP on stdout.
 """
