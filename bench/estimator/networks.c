@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Unseen networks, measured whole against what is predicted for them. Networks are drawn from the spaces of jobs, each measured twice end
+ * to end at different times (the two against each other are the noise floor), and every result is appended to a file as it is there, so a
+ * killed run goes on where it was.
+ *
+ *     networks measure FOLDER PRECISION JOB:N...     whole networks, into FOLDER/whole-PRECISION.csv
+ *     networks kernels FOLDER PRECISION JOB:N...     every kernel of them that is missing, into the kernel table
+ *     networks judge FOLDER PRECISION [DEVICE=NAME] JOB:N...    the table, and DEVICE where one is given
+ */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "device/between.h"
+#include "device/device.h"
+#include "device/host/host.h"
+#include "engine/init.h"
+#include "format/onnx/onnx.h"
+#include "run/probe.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_NETWORKS = 1024, MAX_SETS = 8, CHUNK = 8, PATH_BYTES = 512, ROUNDS = 2 };
+#define SEED 20260 /* another stream than what a device is probed with */
+
+typedef struct network {
+    uint32_t set;
+    fet_genome genome;
+    double ms[2], spread[2];
+    bool there[2];
+} network;
+
+typedef struct bench {
+    const char *folder, *precision_name;
+    fet_dtype precision;
+    fet_device *device;
+    const char *names[MAX_SETS];
+    uint32_t n_of[MAX_SETS], n_sets;
+    fet_probe_space spaces[MAX_SETS];
+    network networks[MAX_NETWORKS];
+    uint32_t n;
+} bench;
+
+static bool stay(void *context, size_t done, size_t total)
+{
+    if (done % 200 == 0) fprintf(stderr, "%s: %zu of %zu\n", (const char *)context, done, total);
+    return true;
+}
+
+static bool is_drawn_already(const bench *b, uint32_t set, const fet_genome *genome)
+{
+    for (uint32_t i = 0; i < b->n; i++)
+        if (b->networks[i].set == set && memcmp(&b->networks[i].genome, genome, sizeof *genome) == 0) return true;
+    return false;
+}
+
+/* The same networks in every run: they depend on the jobs and the device's parallelism alone. */
+static fet_status draw(bench *b)
+{
+    for (uint32_t s = 0; s < b->n_sets; s++) {
+        fet_rng rng;
+        fet_rng_init(&rng, SEED, s, FET_RNG_SAMPLE);
+        FET_TRY(fet_probe_space_init(&b->spaces[s], b->names[s], b->device, true, stay, (char[]){"staircases"}));
+        for (uint32_t n = 0, tries = 0; n < b->n_of[s] && tries < 100 * b->n_of[s]; tries++) {
+            network *net = &b->networks[b->n];
+            memset(net, 0, sizeof *net);
+            net->set = s;
+            fet_space_sample(b->spaces[s].space, &rng, &net->genome);
+            if (is_drawn_already(b, s, &net->genome)) continue;
+            b->n++, n++;
+        }
+    }
+    return FET_OK;
+}
+
+static void result_path(const bench *b, char path[PATH_BYTES])
+{
+    snprintf(path, PATH_BYTES, "%s/whole-%s.csv", b->folder, b->precision_name);
+}
+
+static fet_status read_results(bench *b)
+{
+    char path[PATH_BYTES];
+    void *data = NULL;
+    size_t bytes = 0;
+    result_path(b, path);
+    if (!fet_file_exists(path)) return FET_OK;
+    FET_TRY(fet_file_read(path, 1 << 24, &data, &bytes));
+    for (char *line = data, *next; line; line = next) {
+        unsigned pass = 0, i = 0;
+        double ms = 0, spread = 0;
+        next = strchr(line, '\n');
+        if (!next++) break; /* half a line */
+        if (sscanf(line, "%u,%u,%lf,%lf", &pass, &i, &ms, &spread) != 4 || pass > 1 || i >= b->n) continue;
+        b->networks[i].ms[pass] = ms, b->networks[i].spread[pass] = spread, b->networks[i].there[pass] = true;
+    }
+    fet_free(data);
+    return FET_OK;
+}
+
+static fet_status derive(const bench *b, const network *net, fet_arena *arena, fet_graph **out_graph)
+{
+    fet_arena_reset(arena);
+    return fet_space_derive(b->spaces[net->set].space, &net->genome, arena, out_graph);
+}
+
+static fet_status export(const bench *b, const network *net, fet_arena *arena, const char *path)
+{
+    fet_auto(fet_graph) graph = NULL;
+    FET_TRY(derive(b, net, arena, &graph));
+    for (uint32_t p = 0; p < graph->n_params; p++)
+        if (!graph->params[p].tensor) graph->params[p].origin = (fet_origin){.rule = FET_ORIGIN_FRESH};
+    FET_TRY(fet_graph_init_params(graph, NULL, 1));
+    return fet_onnx_write(graph, path, FET_ONNX_OPSET_WRITTEN);
+}
+
+static fet_status measure_chunk(bench *b, fet_arena *arena, uint32_t pass, const uint32_t *chunk, uint32_t n)
+{
+    char paths[CHUNK][PATH_BYTES], path[PATH_BYTES], line[128];
+    const char *names[CHUNK];
+    double ms[CHUNK], spread[CHUNK];
+    result_path(b, path);
+    for (uint32_t i = 0; i < n; i++) {
+        snprintf(paths[i], PATH_BYTES, "%s/whole-%s-%u.onnx", b->folder, b->precision_name, i);
+        names[i] = paths[i];
+        FET_TRY(export(b, &b->networks[chunk[i]], arena, paths[i]));
+    }
+    FET_TRY(fet_device_measure_networks(b->device, names, n, ms, spread));
+    for (uint32_t i = 0; i < n; i++) {
+        int bytes = snprintf(line, sizeof line, "%u,%u,%.9g,%.4g\n", pass, chunk[i], ms[i], spread[i]);
+        FET_TRY(fet_file_append(path, line, (size_t)bytes));
+        unlink(paths[i]);
+    }
+    fprintf(stderr, "pass %u: up to network %u of %u\n", pass + 1, chunk[n - 1] + 1, b->n);
+    return FET_OK;
+}
+
+/* The second pass goes through them in another order, so that no two are measured beside each other twice. */
+static fet_status measure(bench *b)
+{
+    fet_auto(fet_arena) arena = NULL;
+    FET_TRY(fet_arena_create(&arena));
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        uint32_t order[MAX_NETWORKS], chunk[CHUNK], n = 0;
+        fet_rng rng;
+        fet_rng_init(&rng, SEED, 100 + pass, FET_RNG_SAMPLE);
+        for (uint32_t i = 0; i < b->n; i++) order[i] = i;
+        fet_rng_shuffle(&rng, order, b->n);
+        for (uint32_t i = 0; i <= b->n; i++) {
+            if (n == CHUNK || (i == b->n && n)) {
+                FET_TRY(measure_chunk(b, arena, pass, chunk, n));
+                n = 0;
+            }
+            if (i < b->n && !b->networks[order[i]].there[pass]) chunk[n++] = order[i];
+        }
+    }
+    return FET_OK;
+}
+
+static fet_status measure_kernels(bench *b)
+{
+    fet_auto(fet_arena) arena = NULL;
+    FET_TRY(fet_arena_create(&arena));
+    for (uint32_t i = 0; i < b->n; i++) {
+        fet_auto(fet_graph) graph = NULL;
+        fet_kernels kernels;
+        FET_TRY(derive(b, &b->networks[i], arena, &graph));
+        FET_TRY(fet_kernels_split(graph, fet_device_fusion_rules(b->device), b->precision, arena, &kernels));
+        fet_kernel_key *keys = fet_arena_alloc(arena, (kernels.count + 1) * sizeof *keys);
+        if (!keys) return fet_arena_full();
+        for (uint32_t k = 0; k < kernels.count; k++) keys[k] = kernels.items[k].key;
+        FET_TRY(fet_device_measure(b->device, keys, kernels.count, NULL, NULL));
+        if (i % 20 == 0) fprintf(stderr, "kernels of network %u of %u\n", i, b->n);
+    }
+    return FET_OK;
+}
+
+/* --- judging --- */
+
+typedef struct score {
+    uint32_t n, within5, within10;
+    double sum_error, sum_square, worst;
+} score;
+
+static void count(score *s, double predicted, double truth)
+{
+    double error = fabs(predicted / truth - 1);
+    s->n++, s->within5 += error <= 0.05, s->within10 += error <= 0.10;
+    s->sum_error += error, s->sum_square += error * error;
+    s->worst = fmax(s->worst, error);
+}
+
+/* Ranks with ties shared; the correlation of the ranks. */
+static double spearman(const double *a, const double *b, uint32_t n)
+{
+    double sab = 0, saa = 0, sbb = 0, mean = 0.5 * (n - 1.0);
+    for (uint32_t i = 0; i < n; i++) {
+        double ra = 0, rb = 0;
+        for (uint32_t j = 0; j < n; j++) {
+            if (j == i) continue;
+            ra += a[j] < a[i] ? 1 : a[j] == a[i] ? 0.5 : 0;
+            rb += b[j] < b[i] ? 1 : b[j] == b[i] ? 0.5 : 0;
+        }
+        sab += (ra - mean) * (rb - mean), saa += (ra - mean) * (ra - mean), sbb += (rb - mean) * (rb - mean);
+    }
+    return n > 1 && saa > 0 && sbb > 0 ? sab / sqrt(saa * sbb) : NAN;
+}
+
+static double truth_of(const network *net)
+{
+    return 0.5 * (net->ms[0] + net->ms[1]);
+}
+
+/* One line for all networks, one for each set. predicted[n]: NAN where there is none. */
+static void report(const bench *b, const char *what, const double *predicted, bool first_pass)
+{
+    for (uint32_t s = 0; s <= b->n_sets; s++) {
+        score all = {0};
+        double x[MAX_NETWORKS], y[MAX_NETWORKS];
+        for (uint32_t i = 0; i < b->n; i++) {
+            const network *net = &b->networks[i];
+            if ((s > 0 && net->set != s - 1) || !net->there[0] || !net->there[1] || isnan(predicted[i])) continue;
+            x[all.n] = predicted[i], y[all.n] = first_pass ? net->ms[0] : truth_of(net);
+            count(&all, x[all.n], y[all.n]);
+        }
+        if (all.n == 0) continue;
+        const char *name = s ? strrchr(b->names[s - 1], '/') : NULL;
+        printf("%-28s %-22.22s %4u networks: within 5%% %5.1f%%, within 10%% %5.1f%%, MAPE %5.2f%%, RMSPE %5.2f%%, worst %5.1f%%, Spearman "
+               "%.4f\n",
+               what,
+               s == 0 ? "all"
+               : name ? name + 1
+                      : b->names[s - 1],
+               all.n, 100.0 * all.within5 / all.n, 100.0 * all.within10 / all.n, 100 * all.sum_error / all.n,
+               100 * sqrt(all.sum_square / all.n), 100 * all.worst, spearman(x, y, all.n));
+    }
+}
+
+/* What a device says of each network: its kernels, and with what is learned to stand between them. */
+static fet_status predict(const bench *b, fet_device *device, const fet_between *between, double *kernels_ms, double *with_between_ms)
+{
+    fet_auto(fet_arena) arena = NULL;
+    FET_TRY(fet_arena_create(&arena));
+    long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    for (uint32_t i = 0; i < b->n; i++) {
+        fet_auto(fet_graph) graph = NULL;
+        fet_kernels kernels;
+        double terms[FET_BETWEEN_TERMS];
+        FET_TRY(derive(b, &b->networks[i], arena, &graph));
+        FET_TRY(fet_kernels_split(graph, fet_device_fusion_rules(device), b->precision, arena, &kernels));
+        fet_status status = fet_device_network_latency(device, graph, &kernels, arena, NULL, &kernels_ms[i]);
+        if (status == FET_ERROR_NOT_FOUND || status == FET_ERROR_LIMIT) {
+            fprintf(stderr, "network %u: %s\n", i, fet_error_message());
+            fet_error_clear();
+            kernels_ms[i] = with_between_ms[i] = (double)NAN;
+            continue;
+        }
+        FET_TRY(status);
+        fet_between_terms(graph, &kernels, b->precision, cache > 0 ? (double)cache : 1 << 20, terms);
+        with_between_ms[i] = kernels_ms[i] + fet_between_ms(between, terms);
+    }
+    return FET_OK;
+}
+
+static fet_status judge(bench *b, const char *device_name)
+{
+    double again[MAX_NETWORKS], kernels_ms[MAX_NETWORKS], whole_ms[MAX_NETWORKS];
+    fet_between between = {.gains = false};
+    char *path = NULL;
+    FET_TRY(fet_device_side_file(b->device, "between", &path));
+    if (path && fet_file_exists(path)) FET_TRY(fet_between_read(path, fet_device_describe(b->device), &between));
+    fet_free(path);
+    printf("%s; networks drawn with seed %d; truth: the mean of two measurements\n", fet_device_describe(b->device), SEED);
+    for (uint32_t i = 0; i < b->n; i++) again[i] = b->networks[i].there[1] ? b->networks[i].ms[1] : (double)NAN;
+    report(b, "noise (2nd against 1st)", again, true);
+    FET_TRY(predict(b, b->device, &between, kernels_ms, whole_ms));
+    report(b, "measured kernels, sum", kernels_ms, false);
+    report(b, "measured kernels + between", whole_ms, false);
+    if (!device_name) return FET_OK;
+    fet_auto(fet_device) device = NULL;
+    fet_device_options options = {.name = device_name, .precision = b->precision, .isa = "auto"};
+    FET_TRY(fet_device_open(&options, &device));
+    printf("%s\n", fet_device_describe(device));
+    FET_TRY(predict(b, device, &between, kernels_ms, whole_ms));
+    report(b, "estimated kernels, sum", kernels_ms, false);
+    report(b, "estimated kernels + between", whole_ms, false);
+    return FET_OK;
+}
+
+static fet_status run(bench *b, const char *command, const char *device_name)
+{
+    fet_device_options options = {.name = "host", .precision = b->precision, .isa = "auto", .rounds = ROUNDS};
+    FET_TRY(fet_device_open(&options, &b->device));
+    FET_TRY(draw(b));
+    FET_TRY(read_results(b));
+    if (strcmp(command, "measure") == 0) return measure(b);
+    if (strcmp(command, "kernels") == 0) return measure_kernels(b);
+    return judge(b, device_name);
+}
+
+static bool read_arguments(bench *b, int argc, char **argv, const char **device_name)
+{
+    if (argc < 5) return false;
+    b->folder = argv[2], b->precision_name = argv[3];
+    b->precision = strcmp(argv[3], "int8") == 0 ? FET_DTYPE_S8 : fet_dtype_parse(argv[3]);
+    uint32_t n = 0;
+    for (int i = 4; i < argc; i++) {
+        if (strncmp(argv[i], "DEVICE=", 7) == 0) {
+            *device_name = argv[i] + 7;
+            continue;
+        }
+        char *colon = strrchr(argv[i], ':');
+        if (!colon || b->n_sets == MAX_SETS) return false;
+        *colon = '\0';
+        b->names[b->n_sets] = argv[i];
+        b->n_of[b->n_sets] = (uint32_t)strtoul(colon + 1, NULL, 10);
+        n += b->n_of[b->n_sets++];
+    }
+    return b->precision != FET_DTYPE_NONE && n > 0 && n <= MAX_NETWORKS;
+}
+
+int main(int argc, char **argv)
+{
+    static bench b;
+    const char *device_name = NULL;
+    if (fet_host_is_measure_command(argc, argv)) return fet_host_measure_main();
+    if (!read_arguments(&b, argc, argv, &device_name))
+        return fprintf(stderr, "usage: networks measure|kernels|judge FOLDER int8|bf16|f32 [DEVICE=NAME] JOB:N...\n"), 2;
+    fet_status status = run(&b, argv[1], device_name);
+    if (status != FET_OK) fprintf(stderr, "%s\n", fet_error_message());
+    for (uint32_t s = 0; s < MAX_SETS; s++) fet_probe_space_deinit(&b.spaces[s]);
+    fet_device_close(b.device);
+    return status != FET_OK;
+}
