@@ -3,9 +3,11 @@
  * network costs on many, how a device likes its channels and blocks, and measuring it for networks to come. */
 #include "base/text.h"
 #include "cli/device_compare.h"
+#include "cli/device_fit.h"
 #include "cli/device_parallelism.h"
 #include "cli/device_probe.h"
 #include "cli/table.h"
+#include "device/estimated/estimated.h"
 #include "device/recorded/recorded.h"
 
 #include <math.h>
@@ -17,12 +19,17 @@ typedef struct values {
     const char *keys, *budget;
     fet_cli_texts spaces, networks;
     int64_t kernels, draws, whole, seed;
+    const char *output, *prior, *outside;
+    double coverage;
+    int64_t splits, suggest;
     bool plan, json;
 } values;
 
 static const char *const PRECISIONS[] = {"int8", "fp16", "bf16", "f32", NULL};
 static const char *const ISAS[] = {"auto", "amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2_vnni", "avx2", NULL};
-static const char *const ACTIONS[] = {"list", "show", "check", "compare", "parallelism", "crossover", "probe"};
+static const char *const ACTIONS[] = {"list", "show", "check", "compare", "parallelism", "crossover", "probe", "fit"};
+
+static const char *const OUTSIDE[] = {"refuse", "widen", NULL};
 
 static const fet_cli_option OPTIONS[] = {
     {.name = "devices",
@@ -108,13 +115,50 @@ static const fet_cli_option OPTIONS[] = {
      .offset = offsetof(values, budget),
      .value = "TIME",
      .help = "probe: stop after it, 90s or 30min (default none); the same command goes on"},
+    {.name = "output",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, output),
+     .value = "FILE.estimate",
+     .help = "fit: the estimator's file; given wherever a device is named"},
+    {.name = "prior",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, prior),
+     .value = "FILE.estimate",
+     .help = "fit: another device's estimator to start from, where few kernels were measured"},
+    {.name = "outside",
+     .kind = FET_CLI_CHOICE,
+     .offset = offsetof(values, outside),
+     .value = "WHAT",
+     .choices = OUTSIDE,
+     .help = "fit: kernels beyond the measured range: refuse or widen the interval (default refuse)"},
+    {.name = "coverage",
+     .kind = FET_CLI_REAL,
+     .offset = offsetof(values, coverage),
+     .value = "SHARE",
+     .low = 0.5,
+     .high = 0.99,
+     .help = "fit: how often an interval holds the truth (default 0.9)"},
+    {.name = "splits",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, splits),
+     .value = "N",
+     .low = 1,
+     .high = 100,
+     .help = "fit: how many splits judge it (default 5)"},
+    {.name = "suggest",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, suggest),
+     .value = "N",
+     .low = 0,
+     .high = 100000,
+     .help = "fit: print only the next N kernels to measure, one a line"},
     {.name = "seed",
      .kind = FET_CLI_INT,
      .offset = offsetof(values, seed),
      .value = "N",
      .low = 0,
      .high = 9e15,
-     .help = "probe: of what is drawn (default 1)"},
+     .help = "probe, fit: of what is drawn, of splits and trees (default 1)"},
     {.name = "plan", .kind = FET_CLI_FLAG, .offset = offsetof(values, plan), .help = "probe: say what would be measured, measure nothing"},
     FET_CLI_JSON(values, json),
     {0},
@@ -130,6 +174,9 @@ static void defaults(void *v)
                             .kernels = 1500,
                             .draws = 500,
                             .whole = 12,
+                            .outside = "refuse",
+                            .coverage = 0.9,
+                            .splits = 5,
                             .seed = 1};
 }
 
@@ -219,6 +266,7 @@ static fet_status show(fet_cli *cli, const values *given, const char *name)
     static const fet_column columns[] = {{.key = "field", .title = "field"}, {.key = "value", .title = "value"}};
     fet_auto(fet_device_file) file = NULL;
     fet_auto(fet_table) table = NULL;
+    if (fet_device_is_estimate(name)) return fet_device_show_estimate(cli, name, given->json);
     FET_TRY(fet_device_file_load(name, &file));
     FET_TRY(fet_table_create(columns, 2, &table));
     add(table, "name", "%s", file->name);
@@ -244,6 +292,7 @@ static fet_status check(fet_cli *cli, const values *given, const char *name)
     fet_auto(fet_device_file) file = NULL;
     fet_recorded_kernel *kernels = NULL;
     uint32_t n = 0;
+    if (fet_device_is_estimate(name)) return fet_device_show_estimate(cli, name, given->json);
     FET_TRY(fet_device_file_load(name, &file));
     if (file->kind == FET_DEVICE_RECORDED) FET_TRY(fet_recorded_read(file->table, &kernels, &n));
     fet_free(kernels);
@@ -291,6 +340,22 @@ static fet_status probe(fet_cli *cli, const values *given)
     return fet_device_probe(cli, &options);
 }
 
+static fet_status fit(fet_cli *cli, const values *given)
+{
+    fet_fit_options options = {.source = cli->arguments[1],
+                               .device = device_options(cli, given),
+                               .output = given->output,
+                               .prior = given->prior,
+                               .plot = given->plot,
+                               .outside = given->outside,
+                               .coverage = given->coverage,
+                               .splits = given->splits,
+                               .suggest = given->suggest,
+                               .seed = given->seed,
+                               .json = given->json};
+    return fet_device_fit(cli, &options);
+}
+
 static fet_status run(fet_cli *cli, const void *v)
 {
     const values *given = v;
@@ -300,7 +365,7 @@ static fet_status run(fet_cli *cli, const void *v)
     const char *nearest = fet_text_nearest(action, ACTIONS, sizeof ACTIONS / sizeof *ACTIONS);
     bool known = nearest && strcmp(nearest, action) == 0;
     if (!known)
-        return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check, compare, parallelism, crossover or probe",
+        return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check, compare, parallelism, crossover, probe or fit",
                         action, nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     if (is_list) return fet_fail(FET_ERROR_ARG, "device list: \"%.60s\": expected nothing more", cli->arguments[1]);
     if (cli->n_arguments < 2)
@@ -309,6 +374,7 @@ static fet_status run(fet_cli *cli, const void *v)
     if (strcmp(action, "check") == 0) return check(cli, given, cli->arguments[1]);
     if (strcmp(action, "parallelism") == 0 || strcmp(action, "crossover") == 0) return stairs(cli, given, action);
     if (strcmp(action, "probe") == 0) return probe(cli, given);
+    if (strcmp(action, "fit") == 0) return fit(cli, given);
     fet_compare_options options = {.model = cli->arguments[1],
                                    .devices = given->devices,
                                    .precision = given->precision,
@@ -324,7 +390,8 @@ static fet_status run(fet_cli *cli, const void *v)
 const fet_command fet_cmd_device = {
     .name = "device",
     .summary = "what devices there are, and what a network costs on each of them",
-    .usage = "list | show DEVICE | check DEVICE | compare MODEL | parallelism DEVICE | crossover DEVICE | probe DEVICE [OPTION]...",
+    .usage = "list | show DEVICE | check DEVICE | compare MODEL | parallelism DEVICE | crossover DEVICE | probe DEVICE | fit DEVICE|CSV "
+             "[OPTION]...",
     .details =
         "DEVICE is a name of `fettle device list` or the path of a device file (YAML). compare simulates MODEL on described "
         "devices; with --sweep over the\n"
@@ -334,6 +401,9 @@ const fet_command fet_cmd_device = {
         "block beats an\ninverted bottleneck. Both measure what is missing on a device that can be measured, once.\n"
         "probe measures what the networks of a job's space (--space) or given networks (--networks) contain, spread over kernel families, "
         "and staircases\naround it; nothing is measured twice, a killed run goes on.\n"
+        "fit learns from DEVICE's measured kernels, or from a CSV of recorded ones, and prints how well kernels that were left out are "
+        "estimated; the "
+        "file it writes\nis a device like any other.\n"
         "Simulated figures were checked against Arm's cycle model on Ethos-U (bench/simulate); they are no measurements.",
     .options = OPTIONS,
     .min_arguments = 1,

@@ -60,6 +60,7 @@ typedef struct view {
     double total_ms; /* of the network; of the kernels that are known, where it is not whole */
     bool is_whole;
     uint32_t n_unknown;
+    double between_ms; /* learned, on top of total_ms */
     fet_device_peak peak;
     fet_memory_plan memory;
 } view;
@@ -73,6 +74,7 @@ static fet_status fill_costs(view *v, const fet_kernel_key *keys)
     if (status == FET_ERROR_NOMEM) return status;
     v->is_whole = status == FET_OK;
     if (!v->is_whole) v->total_ms = 0;
+    if (v->is_whole) v->between_ms = fet_device_between_ms(v->device, v->graph, &v->kernels);
     for (uint32_t k = 0; k < v->kernels.count; k++) {
         bool known = fet_device_lookup(v->device, &keys[k], &v->costs[k]);
         if (!known) v->costs[k] = (fet_cost){.latency_ms = (double)NAN, .spread = (double)NAN, .source = fet_device_source(v->device)};
@@ -210,6 +212,7 @@ static fet_status print_json(const fet_cli *cli, const view *v, const fet_table 
         json_object_set_new(root, "device", json_string(fet_device_describe(v->device)));
         json_object_set_new(root, "source", json_string(fet_cost_source_name(fet_device_source(v->device))));
         json_object_set_new(root, "latency_ms", json_real(v->total_ms));
+        json_object_set_new(root, "between_ms", json_real(v->between_ms));
         json_object_set_new(root, "is_whole_network", json_boolean(v->is_whole));
         json_object_set_new(root, "kernels_without_time", json_integer(v->n_unknown));
         json_object_set_new(root, "peak_macs_per_s", json_real(v->peak.macs_per_s));
@@ -243,6 +246,9 @@ static void print_latency(const fet_cli *cli, const view *v)
                  v->peak.source == FET_COST_SIMULATED ? "stated" : fet_cost_source_name(v->peak.source));
     fet_cli_wrap(cli, 0, "%s%.4f ms%s, %s%s on %s%s", fet_cli_style_text(cli, FET_STYLE_BOLD), v->total_ms,
                  fet_cli_style_text(cli, FET_STYLE_RESET), how, fet_cost_source_name(source), fet_device_describe(v->device), peak);
+    if (v->between_ms > 0)
+        fet_cli_wrap(cli, 0, "Between the kernels another %.4f ms are learned to pass: %.4f ms for the whole network.", v->between_ms,
+                     v->total_ms + v->between_ms);
     if (v->n_unknown) print_unknown(cli, v);
     else if (!v->is_whole) fet_cli_wrap(cli, 0, "As a whole it does not fit into the device's memory: these are its kernels one by one.");
 }

@@ -18,7 +18,8 @@ extern const char *const fet_cli_isas[]; /* the choices, NULL-terminated */
      .kind = FET_CLI_TEXT,                                                                                                                 \
      .offset = offsetof(type, field.device),                                                                                               \
      .value = "NAME",                                                                                                                      \
-     .help = "host, this CPU, measured (default), a name of `fettle device list` or a device file"},                                       \
+     .help =                                                                                                                               \
+         "host, this CPU, measured (default), a name of `fettle device list`, a device file, or NAME.estimate of `fettle device fit`"},    \
         {.name = "precision",                                                                                                              \
          .kind = FET_CLI_CHOICE,                                                                                                           \
          .offset = offsetof(type, field.precision),                                                                                        \

@@ -7,8 +7,15 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { N = FET_BETWEEN_TERMS };
+enum { N = FET_BETWEEN_TERMS, USUAL_CACHE_BYTES = 1 << 20 };
+
+double fet_between_cache_bytes(void)
+{
+    long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return bytes > 0 ? (double)bytes : USUAL_CACHE_BYTES;
+}
 
 static double weight_bytes(const fet_kernel_key *key, double item)
 {

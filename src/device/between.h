@@ -28,6 +28,8 @@ typedef struct fet_between {
     bool gains;
 } fet_between;
 
+/* Of this machine's second-level cache; a usual size where that is not known. */
+double fet_between_cache_bytes(void);
 /* Terms of a split graph at a precision; cache_bytes: the second-level cache. */
 void fet_between_terms(const fet_graph *graph, const fet_kernels *kernels, fet_dtype precision, double cache_bytes,
                        double terms[FET_BETWEEN_TERMS]);

@@ -2,6 +2,7 @@
 #include "device/device.h"
 
 #include "device/described/described.h"
+#include "device/estimated/estimated.h"
 #include "device/ops.h"
 #include "format/onnx/onnx.h"
 
@@ -35,6 +36,10 @@ static fet_status find_ops(const fet_device_options *options, const fet_device_o
             *out_ops = fet_device_kinds[i];
             return FET_OK;
         }
+    if (fet_device_is_estimate(options->name)) {
+        *out_ops = &fet_device_estimated;
+        return FET_OK;
+    }
     fet_auto(fet_device_file) file = NULL;
     FET_TRY(fet_device_file_load(options->name, &file));
     *out_ops = of_file[file->kind];
@@ -90,6 +95,22 @@ uint32_t fet_device_channel_rounding(const fet_device *device)
 fet_parallelism fet_device_parallelism(const fet_device *device)
 {
     return device->parallelism;
+}
+
+bool fet_device_between(const fet_device *device, fet_between *out_between)
+{
+    const fet_between *between = device->ops->between ? device->ops->between(device->state) : NULL;
+    if (between) *out_between = *between;
+    return between != NULL;
+}
+
+double fet_device_between_ms(const fet_device *device, const fet_graph *graph, const fet_kernels *kernels)
+{
+    fet_between between;
+    double terms[FET_BETWEEN_TERMS];
+    if (!fet_device_between(device, &between)) return 0;
+    fet_between_terms(graph, kernels, device->precision, fet_between_cache_bytes(), terms);
+    return fet_between_ms(&between, terms);
 }
 
 fet_status fet_device_parallelism_of(const fet_device_options *options, fet_parallelism *out_parallelism)
@@ -160,7 +181,10 @@ static fet_status known_latency(const fet_device *device, const char *onnx_path,
     fet_auto(fet_arena) arena = NULL;
     FET_TRY(fet_arena_create(&arena));
     FET_TRY(fet_onnx_read(onnx_path, NULL, &graph));
-    fet_status status = fet_device_graph_latency(device, graph, arena, out_ms);
+    fet_kernels kernels;
+    fet_status status = fet_kernels_split(graph, fet_device_fusion_rules(device), device->precision, arena, &kernels);
+    if (status == FET_OK) status = fet_device_network_latency(device, graph, &kernels, arena, NULL, out_ms);
+    if (status == FET_OK) *out_ms += fet_device_between_ms(device, graph, &kernels);
     return status == FET_OK ? FET_OK : fet_note(status, "%s", onnx_path);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a device is: something that says what a kernel costs. `host` measures it (this CPU through oneDNN, in a process of its own with the
- * wanted instruction set); later ones simulate, estimate, or look it up in somebody's table. One const table of functions a kind, listed in
+ * wanted instruction set); others simulate, estimate, or look it up in somebody's table. One const table of functions a kind, listed in
  * device/registry.c.
  */
 #ifndef FET_DEVICE_DEVICE_H
@@ -26,7 +26,7 @@ typedef struct fet_device fet_device;
 typedef bool (*fet_device_progress)(void *context, size_t done, size_t total);
 
 typedef struct fet_device_options {
-    const char *name;    /* "host", a name of devices/, or the path of a device file */
+    const char *name;    /* "host", a name of devices/, the path of a device file, or of an estimator's (NAME.estimate) */
     fet_dtype precision; /* S8, BF16, F32 */
     const char *isa;     /* host: "amx", "avx512_vnni", "avx512", "avx2", "auto" (the best here) */
     const char *cache;   /* folder of the kernel table; NULL: $XDG_CACHE_HOME/fettle or ~/.cache/fettle */
@@ -53,6 +53,13 @@ FET_MUST_CHECK fet_status fet_device_parallelism_of(const fet_device_options *op
 /* A file beside the kernel table for what else is learned of the device: "...-1a2b3c4d.KIND". Heap; NULL for a device without a table. */
 FET_MUST_CHECK fet_status fet_device_side_file(const fet_device *device, const char *kind, char **out_path);
 
+/* What an estimated device has learned to stand between its kernels (device/between.h): no part of a network's latency below. False:
+ * nothing. */
+struct fet_between;
+bool fet_device_between(const fet_device *device, struct fet_between *out_between);
+/* The same of one network, ms; 0: nothing. */
+double fet_device_between_ms(const fet_device *device, const fet_graph *graph, const fet_kernels *kernels);
+
 /* Looks a kernel up: false when it is not known yet (no measuring). Cost: one hash probe. */
 bool fet_device_lookup(const fet_device *device, const fet_kernel_key *key, fet_cost *out_cost);
 /* Walks over the kernels of the device's table, i = 0, 1, ...: false behind the last, or where a device has no table. */
@@ -77,7 +84,7 @@ FET_MUST_CHECK fet_status fet_device_network_latency(const fet_device *device, c
 /*
  * Measures whole networks end to end, interleaved round by round against drift: batch 1, one thread. onnx_paths[n]; out_ms[n] as for
  * kernels (see host/sampler.h), out_spread[n] relative. int8 networks are calibrated on random numbers: latency does not depend on values.
- * A device that measures nothing gives what fet_device_graph_latency says of them; fet_device_source tells which.
+ * A device that measures nothing gives what fet_device_graph_latency says of them, and what stands between; fet_device_source tells which.
  */
 FET_MUST_CHECK fet_status fet_device_measure_networks(fet_device *device, const char *const *onnx_paths, size_t n, double *out_ms,
                                                       double *out_spread);

@@ -6,6 +6,7 @@
 #ifndef FET_DEVICE_OPS_H
 #define FET_DEVICE_OPS_H
 
+#include "device/between.h"
 #include "device/device.h"
 
 typedef struct fet_device_ops {
@@ -26,6 +27,8 @@ typedef struct fet_device_ops {
                                   double *kernel_ms, double *out_ms);
     /* The i-th of the kernels that stand in its table; false behind the last. NULL: it has none. */
     bool (*known)(const void *state, uint32_t i, fet_kernel_key *out_key, fet_cost *out_cost);
+    /* What is learned to stand between its kernels, on top of network_latency; NULL, or giving NULL: nothing. */
+    const fet_between *(*between)(const void *state);
     uint32_t (*channel_rounding)(const void *state); /* NULL: none */
     const char *(*table_path)(const void *state);    /* of a table that grows; NULL: none */
     /* From the options alone, without opening. */
@@ -35,6 +38,7 @@ typedef struct fet_device_ops {
 extern const fet_device_ops fet_device_host;      /* host/host.c */
 extern const fet_device_ops fet_device_described; /* described/described.c */
 extern const fet_device_ops fet_device_recorded;  /* recorded/recorded.c */
+extern const fet_device_ops fet_device_estimated; /* estimated/estimated.c */
 
 extern const fet_device_ops *const fet_device_kinds[]; /* NULL-terminated */
 

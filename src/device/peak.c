@@ -2,6 +2,7 @@
 #include "device/peak.h"
 
 #include "device/described/described.h"
+#include "device/estimated/estimated.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@ static const char *const shapes[] = {
     "1x256x28x28>256x28x28 k1x1 s1x1 g1 relu+bias",
 };
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
+
+static const double UNSURE = 0.3; /* an estimate with a wider interval says nothing of a peak */
 
 static fet_status reference_keys(fet_dtype precision, fet_kernel_key keys[N_SHAPES])
 {
@@ -30,7 +33,7 @@ static fet_status stated(const fet_device_options *options, fet_device_peak *out
 {
     fet_auto(fet_device_file) file = NULL;
     *out_stated = false;
-    if (strcmp(options->name, "host") == 0) return FET_OK;
+    if (strcmp(options->name, "host") == 0 || fet_device_is_estimate(options->name)) return FET_OK;
     FET_TRY(fet_device_file_load(options->name, &file));
     fet_sim_precision precision = fet_sim_precision_of(&file->machine, options->precision);
     if (file->kind != FET_DEVICE_DESCRIBED || precision == FET_SIM_N_PRECISIONS) return FET_OK;
@@ -53,6 +56,7 @@ fet_status fet_device_find_peak(const fet_device_options *options, fet_device *d
     for (int i = 0; i < N_SHAPES && !is_stated; i++) {
         fet_cost cost;
         if (!fet_device_lookup(device, &keys[i], &cost) || cost.latency_ms <= 0) continue;
+        if (cost.source == FET_COST_ESTIMATED && cost.spread > UNSURE) continue;
         double rate = (double)fet_kernel_key_macs(&keys[i]) / (cost.latency_ms * 1e-3);
         if (rate > peak.macs_per_s) peak = (fet_device_peak){rate, cost.source};
     }

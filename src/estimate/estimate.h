@@ -85,6 +85,16 @@ uint32_t fet_estimator_channel_rounding(const fet_estimator *estimator);
 double fet_estimator_coverage(const fet_estimator *estimator);
 uint32_t fet_estimator_count(const fet_estimator *estimator); /* of the kernels it was fitted to */
 
+/* A family's model; false: there is none. */
+typedef struct fet_estimator_family {
+    const char *name;
+    uint32_t kernels;  /* it was fitted to; 0: the prior's, scaled */
+    bool has_trees;    /* or else the baseline alone, which was better on kernels left out */
+    bool scales_prior; /* its baseline is the prior's, not a roofline */
+} fet_estimator_family;
+enum { FET_ESTIMATOR_FAMILIES = 10 };
+bool fet_estimator_family_of(const fet_estimator *estimator, uint32_t family, fet_estimator_family *out_family);
+
 /* What is learned to stand between kernels (device/between.h), kept with the model as that module's text; "": nothing. */
 enum { FET_ESTIMATE_BETWEEN_BYTES = 160 };
 const char *fet_estimator_between(const fet_estimator *estimator);

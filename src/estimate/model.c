@@ -112,6 +112,17 @@ uint32_t fet_estimator_count(const fet_estimator *estimator)
     return estimator->n;
 }
 
+_Static_assert((int)FET_ESTIMATOR_FAMILIES == (int)FET_FAMILY_COUNT, "estimate.h says how many families there are");
+
+bool fet_estimator_family_of(const fet_estimator *estimator, uint32_t family, fet_estimator_family *out_family)
+{
+    if (family >= FET_FAMILY_COUNT || !estimator->models[family].is_there) return false;
+    const fet_model *m = &estimator->models[family];
+    *out_family = (fet_estimator_family){
+        .name = fet_family_name((fet_family)family), .kernels = m->n, .has_trees = m->ratio.flat != NULL, .scales_prior = m->scales_prior};
+    return true;
+}
+
 const char *fet_estimator_between(const fet_estimator *estimator)
 {
     return estimator->between;

@@ -9,9 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { USUAL_CACHE_BYTES = 1 << 20 };
 static const double DOES_NOT_FIT = 1e6; /* as a violation: beyond any share of a limit */
 
 struct fet_costs {
@@ -48,8 +46,7 @@ void fet_costs_set_between(fet_costs *costs, const fet_between *between)
 
 static void terms_of(const fet_costs *costs, const fet_kernels *kernels, double terms[FET_BETWEEN_TERMS])
 {
-    long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    fet_between_terms(costs->graph, kernels, fet_device_precision(costs->device), cache > 0 ? (double)cache : USUAL_CACHE_BYTES, terms);
+    fet_between_terms(costs->graph, kernels, fet_device_precision(costs->device), fet_between_cache_bytes(), terms);
 }
 
 /* The kernels of a genome, in the costs' arena (reset first). */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The job's device: this machine, one of devices/, or somebody's device file. What the job asks of it is checked against what it has. */
 #include "device/described/described.h"
+#include "device/estimated/estimated.h"
 #include "run/job_value.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@ enum { N_PRECISIONS = sizeof precisions / sizeof *precisions, N_ISAS = sizeof is
 static fet_status keep_name(fet_arena *arena, const char *folder, const char *text, const char **out_name)
 {
     size_t length = strlen(text);
-    bool is_path = strchr(text, '/') || (length > 5 && strcmp(text + length - 5, ".yaml") == 0);
+    bool is_path = strchr(text, '/') || (length > 5 && strcmp(text + length - 5, ".yaml") == 0) || fet_device_is_estimate(text);
     *out_name = is_path && text[0] != '/' ? fet_arena_printf(arena, "%s/%s", folder, text) : fet_arena_strdup(arena, text);
     return *out_name ? FET_OK : fet_arena_full();
 }
@@ -48,6 +49,20 @@ static fet_status check_described(fet_job_yaml *yaml, const fet_device_file *fil
     return FET_OK;
 }
 
+/* The file is read when the device is opened; here it has to be there, and to be of the job's precision. */
+static fet_status check_estimated(fet_job_yaml *yaml, const char *path, size_t precision)
+{
+    fet_auto(fet_estimator) estimator = NULL;
+    fet_status status = fet_estimator_read(path, &estimator);
+    char message[1024];
+    snprintf(message, sizeof message, "%s", fet_error_message());
+    if (status == FET_ERROR_NOT_FOUND) return fet_job_yaml_fail(yaml, "device.name", "%s", message);
+    FET_TRY(status);
+    if (fet_estimator_precision(estimator) == dtypes[precision]) return FET_OK;
+    return fet_job_yaml_fail(yaml, "device.precision", "\"%s\": %s was fitted to kernels in %s", precisions[precision], path,
+                             fet_dtype_name(fet_estimator_precision(estimator)));
+}
+
 fet_status fet_job_device(fet_job_yaml *yaml, fet_arena *arena, const char *folder, fet_device_options *out_device)
 {
     const fet_job_raw_device *raw = &yaml->raw->device;
@@ -56,7 +71,10 @@ fet_status fet_job_device(fet_job_yaml *yaml, fet_arena *arena, const char *fold
     fet_device_options device = {.name = "host"};
     FET_TRY(fet_job_choice(yaml, raw->precision, "device.precision", "precision", precisions, N_PRECISIONS, 0, &precision));
     FET_TRY(fet_job_choice(yaml, raw->isa, "device.isa", "instruction set", isas, N_ISAS, 0, &isa));
-    if (raw->name && strcmp(raw->name, device.name) != 0) {
+    if (raw->name && fet_device_is_estimate(raw->name)) {
+        FET_TRY(keep_name(arena, folder, raw->name, &device.name));
+        FET_TRY(check_estimated(yaml, device.name, precision));
+    } else if (raw->name && strcmp(raw->name, device.name) != 0) {
         FET_TRY(keep_name(arena, folder, raw->name, &device.name));
         FET_TRY(load(yaml, device.name, &file));
         if (file->kind == FET_DEVICE_DESCRIBED) FET_TRY(check_described(yaml, file, precision));

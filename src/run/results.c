@@ -45,7 +45,8 @@ static const char *whole_source(const fet_search *search)
 /* What the search itself went by. */
 static const char *predicted_source(const fet_search *search)
 {
-    if (fet_device_source(search->device) == FET_COST_SIMULATED) return "simulated";
+    fet_cost_source source = fet_device_source(search->device);
+    if (source == FET_COST_SIMULATED || source == FET_COST_ESTIMATED) return fet_cost_source_name(source);
     return search->between.gains ? "kernels + between" : "kernel sum";
 }
 
@@ -210,6 +211,7 @@ static json_t *objectives_json(const fet_search *search)
         const char *more = metric == FET_METRIC_QUALITY                              ? precision_label(search)
                            : metric != FET_METRIC_LATENCY                            ? ""
                            : fet_device_source(search->device) == FET_COST_SIMULATED ? "simulated"
+                           : fet_device_source(search->device) == FET_COST_ESTIMATED ? "estimated"
                                                                                      : "sum of kernels";
         char label[128];
         snprintf(label, sizeof label, "%s%s%s", names[metric].label, more[0] ? ", " : "", more);

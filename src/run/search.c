@@ -202,7 +202,8 @@ static uint32_t count_workers(const fet_search *search)
     return cores < 1 ? 1 : cores > 64 ? 64 : (uint32_t)cores;
 }
 
-/* Trials simulated on a description that has changed since do not compare; a measured device may be another machine's. */
+/* Trials simulated on a description, or estimated, from a file that has changed since do not compare; a measured device may be another
+ * machine's. */
 static fet_status keep_device(fet_search *search)
 {
     char *before = NULL;
@@ -212,7 +213,9 @@ static fet_status keep_device(fet_search *search)
         fet_error_clear();
         return fet_study_set(search->workspace->study, "device", now);
     }
-    if (status == FET_OK && fet_device_source(search->device) == FET_COST_SIMULATED && strcmp(before, now) != 0)
+    fet_cost_source source = fet_device_source(search->device);
+    bool from_file = source == FET_COST_SIMULATED || source == FET_COST_ESTIMATED;
+    if (status == FET_OK && from_file && strcmp(before, now) != 0)
         status =
             fet_fail(FET_ERROR_STATE, "%s: its device was %s and is %s now: put the device's file back, or choose another output folder",
                      search->workspace->dir, before, now);

@@ -81,6 +81,7 @@ fet_status fet_search_between(fet_search *search)
     char *path = NULL;
     FET_TRY(fet_device_side_file(search->device, "between", &path));
     fet_status status = path ? get(search, path) : FET_OK;
+    if (!path) (void)fet_device_between(search->device, &search->between); /* an estimated device brings its own */
     fet_free(path);
     if (status == FET_OK) fet_costs_set_between(search->whole_costs, &search->between);
     return status;

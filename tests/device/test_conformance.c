@@ -4,6 +4,7 @@
 
 #include "device/host/host.h"
 #include "device/ops.h"
+#include "estimate/estimate.h"
 #include "space/template/template.h"
 
 #include <dirent.h>
@@ -26,10 +27,41 @@ static int remove_folder(void **state)
     return 0;
 }
 
+/* Fitted to each kernel of the network and to five more with other channels, whose latencies follow their MACs. */
+static const char *estimate_file(void)
+{
+    enum { EACH = 6, MOST = 512 };
+    static char path[64];
+    static fet_estimate_sample samples[MOST];
+    size_t n = 0;
+    fet_auto(fet_arena) arena = NULL;
+    fet_auto(fet_graph) graph = network();
+    fet_auto(fet_estimator) estimator = NULL;
+    fet_kernels kernels;
+    fet_estimator_options options = fet_estimator_default_options();
+    CHECK_OK(fet_arena_create(&arena));
+    CHECK_OK(fet_kernels_split(graph, &fet_fusion_rules_host, FET_DTYPE_S8, arena, &kernels));
+    for (uint32_t i = 0; i < kernels.count; i++)
+        for (uint32_t more = 0; more < EACH && n < MOST; more++) {
+            fet_kernel_key key = kernels.items[i].key;
+            bool before = false;
+            key.oc += 3 * more, key.ic += key.group == 1 ? more : 3 * more;
+            if (key.group > 1) key.group = key.ic;
+            for (size_t j = 0; j < n; j++) before |= fet_kernel_key_equal(&samples[j].key, &key);
+            double size = (double)fet_kernel_key_macs(&key) + (double)key.oc * key.oh * key.ow;
+            if (!before) samples[n++] = (fet_estimate_sample){.key = key, .latency_ms = 1e-3 + 1e-8 * size};
+        }
+    CHECK_OK(fet_estimator_fit(&options, samples, n, &estimator));
+    snprintf(path, sizeof path, "%s/estimated.estimate", folder);
+    CHECK_OK(fet_estimator_write(estimator, path));
+    return path;
+}
+
 static const char *example(const fet_device_ops *kind)
 {
     static char yaml[64], csv[64];
     if (kind == &fet_device_described) return "npu-16";
+    if (kind == &fet_device_estimated) return estimate_file();
     if (kind != &fet_device_recorded) return kind->name;
     snprintf(yaml, sizeof yaml, "%s/recorded.yaml", folder);
     snprintf(csv, sizeof csv, "%s/recorded.csv", folder);

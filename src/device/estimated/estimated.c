@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The device kind "estimated": the file of an estimator (NAME.estimate) given where a device is. A kernel's latency is predicted and kept
+ * by its key; those of a network that are not kept yet are predicted together.
+ */
+#include "device/estimated/estimated.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "device/between.h"
+#include "device/ops.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CACHE_BITS = 13, AT_ONCE = 64, LIMIT_FILE_BYTES = 1 << 28 };
+
+/* Direct-mapped: a search asks for the same kernels again and again. */
+typedef struct entry {
+    fet_kernel_key key;
+    double latency_ms; /* 0: empty */
+    double spread;
+} entry;
+
+typedef struct estimated {
+    fet_estimator *estimator;
+    fet_between between;
+    bool has_between;
+    char text[256];
+    entry *cache;
+} estimated;
+
+bool fet_device_is_estimate(const char *name)
+{
+    static const char ending[] = ".estimate";
+    size_t n = strlen(name), e = sizeof ending - 1;
+    return n > e && strcmp(name + n - e, ending) == 0;
+}
+
+static void close(void *state)
+{
+    estimated *d = state;
+    if (!d) return;
+    fet_estimator_destroy(d->estimator);
+    fet_free(d->cache);
+    fet_free(d);
+}
+
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* With a hash of its text, so that a study notices another one. */
+static fet_status read_file(const char *path, fet_estimator **out_estimator, uint64_t *out_hash)
+{
+    void *text = NULL;
+    size_t bytes = 0;
+    FET_TRY(fet_file_read(path, LIMIT_FILE_BYTES, &text, &bytes));
+    *out_hash = fet_hash(text, bytes);
+    fet_status status = fet_estimator_parse(path, text, bytes, out_estimator);
+    fet_free(text);
+    return status;
+}
+
+static fet_status fill(estimated *d, const fet_device_options *options)
+{
+    uint64_t hash = 0;
+    FET_TRY(read_file(options->name, &d->estimator, &hash));
+    fet_dtype precision = fet_estimator_precision(d->estimator);
+    if (precision != options->precision)
+        return fet_fail(FET_ERROR_UNSUPPORTED, "%s: it was fitted to kernels in %s: expected precision %s, not %s", options->name,
+                        fet_dtype_name(precision), fet_dtype_name(precision), fet_dtype_name(options->precision));
+    const char *between = fet_estimator_between(d->estimator);
+    if (between[0]) FET_TRY(fet_between_parse(options->name, between, &d->between));
+    d->has_between = between[0] && d->between.gains;
+    snprintf(d->text, sizeof d->text, "%s %s (estimated from %u kernels of %s; file %08x)", file_name(options->name),
+             fet_dtype_name(precision), fet_estimator_count(d->estimator), fet_estimator_device(d->estimator),
+             (unsigned)(hash & 0xffffffffu));
+    return fet_alloc_zeroed((size_t)1 << CACHE_BITS, sizeof *d->cache, "a cache of kernels", &d->cache);
+}
+
+static fet_status open(const fet_device_options *options, void **out_state)
+{
+    estimated *d = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *d, "a device", &d));
+    fet_status status = fill(d, options);
+    if (status != FET_OK) close(d);
+    else *out_state = d;
+    return status;
+}
+
+static const char *describe(const void *state)
+{
+    return ((const estimated *)state)->text;
+}
+
+static const fet_fusion_rules *fusion_rules(const void *state)
+{
+    return fet_estimator_rules(((const estimated *)state)->estimator);
+}
+
+static entry *place_of(const estimated *d, const fet_kernel_key *key)
+{
+    return &d->cache[fet_kernel_key_hash(key) >> (64 - CACHE_BITS)];
+}
+
+static bool holds(const entry *e, const fet_kernel_key *key)
+{
+    return e->latency_ms > 0 && fet_kernel_key_equal(&e->key, key);
+}
+
+static void keep(const estimated *d, const fet_kernel_key *key, const fet_estimate *estimate)
+{
+    *place_of(d, key) = (entry){
+        .key = *key, .latency_ms = estimate->latency_ms, .spread = 0.5 * (estimate->high_ms - estimate->low_ms) / estimate->latency_ms};
+}
+
+static fet_status predict(const estimated *d, const fet_kernel_key *keys, size_t n, double *out_ms)
+{
+    fet_kernel_key missing[AT_ONCE];
+    fet_estimate estimates[AT_ONCE];
+    size_t at[AT_ONCE], n_missing = 0;
+    for (size_t i = 0; i < n; i++) {
+        const entry *e = place_of(d, &keys[i]);
+        if (holds(e, &keys[i])) out_ms[i] = e->latency_ms;
+        else missing[n_missing] = keys[i], at[n_missing++] = i;
+        if (n_missing < AT_ONCE && (i + 1 < n || n_missing == 0)) continue;
+        FET_TRY(fet_estimator_predict(d->estimator, missing, n_missing, estimates));
+        for (size_t m = 0; m < n_missing; m++) {
+            out_ms[at[m]] = estimates[m].latency_ms;
+            keep(d, &missing[m], &estimates[m]);
+        }
+        n_missing = 0;
+    }
+    return FET_OK;
+}
+
+static bool lookup(const void *state, const fet_kernel_key *key, fet_cost *out_cost)
+{
+    const estimated *d = state;
+    const entry *e = place_of(d, key);
+    fet_estimate estimate;
+    if (!holds(e, key)) {
+        if (fet_estimator_predict(d->estimator, key, 1, &estimate) != FET_OK) return false;
+        keep(d, key, &estimate);
+    }
+    *out_cost = (fet_cost){.latency_ms = e->latency_ms, .spread = e->spread, .source = FET_COST_ESTIMATED};
+    return true;
+}
+
+/* Nothing to measure: but a kernel without a model, or outside of its range, is said so. */
+static fet_status measure(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
+{
+    double ms;
+    (void)progress, (void)context;
+    for (size_t k = 0; k < n_keys; k++) FET_TRY(predict(state, &keys[k], 1, &ms));
+    return FET_OK;
+}
+
+static fet_status network_latency(const void *state, const fet_graph *graph, const fet_kernels *kernels, fet_arena *scratch,
+                                  double *kernel_ms, double *out_ms)
+{
+    fet_kernel_key *keys = fet_arena_alloc(scratch, (kernels->count + 1) * sizeof *keys);
+    double *ms = kernel_ms ? kernel_ms : fet_arena_alloc(scratch, (kernels->count + 1) * sizeof *ms), sum_ms = 0;
+    (void)graph;
+    if (!keys || !ms) return fet_arena_full();
+    for (uint32_t k = 0; k < kernels->count; k++) keys[k] = kernels->items[k].key;
+    FET_TRY(predict(state, keys, kernels->count, ms));
+    for (uint32_t k = 0; k < kernels->count; k++) sum_ms += ms[k];
+    *out_ms = sum_ms;
+    return FET_OK;
+}
+
+static const fet_between *between(const void *state)
+{
+    const estimated *d = state;
+    return d->has_between ? &d->between : NULL;
+}
+
+static uint32_t channel_rounding(const void *state)
+{
+    return fet_estimator_channel_rounding(((const estimated *)state)->estimator);
+}
+
+static fet_status parallelism(const fet_device_options *options, fet_parallelism *out_parallelism)
+{
+    fet_auto(fet_estimator) estimator = NULL;
+    FET_TRY(fet_estimator_read(options->name, &estimator));
+    *out_parallelism = fet_estimator_parallelism(estimator);
+    return FET_OK;
+}
+
+const fet_device_ops fet_device_estimated = {
+    .name = "estimated",
+    .help = "an estimator fitted to measured kernels (`fettle device fit`), from its file NAME.estimate",
+    .source = FET_COST_ESTIMATED,
+    .open = open,
+    .close = close,
+    .describe = describe,
+    .fusion_rules = fusion_rules,
+    .lookup = lookup,
+    .measure = measure,
+    .network_latency = network_latency,
+    .between = between,
+    .channel_rounding = channel_rounding,
+    .parallelism = parallelism,
+};
