@@ -52,7 +52,7 @@ static fet_graph *fashion_base(void)
 static double accuracy_of(const fet_graph *graph, const fet_dataset *data)
 {
     fet_accuracy accuracy;
-    OK(fet_classify_eval(graph, data, FET_SPLIT_VAL, FET_DTYPE_F32, 0, 0, &accuracy));
+    OK(fet_classify_eval(graph, data, FET_SPLIT_VAL, FET_DTYPE_F32, NULL, 0, &accuracy));
     return accuracy.share;
 }
 

@@ -2,14 +2,17 @@
 /* fettle eval: how often a network is right. */
 #include "cli/source.h"
 #include "cli/table.h"
-#include "task/classify.h"
+#include "task/task.h"
+
+#include <math.h>
+#include <string.h>
 
 typedef struct values {
-    const char *data, *mean, *std, *split, *precision;
+    const char *data, *mean, *std, *split, *precision, *calibrate, *first, *last;
     fet_cli_texts input;
     double val_share;
     int64_t seed, limit, calibration;
-    bool json;
+    bool keep_shift, json;
 } values;
 
 static const char *const SPLITS[] = {"train", "val", "test", NULL};
@@ -33,6 +36,27 @@ static const fet_cli_option OPTIONS[] = {
      .value = "TYPE",
      .choices = fet_cli_precisions,
      .help = "f32, bf16 or int8, calibrated on training images (default f32)"},
+    {.name = "calibrate",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, calibrate),
+     .value = "NAME",
+     .help = "how int8 ranges are chosen: min-max, percentile, percentile-99.9, percentile-99.999 or mse (default mse)"},
+    {.name = "no-bias-correction",
+     .kind = FET_CLI_FLAG,
+     .offset = offsetof(values, keep_shift),
+     .help = "int8: leave biases as they are; else the shift that rounding gives the mean of each channel is taken out of them"},
+    {.name = "first",
+     .kind = FET_CLI_CHOICE,
+     .offset = offsetof(values, first),
+     .value = "TYPE",
+     .choices = fet_cli_precisions,
+     .help = "int8: what the first layers are computed in (default int8)"},
+    {.name = "last",
+     .kind = FET_CLI_CHOICE,
+     .offset = offsetof(values, last),
+     .value = "TYPE",
+     .choices = fet_cli_precisions,
+     .help = "int8: what the last layers are computed in (default int8)"},
     {.name = "limit",
      .kind = FET_CLI_INT,
      .offset = offsetof(values, limit),
@@ -75,31 +99,95 @@ static void defaults(void *v)
     *(values *)v = (values){.split = "test", .precision = "f32", .val_share = 0.1, .seed = 1, .calibration = 8};
 }
 
-static fet_status print_result(const fet_cli *cli, const values *given, const fet_accuracy *a)
+static fet_status find_method(const char *name, const fet_calibration_method **out_method)
 {
-    if (given->json)
-        return fet_cli_print_json(cli, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:i, s:i}", "network", cli->arguments[0], "split",
-                                                 given->split, "precision", given->precision, "accuracy", a->share, "accuracy_low", a->low,
-                                                 "accuracy_high", a->high, "correct", (int)a->n_correct, "samples", (int)a->n));
-    fprintf(cli->out, "%s%.2f%%%s of %u %s samples right, %s (95%% interval %.2f%% to %.2f%%)\n", fet_cli_style_text(cli, FET_STYLE_BOLD),
-            a->share * 100.0, fet_cli_style_text(cli, FET_STYLE_RESET), a->n, given->split, given->precision, a->low * 100.0,
-            a->high * 100.0);
+    *out_method = name ? fet_calibration_method_find(name) : fet_calibration_default;
+    if (*out_method) return FET_OK;
+    char names[160] = "";
+    for (const fet_calibration_method *m = fet_calibration_methods; m->name; m++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", m->name);
+    }
+    return fet_fail(FET_ERROR_ARG, "--calibrate \"%s\": expected one of %s", name, names);
+}
+
+static fet_status find_end(const char *name, fet_dtype *out_precision)
+{
+    fet_dtype precision = FET_DTYPE_S8;
+    if (name) FET_TRY(fet_cli_precision(name, &precision));
+    *out_precision = precision == FET_DTYPE_S8 ? FET_DTYPE_NONE : precision;
+    return FET_OK;
+}
+
+/* What the answers are, and how far they are from the network's own in f32. Where there is nothing of the one or the other: NULL. */
+typedef struct result {
+    const fet_task_quality *accuracy, *agreement;
+} result;
+
+static void print_agreement(const fet_cli *cli, const values *given, const fet_task_quality *a)
+{
+    bool classes = !isnan(a->low);
+    fprintf(cli->out, "%s against its f32 form on %u %s samples: ", given->precision, a->n, given->split);
+    if (classes) fprintf(cli->out, "%.2f%% the same answer; ", a->share * 100.0);
+    fprintf(cli->out, "relative error");
+    for (uint32_t e = 0; e < a->n_errors; e++) fprintf(cli->out, "%s %.4f", e ? "," : "", a->error[e]);
+    fprintf(cli->out, "\n");
+}
+
+static fet_status print_json(const fet_cli *cli, const values *given, const result *r)
+{
+    const fet_task_quality *a = r->accuracy, *same = r->agreement;
+    json_t *json = json_pack("{s:s, s:s, s:s}", "network", cli->arguments[0], "split", given->split, "precision", given->precision);
+    if (json && a)
+        json_object_update_new(json, json_pack("{s:f, s:f, s:f, s:i, s:i}", "accuracy", a->share, "accuracy_low", a->low, "accuracy_high",
+                                               a->high, "correct", (int)round(a->share * a->n), "samples", (int)a->n));
+    if (json && same) {
+        json_t *errors = json_array();
+        for (uint32_t e = 0; e < same->n_errors; e++) json_array_append_new(errors, json_real(same->error[e]));
+        json_object_set_new(json, "agreement", isnan(same->low) ? json_null() : json_real(same->share));
+        json_object_set_new(json, "relative_errors", errors);
+    }
+    return fet_cli_print_json(cli, json);
+}
+
+static fet_status print_result(const fet_cli *cli, const values *given, const result *r)
+{
+    if (given->json) return print_json(cli, given, r);
+    const fet_task_quality *a = r->accuracy;
+    if (a)
+        fprintf(cli->out, "%s%.2f%%%s of %u %s samples right, %s (95%% interval %.2f%% to %.2f%%)\n",
+                fet_cli_style_text(cli, FET_STYLE_BOLD), a->share * 100.0, fet_cli_style_text(cli, FET_STYLE_RESET), a->n, given->split,
+                given->precision, a->low * 100.0, a->high * 100.0);
+    if (r->agreement) print_agreement(cli, given, r->agreement);
     return FET_OK;
 }
 
 static fet_status evaluate(fet_cli *cli, const values *given, const fet_network *network)
 {
     fet_auto(fet_dataset) dataset = NULL;
-    fet_dtype precision;
-    fet_split split = FET_SPLIT_TEST;
-    FET_TRY(fet_cli_precision(given->precision, &precision));
-    fet_split_parse(given->split, &split);
+    fet_task_sight sight = {.split = FET_SPLIT_TEST, .quantise.batches = (uint32_t)given->calibration, .limit = (uint32_t)given->limit};
+    FET_TRY(fet_cli_precision(given->precision, &sight.precision));
+    FET_TRY(find_method(given->calibrate, &sight.quantise.method));
+    FET_TRY(find_end(given->first, &sight.quantise.first));
+    FET_TRY(find_end(given->last, &sight.quantise.last));
+    sight.quantise.keep_shift = given->keep_shift;
+    fet_split_parse(given->split, &sight.split);
     fet_cli_data source = {given->data,          fet_cli_image_size(&given->input), given->mean, given->std, given->val_share,
                            (uint64_t)given->seed};
     FET_TRY(fet_cli_open_data(&source, network, &dataset));
-    fet_accuracy accuracy;
-    FET_TRY(fet_classify_eval(network->graph, dataset, split, precision, (uint32_t)given->calibration, (uint32_t)given->limit, &accuracy));
-    return print_result(cli, given, &accuracy);
+    fet_task_quality accuracy, agreement;
+    result r = {0};
+    /* Without labels a network can still be compared with itself. */
+    if (fet_dataset_n_classes(dataset) > 0 || sight.precision == FET_DTYPE_F32) {
+        FET_TRY(fet_task_classify.evaluate(network->graph, dataset, &sight, &accuracy));
+        r.accuracy = &accuracy;
+    }
+    if (sight.precision != FET_DTYPE_F32) {
+        sight.original = network->graph;
+        FET_TRY(fet_task_imitate.evaluate(network->graph, dataset, &sight, &agreement));
+        r.agreement = &agreement;
+    }
+    return print_result(cli, given, &r);
 }
 
 static fet_status run(fet_cli *cli, const void *v)

@@ -195,7 +195,7 @@ static fet_status train(fet_cli *cli, const values *given, const fet_dataset *da
     fet_progress_end(&progress);
     FET_TRY(status);
     fet_dtype precision = options.trainer.dtype == FET_DTYPE_NONE ? fet_engine_training_dtype() : options.trainer.dtype;
-    FET_TRY(fet_classify_eval(graph, dataset, FET_SPLIT_VAL, precision, 0, 0, &accuracy));
+    FET_TRY(fet_classify_eval(graph, dataset, FET_SPLIT_VAL, precision, NULL, 0, &accuracy));
     FET_TRY(fet_onnx_write(graph, given->output, FET_ONNX_OPSET_WRITTEN));
     remove(checkpoint);
     return print_result(cli, given, &trained, &accuracy);

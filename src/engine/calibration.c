@@ -1,79 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Ranges of activations, by value name: smallest and largest number seen in f32. */
+/* What was seen of activations in f32, by value name, and the method that makes a range of it. */
 #include "engine/infer/calibration.h"
 #include "base/hash.h"
+#include "engine/quantise/method.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef struct range {
+/* Numbers of a value that one call counts into bins: counting costs more than computing them did; this many tell a range to a bin. */
+enum { MOST_COUNTED = 1 << 16 };
+
+typedef struct seen {
     char *name;
     uint64_t hash;
-    float low, high;
-} range;
+    fet_histogram *histogram; /* NULL: no number yet */
+    float *shift;             /* [n_shift]; NULL: none */
+    uint32_t n_shift;
+} seen;
 
 struct fet_calibration {
-    range *ranges;
+    const fet_calibration_method *method;
+    bool has_shifts;
+    seen *values;
     size_t count, capacity;
 };
 
-fet_status fet_calibration_create(fet_calibration **out_calibration)
+fet_status fet_calibration_create(const fet_calibration_method *method, fet_calibration **out_calibration)
 {
-    return fet_alloc_zeroed(1, sizeof(fet_calibration), "a calibration", out_calibration);
+    fet_calibration *calibration = NULL;
+    FET_TRY(fet_alloc_zeroed(1, sizeof *calibration, "a calibration", &calibration));
+    calibration->method = method ? method : fet_calibration_default;
+    *out_calibration = calibration;
+    return FET_OK;
 }
 
 void fet_calibration_destroy(fet_calibration *calibration)
 {
     if (!calibration) return;
-    for (size_t i = 0; i < calibration->count; i++) fet_free(calibration->ranges[i].name);
-    fet_free(calibration->ranges);
+    for (size_t i = 0; i < calibration->count; i++) {
+        fet_free(calibration->values[i].name);
+        fet_histogram_destroy(calibration->values[i].histogram);
+        fet_free(calibration->values[i].shift);
+    }
+    fet_free(calibration->values);
     fet_free(calibration);
 }
 
-static range *find(const fet_calibration *calibration, const char *name)
+static seen *find(const fet_calibration *calibration, const char *name)
 {
     uint64_t hash = fet_hash(name, strlen(name));
     for (size_t i = 0; i < calibration->count; i++)
-        if (calibration->ranges[i].hash == hash && strcmp(calibration->ranges[i].name, name) == 0) return &calibration->ranges[i];
+        if (calibration->values[i].hash == hash && strcmp(calibration->values[i].name, name) == 0) return &calibration->values[i];
     return NULL;
 }
 
-static fet_status find_or_add(fet_calibration *calibration, const char *name, range **out_range)
+static fet_status find_or_add(fet_calibration *calibration, const char *name, seen **out_seen)
 {
-    *out_range = find(calibration, name);
-    if (*out_range) return FET_OK;
-    FET_TRY(fet_grow(&calibration->ranges, &calibration->capacity, calibration->count + 1, sizeof *calibration->ranges));
-    range added = {.hash = fet_hash(name, strlen(name)), .low = INFINITY, .high = -INFINITY};
+    *out_seen = find(calibration, name);
+    if (*out_seen) return FET_OK;
+    FET_TRY(fet_grow(&calibration->values, &calibration->capacity, calibration->count + 1, sizeof *calibration->values));
+    seen added = {.hash = fet_hash(name, strlen(name))};
     FET_TRY(fet_strdup_checked(name, &added.name));
-    calibration->ranges[calibration->count] = added;
-    *out_range = &calibration->ranges[calibration->count++];
+    calibration->values[calibration->count] = added;
+    *out_seen = &calibration->values[calibration->count++];
     return FET_OK;
 }
 
 static fet_status widen(fet_calibration *calibration, const char *name, const float *numbers, int64_t count)
 {
-    range *r = NULL;
-    FET_TRY(find_or_add(calibration, name, &r));
-    float low = r->low, high = r->high;
-    for (int64_t i = 0; i < count; i++) {
-        if (!isfinite(numbers[i])) return fet_fail(FET_ERROR_ARG, "calibration: value \"%s\" has a number that is not finite", name);
-        low = numbers[i] < low ? numbers[i] : low;
-        high = numbers[i] > high ? numbers[i] : high;
-    }
-    r->low = low;
-    r->high = high;
-    return FET_OK;
+    seen *s = NULL;
+    FET_TRY(find_or_add(calibration, name, &s));
+    if (!s->histogram) FET_TRY(fet_histogram_create(&s->histogram));
+    fet_status status = fet_histogram_add(s->histogram, numbers, count, calibration->method->needs_bins ? MOST_COUNTED : 1);
+    if (status == FET_ERROR_ARG) return fet_fail(status, "calibration: value \"%s\" has a number that is not finite", name);
+    return status;
 }
 
 static fet_status observe_values(fet_calibration *calibration, const fet_graph *graph, fet_executor *executor)
 {
     for (fet_id v = 0; v < graph->n_values; v++) {
         if (graph->values[v].kind != FET_VALUE_COMPUTED) continue;
-        fet_auto(fet_tensor) tensor = NULL;
-        fet_status status = fet_executor_value(executor, graph->values[v].name, &tensor);
+        const float *numbers = NULL;
+        int64_t count = 0;
+        fet_status status = fet_executor_peek(executor, graph->values[v].name, &numbers, &count);
         if (status == FET_ERROR_NOT_FOUND) continue; /* fused away: its range is never asked for */
         FET_TRY(status);
-        FET_TRY(widen(calibration, graph->values[v].name, fet_tensor_f32(tensor), fet_tensor_elements(tensor)));
+        FET_TRY(widen(calibration, graph->values[v].name, numbers, count));
     }
     return FET_OK;
 }
@@ -113,11 +125,40 @@ fet_status fet_calibration_observe(fet_calibration *calibration, const fet_graph
     return status;
 }
 
-fet_status fet_calibration_range(const fet_calibration *calibration, const char *name, float *out_low, float *out_high)
+fet_status fet_calibration_range(const fet_calibration *calibration, const char *name, bool is_unsigned, float *out_range)
 {
-    const range *r = find(calibration, name);
-    if (!r) return fet_fail(FET_ERROR_NOT_FOUND, "the calibration has seen no value \"%s\"", name);
-    *out_low = r->low;
-    *out_high = r->high;
+    const seen *s = find(calibration, name);
+    if (!s || !s->histogram) return fet_fail(FET_ERROR_NOT_FOUND, "the calibration has seen no value \"%s\"", name);
+    const fet_histogram *h = s->histogram;
+    *out_range =
+        fet_range_min_max(h, 0, is_unsigned) > 0.0f ? calibration->method->range(h, calibration->method->parameter, is_unsigned) : 0.0f;
     return FET_OK;
+}
+
+void fet_calibration_begin_shifts(fet_calibration *calibration)
+{
+    calibration->has_shifts = true;
+    for (size_t i = 0; i < calibration->count; i++) {
+        fet_free(calibration->values[i].shift);
+        calibration->values[i].shift = NULL;
+    }
+}
+
+fet_status fet_calibration_set_shift(fet_calibration *calibration, const char *name, const float *shift, uint32_t n)
+{
+    seen *s = NULL;
+    FET_TRY(find_or_add(calibration, name, &s));
+    fet_free(s->shift);
+    s->shift = NULL;
+    FET_TRY(fet_alloc_zeroed(n, sizeof *s->shift, "shifts of a value", &s->shift));
+    memcpy(s->shift, shift, n * sizeof *shift);
+    s->n_shift = n;
+    return FET_OK;
+}
+
+const float *fet_calibration_shift(const fet_calibration *calibration, const char *name, uint32_t n, bool *out_wanted)
+{
+    const seen *s = calibration->has_shifts ? find(calibration, name) : NULL;
+    *out_wanted = calibration->has_shifts;
+    return s && s->shift && s->n_shift == n ? s->shift : NULL;
 }

@@ -54,6 +54,18 @@ static fet_status check_options(const fet_executor_options *options)
     return FET_OK;
 }
 
+/* What the calibration found int8 to add to the means is taken off the bias. */
+static fet_status correct_bias(const fet_executor *executor, const fet_kernel *kernel, fet_numbers *numbers)
+{
+    const char *name = executor->graph->values[executor->graph->nodes[kernel->anchor].outputs[0]].name;
+    bool wanted = false;
+    const float *shift = fet_calibration_shift(executor->plan.calibration, name, kernel->key.oc, &wanted);
+    if (!wanted) return FET_OK;
+    if (!numbers->bias) FET_TRY(fet_alloc_zeroed(kernel->key.oc, sizeof(float), "a bias", &numbers->bias));
+    for (uint32_t o = 0; shift && o < kernel->key.oc; o++) numbers->bias[o] -= shift[o];
+    return FET_OK;
+}
+
 /* The form of a spec that steps want: formats of sources in one list. */
 static fet_status build_step(fet_executor *executor, const fet_plan_step *planned, fet_step **out_step)
 {
@@ -78,9 +90,10 @@ static fet_status build_step(fet_executor *executor, const fet_plan_step *planne
                     (kernel->key.op == FET_OP_CONV || kernel->key.op == FET_OP_CONV_TRANSPOSE || kernel->key.op == FET_OP_GEMM ||
                      kernel->key.op == FET_OP_MATMUL || kernel->key.flags & FET_KERNEL_CONST);
     if (weighted) FET_TRY(fet_numbers_fold(executor->graph, kernel, &numbers));
+    fet_status status = weighted && fet_kernel_is_correctable(kernel) ? correct_bias(executor, kernel, &numbers) : FET_OK;
     spec.weights = numbers.weights;
     spec.bias = numbers.bias;
-    fet_status status = fet_step_create(&spec, out_step);
+    if (status == FET_OK) status = fet_step_create(&spec, out_step);
     fet_numbers_free(&numbers);
     return status;
 }
@@ -212,8 +225,17 @@ static fet_status rebind(fet_executor *executor, const float *const src[], float
 
 fet_status fet_executor_run(fet_executor *executor, const float *const src[], float *const dst[])
 {
+    return fet_executor_run_watched(executor, src, dst, NULL, NULL);
+}
+
+fet_status fet_executor_run_watched(fet_executor *executor, const float *const src[], float *const dst[], fet_executor_before before,
+                                    void *context)
+{
     FET_TRY(rebind(executor, src, dst));
-    for (uint32_t s = 0; s < executor->n_steps; s++) FET_TRY(fet_step_run(executor->steps[s]));
+    for (uint32_t s = 0; s < executor->n_steps; s++) {
+        if (before) FET_TRY(before(context, s));
+        FET_TRY(fet_step_run(executor->steps[s]));
+    }
     FET_DNNL_TRY(dnnl_stream_wait(executor->stream), "finish a run");
     for (uint32_t c = 0; c < executor->plan.n_copies; c++) {
         const fet_plan_copy *copy = &executor->plan.copies[c];
@@ -227,7 +249,7 @@ fet_status fet_executor_run(fet_executor *executor, const float *const src[], fl
     return FET_OK;
 }
 
-fet_status fet_executor_value(fet_executor *executor, const char *name, fet_tensor **out_tensor)
+static fet_status find_kept(const fet_executor *executor, const char *name, fet_id *out_value, fet_operand *out_operand)
 {
     fet_id value = fet_graph_find_value(executor->graph, name);
     if (!executor->plan.keep_all) return fet_fail(FET_ERROR_STATE, "value \"%s\": the executor was not created with keep_all", name);
@@ -235,11 +257,47 @@ fet_status fet_executor_value(fet_executor *executor, const char *name, fet_tens
     if (value != FET_NONE) operand = fet_plan_find(&executor->plan, value);
     if (operand.slot == FET_SLOT_NONE || executor->plan.slots[operand.slot].input != FET_SLOT_NONE)
         return fet_fail(FET_ERROR_NOT_FOUND, "value \"%s\" is not computed by the executor: unknown, an input, or fused away", name);
+    *out_value = value;
+    *out_operand = operand;
+    return FET_OK;
+}
+
+fet_status fet_executor_peek(const fet_executor *executor, const char *name, const float **out_numbers, int64_t *out_count)
+{
+    fet_id value = FET_NONE;
+    fet_operand operand;
+    FET_TRY(find_kept(executor, name, &value, &operand));
+    if (operand.format.dtype != FET_DTYPE_F32) return fet_fail(FET_ERROR_STATE, "value \"%s\" is not f32 in memory", name);
+    *out_numbers = memory_of(executor, &operand);
+    *out_count = fet_shape_elements(&executor->graph->values[value].shape);
+    return FET_OK;
+}
+
+fet_status fet_executor_value(fet_executor *executor, const char *name, fet_tensor **out_tensor)
+{
+    fet_id value = FET_NONE;
+    fet_operand operand;
+    FET_TRY(find_kept(executor, name, &value, &operand));
     fet_tensor *tensor = NULL;
     FET_TRY(fet_tensor_create(FET_DTYPE_F32, &executor->graph->values[value].shape, &tensor));
     fet_format_to_plain(&operand.format, memory_of(executor, &operand), fet_tensor_f32(tensor));
     *out_tensor = tensor;
     return FET_OK;
+}
+
+const fet_graph *fet_executor_graph(const fet_executor *executor)
+{
+    return executor->graph;
+}
+
+const fet_plan_step *fet_executor_planned(const fet_executor *executor, uint32_t step)
+{
+    return &executor->plan.steps[step];
+}
+
+fet_step *fet_executor_step(fet_executor *executor, uint32_t step)
+{
+    return executor->steps[step];
 }
 
 uint32_t fet_executor_n_steps(const fet_executor *executor)

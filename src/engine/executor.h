@@ -13,8 +13,10 @@
 
 typedef struct fet_executor fet_executor;
 
-/* Ranges of activation values, found by running f32 over a few batches; ranges belong to value names. */
+/* What was seen of activation values in f32 over a few batches; it belongs to value names. */
 typedef struct fet_calibration fet_calibration;
+/* How a range is made of it (quantise/method.h). */
+typedef struct fet_calibration_method fet_calibration_method;
 
 typedef struct fet_executor_options {
     fet_dtype precision;                /* F32, BF16 or S8 */
@@ -42,11 +44,19 @@ uint32_t fet_executor_n_steps(const fet_executor *executor);
 const char *fet_executor_step_implementation(const fet_executor *executor, uint32_t step);
 const char *fet_executor_step_name(const fet_executor *executor, uint32_t step);
 
-FET_MUST_CHECK fet_status fet_calibration_create(fet_calibration **out_calibration);
+/* method: NULL: the default. */
+FET_MUST_CHECK fet_status fet_calibration_create(const fet_calibration_method *method, fet_calibration **out_calibration);
 void fet_calibration_destroy(fet_calibration *calibration);
 FET_DEFINE_AUTO(fet_calibration);
-/* Runs `batch` samples of src[] through `graph` in f32 and widens the ranges of all its values. */
+/* Runs `batch` samples of src[] through `graph` in f32 and counts what it sees of all its values. */
 FET_MUST_CHECK fet_status fet_calibration_observe(fet_calibration *calibration, const fet_graph *graph, const float *const src[],
+                                                  int64_t batch);
+
+/*
+ * After observing: finds how much int8 shifts the mean of each output channel of convolutions and matrix products on these samples, and
+ * takes it out of their biases in every int8 executor made with this calibration from then on. Calling it again starts anew.
+ */
+FET_MUST_CHECK fet_status fet_calibration_correct(fet_calibration *calibration, const fet_graph *graph, const float *const src[],
                                                   int64_t batch);
 
 /*

@@ -297,6 +297,20 @@ bool fet_kernel_fast_is_row_major(const fet_shape *shape)
     return shape->rank <= 4 && (image == 1 || shape->dim[1] == 1);
 }
 
+static const fet_dtype world_precision[FET_KERNEL_WORLDS] = {FET_DTYPE_S8, FET_DTYPE_BF16, FET_DTYPE_F32};
+
+fet_dtype fet_kernel_world_precision(uint32_t world)
+{
+    return world_precision[world];
+}
+
+uint32_t fet_kernel_world(fet_dtype precision)
+{
+    uint32_t w = 0;
+    while (w + 1 < FET_KERNEL_WORLDS && world_precision[w] != precision) w++;
+    return w;
+}
+
 bool fet_kernel_fast_is_plain(const fet_shape *shape, fet_dtype precision)
 {
     return precision == FET_DTYPE_F32 && fet_kernel_fast_is_row_major(shape);

@@ -70,7 +70,7 @@ typedef struct fet_kernel {
     fet_id src;                       /* value: first activation input */
     fet_id residual;                  /* value or FET_NONE */
     fet_id dst;                       /* value after everything fused */
-    bool dst_unsigned;                /* int8: the result is stored as u8 */
+    bool dst_unsigned;                /* int8: the result is stored as u8; CAST to fast, too */
 } fet_kernel;
 
 typedef struct fet_kernels {
@@ -98,6 +98,14 @@ extern const fet_fusion_rules fet_fusion_rules_host;
 bool fet_kernel_fast_is_plain(const fet_shape *shape, fet_dtype precision);
 /* Fast values of this shape lie in memory in row-major order (though perhaps not as f32), so that a view of them moves nothing. */
 bool fet_kernel_fast_is_row_major(const fet_shape *shape);
+
+/*
+ * The fast worlds: one a precision that a network may mix (see fet_node.precision). A value may have a form in each; from one to another it
+ * goes through plain, by two CASTs.
+ */
+enum { FET_KERNEL_WORLDS = 3 };
+uint32_t fet_kernel_world(fet_dtype precision);
+fet_dtype fet_kernel_world_precision(uint32_t world);
 
 /* What `kernel` reads in memory for input i of its anchor: what stands before a Pad that is folded into it. FET_NONE: left out. */
 fet_id fet_kernel_operand(const fet_graph *graph, const fet_kernel *kernel, uint32_t i);

@@ -24,26 +24,40 @@ const fet_fusion_rules fet_fusion_rules_host = {
 /* What is known of a value. */
 enum {
     HAS_PLAIN = 1 << 0, /* in memory as f32, row-major */
-    HAS_FAST = 1 << 1,  /* in memory in the device's layout and type */
-    FAST_F32 = 1 << 2,  /* in the device's layout, but f32: only a CAST to plain may read it */
-    UNSIGNED = 1 << 3,  /* int8: its fast form is u8 */
-    WANTED_FAST = 1 << 4,
-    CONSTANT = 1 << 5, /* a parameter, or computed from parameters and shapes alone */
+    WANTED_FAST = 1 << 1,
+    CONSTANT = 1 << 2,    /* a parameter, or computed from parameters and shapes alone */
+    NONNEGATIVE = 1 << 3, /* made by an activation that is never below zero */
+};
+/* ... and of its form in one precision's fast world. */
+enum {
+    HAS_FAST = 1 << 0, /* in memory in the device's layout and type */
+    FAST_F32 = 1 << 1, /* in the device's layout, but f32: only a CAST to plain may read it */
+    UNSIGNED = 1 << 2, /* int8: its fast form is u8 */
 };
 
 typedef struct split {
     const fet_graph *graph;
     const fet_fusion_rules *rules;
-    fet_dtype precision;
+    fet_dtype network;   /* the precision of what says nothing else */
+    bool mixed;          /* something says else */
+    fet_dtype precision; /* of the node at hand */
     fet_arena *arena;
-    uint32_t *n_readers; /* of each value; being an output counts */
-    fet_id *reader;      /* the first of them */
-    uint8_t *known;      /* of each value */
-    uint8_t *classes;    /* of each node */
-    uint8_t *taken;      /* node is part of a kernel already */
+    uint32_t *n_readers;               /* of each value; being an output counts */
+    fet_id *reader;                    /* the first of them */
+    uint8_t *known;                    /* of each value */
+    uint8_t *forms[FET_KERNEL_WORLDS]; /* of each value */
+    uint8_t *fast;                     /* the one of `precision` */
+    uint8_t *classes;                  /* of each node */
+    uint8_t *taken;                    /* node is part of a kernel already */
     fet_kernel *items;
     uint32_t count, capacity;
 } split;
+
+static void enter(split *s, fet_dtype precision)
+{
+    s->precision = precision;
+    s->fast = s->forms[fet_kernel_world(precision)];
+}
 
 static fet_kernel *append(split *s)
 {
@@ -68,10 +82,12 @@ static fet_status allocate(split *s)
     s->n_readers = fet_arena_zalloc(s->arena, g->n_values, sizeof *s->n_readers);
     s->reader = fet_arena_alloc(s->arena, g->n_values * sizeof *s->reader);
     s->known = fet_arena_zalloc(s->arena, g->n_values, 1);
+    bool worlds = true;
+    for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++) worlds = (s->forms[w] = fet_arena_zalloc(s->arena, g->n_values, 1)) && worlds;
     s->classes = fet_arena_alloc(s->arena, g->n_nodes);
     s->taken = fet_arena_zalloc(s->arena, g->n_nodes, 1);
     s->items = fet_arena_alloc(s->arena, s->capacity * sizeof *s->items);
-    return s->n_readers && s->reader && s->known && s->classes && s->taken && s->items ? FET_OK : fet_arena_full();
+    return s->n_readers && s->reader && s->known && worlds && s->classes && s->taken && s->items ? FET_OK : fet_arena_full();
 }
 
 /* Shape-like subgraphs: parameters all the way up. Forward, because it spreads from inputs to outputs. */
@@ -139,14 +155,15 @@ static void count_readers(split *s)
 /* The fast form of `value` is in memory from here on. */
 static void made_fast(split *s, fet_id value, bool is_unsigned)
 {
-    s->known[value] |= HAS_FAST | (is_unsigned ? UNSIGNED : 0);
+    s->fast[value] |= HAS_FAST | (is_unsigned ? UNSIGNED : 0);
     if (fet_kernel_fast_is_plain(&s->graph->values[value].shape, s->precision)) s->known[value] |= HAS_PLAIN;
 }
 
 static void made_plain(split *s, fet_id value)
 {
     s->known[value] |= HAS_PLAIN;
-    if (fet_kernel_fast_is_plain(&s->graph->values[value].shape, s->precision)) s->known[value] |= HAS_FAST;
+    for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++)
+        if (fet_kernel_fast_is_plain(&s->graph->values[value].shape, fet_kernel_world_precision(w))) s->forms[w][value] |= HAS_FAST;
 }
 
 /* The value that a view looks at, or FET_NONE. */
@@ -162,12 +179,24 @@ static fet_status add_cast(split *s, fet_id value, uint32_t flags)
     fet_kernel *kernel = append(s);
     if (!kernel) return fet_arena_full();
     fet_kernel_fill_cast_key(&s->graph->values[value].shape, s->precision, &kernel->key);
-    uint8_t known = s->known[value];
+    uint8_t known = s->fast[value];
     kernel->key.flags = flags;
     if (flags & FET_KERNEL_F32_DST && known & FAST_F32) kernel->key.extra = 1;
     else if (flags & FET_KERNEL_F32_DST && s->precision == FET_DTYPE_S8 && !(known & UNSIGNED)) kernel->key.flags |= FET_KERNEL_SIGNED_SRC;
     kernel->src = kernel->dst = value;
     return FET_OK;
+}
+
+/* Into the world that a value has a form in, the network's first. Stays where it is if there is none. */
+static void enter_where(split *s, fet_id value)
+{
+    fet_dtype order[FET_KERNEL_WORLDS + 1] = {s->network};
+    for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++) order[w + 1] = fet_kernel_world_precision(w);
+    for (uint32_t i = 0; i <= FET_KERNEL_WORLDS; i++)
+        if (s->forms[fet_kernel_world(order[i])][value] & (HAS_FAST | FAST_F32)) {
+            enter(s, order[i]);
+            return;
+        }
 }
 
 static fet_status need_plain(split *s, fet_id value)
@@ -178,7 +207,10 @@ static fet_status need_plain(split *s, fet_id value)
     if (source != FET_NONE) {
         FET_TRY(need_plain(s, source));
     } else {
+        fet_dtype precision = s->precision;
+        if (!(s->fast[value] & (HAS_FAST | FAST_F32))) enter_where(s, value);
         FET_TRY(add_cast(s, value, FET_KERNEL_F32_DST));
+        enter(s, precision);
     }
     made_plain(s, value);
     return FET_OK;
@@ -186,19 +218,21 @@ static fet_status need_plain(split *s, fet_id value)
 
 static fet_status need_fast(split *s, fet_id value)
 {
-    if (s->known[value] & HAS_FAST) return FET_OK;
+    if (s->fast[value] & HAS_FAST) return FET_OK;
     const fet_graph *g = s->graph;
     fet_id source = viewed(s, value);
-    bool through = source != FET_NONE && s->known[source] & HAS_FAST && fet_kernel_fast_is_row_major(&g->values[value].shape) &&
+    bool through = source != FET_NONE && s->fast[source] & HAS_FAST && fet_kernel_fast_is_row_major(&g->values[value].shape) &&
                    fet_kernel_fast_is_row_major(&g->values[source].shape);
     if (through) {
-        made_fast(s, value, s->known[source] & UNSIGNED);
+        made_fast(s, value, s->fast[source] & UNSIGNED);
         return FET_OK;
     }
     FET_TRY(need_plain(s, value));
-    if (s->known[value] & HAS_FAST) return FET_OK;
+    if (s->fast[value] & HAS_FAST) return FET_OK;
     FET_TRY(add_cast(s, value, FET_KERNEL_PLAIN_SRC));
-    made_fast(s, value, false);
+    bool is_unsigned = s->precision == FET_DTYPE_S8 && s->known[fet_kernel_view_root(g, value)] & NONNEGATIVE;
+    s->items[s->count - 1].dst_unsigned = is_unsigned;
+    made_fast(s, value, is_unsigned);
     return FET_OK;
 }
 
@@ -243,7 +277,7 @@ static bool take_add(split *s, fet_kernel *kernel, uint32_t flag)
     if (s->graph->nodes[n].op != FET_OP_ADD && s->graph->nodes[n].op != FET_OP_SUM) return false;
     const fet_node *node = &s->graph->nodes[n];
     fet_id other = node->inputs[0] == kernel->dst ? node->inputs[1] : node->inputs[0];
-    if (!(s->known[other] & HAS_FAST) || !fet_shape_equal(&s->graph->values[other].shape, &s->graph->values[kernel->dst].shape))
+    if (!(s->fast[other] & HAS_FAST) || !fet_shape_equal(&s->graph->values[other].shape, &s->graph->values[kernel->dst].shape))
         return false;
     kernel->add_node = n;
     kernel->residual = other;
@@ -272,7 +306,7 @@ static bool result_unsigned(const split *s, const fet_node *node, fet_kernel_cla
         return !(kernel->key.flags & FET_KERNEL_SIGNED_SRC);
     if (class == FET_CLASS_CONCAT || (class == FET_CLASS_BINARY && node->op != FET_OP_SUB)) {
         for (uint32_t i = 0; i < node->n_inputs; i++)
-            if (!(s->known[node->inputs[i]] & UNSIGNED) && !fet_activation_is_nonnegative(&kernel->activation)) return false;
+            if (!(s->fast[node->inputs[i]] & UNSIGNED) && !fet_activation_is_nonnegative(&kernel->activation)) return false;
         return true;
     }
     return fet_activation_is_nonnegative(&kernel->activation) && !(kernel->key.flags & FET_KERNEL_ADD_AFTER);
@@ -294,10 +328,10 @@ static fet_status prepare_source(split *s, const fet_node *node, fet_kernel_clas
         return need_fast(s, *out_src);
     }
     const fet_shape *shape = &s->graph->values[src].shape;
-    if (class == FET_CLASS_GEMM && !(s->known[src] & HAS_FAST)) {
+    if (class == FET_CLASS_GEMM && !(s->fast[src] & HAS_FAST)) {
         fet_id root = fet_kernel_view_root(s->graph, src);
         const fet_shape *map = &s->graph->values[root].shape;
-        if (s->known[root] & HAS_FAST && map->rank == 4 && map->dim[0] == shape->dim[0]) {
+        if (s->fast[root] & HAS_FAST && map->rank == 4 && map->dim[0] == shape->dim[0]) {
             *out_src = root;
             return FET_OK;
         }
@@ -320,7 +354,7 @@ static fet_status emit_fast(split *s, fet_id n, fet_kernel_class class)
     kernel->src = fet_kernel_view_root(s->graph, src);
     kernel->dst = node->outputs[0];
     FET_TRY(fet_kernel_fill_key(s->graph, node, class, src, true, s->precision, &kernel->key));
-    if (s->precision == FET_DTYPE_S8 && !(s->known[src] & UNSIGNED)) kernel->key.flags |= FET_KERNEL_SIGNED_SRC;
+    if (s->precision == FET_DTYPE_S8 && !(s->fast[src] & UNSIGNED)) kernel->key.flags |= FET_KERNEL_SIGNED_SRC;
     s->taken[n] = 1;
     if (class == FET_CLASS_CONV && src != node->inputs[0]) {
         kernel->pad = s->graph->values[node->inputs[0]].node;
@@ -341,13 +375,16 @@ static fet_status emit_fast(split *s, fet_id n, fet_kernel_class class)
     }
     bool last = s->precision != FET_DTYPE_F32 && (class == FET_CLASS_CONV || class == FET_CLASS_GEMM) &&
                 !(s->known[kernel->dst] & WANTED_FAST) && kernel->residual == FET_NONE;
+    if (fet_activation_is_nonnegative(&kernel->activation) && !(kernel->key.flags & FET_KERNEL_ADD_AFTER))
+        s->known[kernel->dst] |= NONNEGATIVE;
     if (!last) {
         kernel->dst_unsigned = result_unsigned(s, node, class, kernel);
         made_fast(s, kernel->dst, kernel->dst_unsigned);
         return FET_OK;
     }
     kernel->key.flags |= FET_KERNEL_F32_DST;
-    s->known[kernel->dst] |= fet_kernel_fast_is_row_major(&s->graph->values[kernel->dst].shape) ? HAS_PLAIN : FAST_F32;
+    if (fet_kernel_fast_is_row_major(&s->graph->values[kernel->dst].shape)) made_plain(s, kernel->dst);
+    else s->fast[kernel->dst] |= FAST_F32;
     return FET_OK;
 }
 
@@ -380,8 +417,8 @@ static fet_status emit_plain(split *s, fet_id n)
 static bool is_fast_already(const split *s, const fet_node *node, uint32_t input)
 {
     fet_id v = node->inputs[input], source = viewed(s, v);
-    if (s->known[v] & HAS_FAST) return true;
-    return source != FET_NONE && s->known[source] & HAS_FAST && fet_kernel_fast_is_row_major(&s->graph->values[v].shape) &&
+    if (s->fast[v] & HAS_FAST) return true;
+    return source != FET_NONE && s->fast[source] & HAS_FAST && fet_kernel_fast_is_row_major(&s->graph->values[v].shape) &&
            fet_kernel_fast_is_row_major(&s->graph->values[source].shape);
 }
 
@@ -396,7 +433,7 @@ static bool runs_fast(const split *s, const fet_node *node, fet_kernel_class cla
     case FET_CLASS_RESIZE:
         if (s->known[node->outputs[0]] & WANTED_FAST) return true;
         break;
-    case FET_CLASS_SHUFFLE: return (s->known[fet_kernel_view_root(s->graph, node->inputs[0])] & HAS_FAST) != 0;
+    case FET_CLASS_SHUFFLE: return (s->fast[fet_kernel_view_root(s->graph, node->inputs[0])] & HAS_FAST) != 0;
     case FET_CLASS_PAD:
     case FET_CLASS_SLICE:
     case FET_CLASS_PRELU:
@@ -412,6 +449,20 @@ static bool runs_fast(const split *s, const fet_node *node, fet_kernel_class cla
     return is_fast_already(s, node, 0);
 }
 
+/* What has weights says where it is computed, the rest follows what it reads. */
+static void enter_for(split *s, const fet_node *node, fet_kernel_class class)
+{
+    bool own = class == FET_CLASS_CONV || class == FET_CLASS_GEMM;
+    enter(s, s->network);
+    if (!s->mixed) return;
+    if (own) {
+        if (node->precision == FET_DTYPE_F32 || node->precision == FET_DTYPE_BF16) enter(s, (fet_dtype)node->precision);
+        return;
+    }
+    bool two = class == FET_CLASS_SCALE || class == FET_CLASS_BINARY;
+    enter_where(s, fet_kernel_view_root(s->graph, node->inputs[two ? fet_kernel_main_input(s->graph, node) : 0]));
+}
+
 static fet_status emit(split *s, fet_id n)
 {
     const fet_node *node = &s->graph->nodes[n];
@@ -421,6 +472,7 @@ static fet_status emit(split *s, fet_id n)
         return FET_OK;
     if (node->n_inputs == 0 || node->inputs[0] == FET_NONE)
         return fet_fail(FET_ERROR_UNSUPPORTED, "node \"%s\" (%s) has no first input", node->name, fet_op_onnx_name(node->op));
+    enter_for(s, node, class);
     return runs_fast(s, node, class) ? emit_fast(s, n, class) : emit_plain(s, n);
 }
 
@@ -429,13 +481,16 @@ fet_status fet_kernels_split(const fet_graph *graph, const fet_fusion_rules *rul
 {
     if (precision != FET_DTYPE_F32 && precision != FET_DTYPE_BF16 && precision != FET_DTYPE_S8)
         return fet_fail(FET_ERROR_ARG, "kernels of precision %s: expected f32, bf16 or s8", fet_dtype_name(precision));
-    split s = {.graph = graph, .rules = rules, .precision = precision, .arena = arena};
+    split s = {.graph = graph, .rules = rules, .network = precision, .arena = arena};
     FET_TRY(allocate(&s));
+    enter(&s, precision);
+    for (fet_id n = 0; n < graph->n_nodes; n++) s.mixed = s.mixed || (precision == FET_DTYPE_S8 && graph->nodes[n].precision);
     mark_constants(&s);
     count_readers(&s);
     for (uint32_t i = 0; i < graph->n_inputs; i++) made_plain(&s, graph->inputs[i]);
     for (fet_id n = 0; n < graph->n_nodes; n++)
         if (graph->nodes[n].op != FET_OP_NONE && !s.taken[n]) FET_TRY(emit(&s, n));
+    enter(&s, precision);
     for (uint32_t o = 0; o < graph->n_outputs; o++) FET_TRY(need_plain(&s, graph->outputs[o]));
     *out_kernels = (fet_kernels){.items = s.items, .count = s.count};
     return FET_OK;

@@ -90,6 +90,7 @@ static fet_status evaluate_as(call *c, const fet_graph *graph, fet_task_figure f
     bool device = figure == FET_FIGURE_VAL_DEVICE || figure == FET_FIGURE_TEST_DEVICE;
     const fet_task_sight sight = {.split = figure >= FET_FIGURE_TEST ? FET_SPLIT_TEST : FET_SPLIT_VAL,
                                   .precision = device ? job->device.precision : fet_engine_training_dtype(),
+                                  .quantise = job->quantise,
                                   /* A base that has just been trained is its own original. */
                                   .original = original_of(c) ? original_of(c) : graph};
     fet_task_quality quality;

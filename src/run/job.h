@@ -59,7 +59,8 @@ typedef struct fet_job {
     double base_epochs;       /* default 6; of an ONNX network 3, and 0 takes it as it is */
     float base_learning_rate; /* default 0.1; of an ONNX network 0.02 */
     /* device */
-    fet_device_options device; /* default host, S8, auto */
+    fet_device_options device;     /* default host, S8, auto */
+    fet_quantise_options quantise; /* of candidates, on a device that computes in int8 */
     /* space; widths and all other decisions are switched by the variant */
     uint32_t kinds; /* set of fet_space_kind; default fusing; for an ONNX network skipping, activations and resolution too */
     bool has_width;

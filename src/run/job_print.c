@@ -110,6 +110,7 @@ static void put_device(printer *p, const fet_job *job)
     put_quoted(p, "device:\n  name: ", device->name);
     put(p, "  precision: %s\n  isa: %s\n", device->precision == FET_DTYPE_S8 ? "int8" : fet_dtype_name(device->precision), device->isa);
     if (device->cache) put_quoted(p, "  cache: ", device->cache);
+    if (device->precision == FET_DTYPE_S8 && job->quantise.method) put(p, "  calibrate: %s\n", job->quantise.method->name);
 }
 
 static void put_space(printer *p, const fet_job *job)

@@ -34,7 +34,7 @@ typedef struct fet_job_raw_base {
 } fet_job_raw_base;
 
 typedef struct fet_job_raw_device {
-    char *name, *precision, *isa, *cache;
+    char *name, *precision, *isa, *cache, *calibrate;
 } fet_job_raw_device;
 
 typedef struct fet_job_raw_decision {

@@ -43,9 +43,9 @@ static const cyaml_schema_field_t base_fields[] = {FET_YAML_TEXT(fet_job_raw_bas
                                                    FET_YAML_TEXT(fet_job_raw_base, learning_rate),
                                                    FET_YAML_END};
 
-static const cyaml_schema_field_t device_fields[] = {FET_YAML_TEXT(fet_job_raw_device, name), FET_YAML_TEXT(fet_job_raw_device, precision),
-                                                     FET_YAML_TEXT(fet_job_raw_device, isa), FET_YAML_TEXT(fet_job_raw_device, cache),
-                                                     FET_YAML_END};
+static const cyaml_schema_field_t device_fields[] = {
+    FET_YAML_TEXT(fet_job_raw_device, name),  FET_YAML_TEXT(fet_job_raw_device, precision), FET_YAML_TEXT(fet_job_raw_device, isa),
+    FET_YAML_TEXT(fet_job_raw_device, cache), FET_YAML_TEXT(fet_job_raw_device, calibrate), FET_YAML_END};
 
 static const cyaml_schema_field_t decision_fields[] = {FET_YAML_TEXT(fet_job_raw_decision, fuse),
                                                        FET_YAML_TEXT(fet_job_raw_decision, dense),

@@ -105,14 +105,10 @@ static fet_status run_all(comparison *c, uint32_t n)
 
 static fet_status prepare(comparison *c, const fet_graph *graph, const fet_dataset *dataset, const fet_task_sight *sight, int64_t batch)
 {
-    fet_auto(fet_calibration) calibration = NULL;
     fet_executor_options options = fet_executor_default_options();
     options.batch = batch;
     FET_TRY(fet_executor_create(sight->original, &options, &c->executor[1]));
-    if (sight->precision == FET_DTYPE_S8) FET_TRY(fet_task_calibrate(graph, dataset, sight->calibration_batches, &calibration));
-    options.precision = sight->precision;
-    options.calibration = calibration;
-    FET_TRY(fet_executor_create(graph, &options, &c->executor[0]));
+    FET_TRY(fet_task_executor_create(graph, dataset, sight, batch, &c->executor[0]));
     for (uint32_t o = 0; o < c->n_outputs; o++) c->items[o] = fet_task_output_items(graph, o);
     return make_answers(c, batch);
 }

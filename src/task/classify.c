@@ -50,7 +50,7 @@ fet_status fet_classify_train(fet_graph *graph, const fet_dataset *dataset, cons
 static fet_status evaluate(const fet_graph *graph, const fet_dataset *dataset, const fet_task_sight *sight, fet_task_quality *out_quality)
 {
     fet_accuracy accuracy;
-    FET_TRY(fet_classify_eval(graph, dataset, sight->split, sight->precision, sight->calibration_batches, sight->limit, &accuracy));
+    FET_TRY(fet_classify_eval(graph, dataset, sight->split, sight->precision, &sight->quantise, sight->limit, &accuracy));
     *out_quality = (fet_task_quality){.share = accuracy.share, .low = accuracy.low, .high = accuracy.high, .n = accuracy.n};
     return FET_OK;
 }

@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "engine/executor.h"
+#include "engine/quantise/options.h"
 #include "engine/trainer.h"
 #include "task/distil.h"
 
@@ -60,9 +61,8 @@ typedef struct fet_accuracy {
     double low, high; /* 95% Wilson interval */
 } fet_accuracy;
 
-/* Top-1 on a split at F32, BF16 or S8 (calibrated on `calibration_batches` of the train split; default 8 when 0). limit: first samples
- * only, 0: all. */
+/* Top-1 on a split at F32, BF16 or S8 (quantise: how; NULL: the defaults). limit: first samples only, 0: all. */
 FET_MUST_CHECK fet_status fet_classify_eval(const fet_graph *graph, const fet_dataset *dataset, fet_split split, fet_dtype precision,
-                                            uint32_t calibration_batches, uint32_t limit, fet_accuracy *out_accuracy);
+                                            const fet_quantise_options *quantise, uint32_t limit, fet_accuracy *out_accuracy);
 
 #endif

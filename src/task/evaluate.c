@@ -2,6 +2,7 @@
 /* Accuracy at a precision, and running statistics set anew. */
 #include "task/internal.h"
 
+#include "engine/quantise/mark.h"
 #include "op/op.h"
 
 #include <math.h>
@@ -89,7 +90,8 @@ fet_loader_options fet_task_loading(const fet_graph *graph, const fet_dataset *d
     return loading;
 }
 
-fet_status fet_task_calibrate(const fet_graph *graph, const fet_dataset *dataset, uint32_t n_batches, fet_calibration **out_calibration)
+fet_status fet_task_calibrate(const fet_graph *graph, const fet_dataset *dataset, const fet_quantise_options *quantise,
+                              fet_calibration **out_calibration)
 {
     fet_auto(fet_loader) loader = NULL;
     fet_auto(fet_calibration) calibration = NULL;
@@ -97,8 +99,8 @@ fet_status fet_task_calibrate(const fet_graph *graph, const fet_dataset *dataset
     options.shuffle = true;
     options.seed = CALIBRATION_SEED;
     FET_TRY(fet_loader_create(dataset, &options, &loader));
-    FET_TRY(fet_calibration_create(&calibration));
-    uint32_t limit = fet_loader_batches_per_epoch(loader);
+    FET_TRY(fet_calibration_create(quantise ? quantise->method : NULL, &calibration));
+    uint32_t limit = fet_loader_batches_per_epoch(loader), n_batches = quantise ? quantise->batches : 0;
     if (n_batches == 0) n_batches = DEFAULT_CALIBRATION_BATCHES;
     if (n_batches > limit) n_batches = limit;
     for (uint32_t b = 0; b < n_batches; b++) {
@@ -106,8 +108,34 @@ fet_status fet_task_calibrate(const fet_graph *graph, const fet_dataset *dataset
         FET_TRY(fet_loader_batch(loader, 0, b, &batch));
         FET_TRY(fet_calibration_observe(calibration, graph, &batch.images, options.batch));
     }
+    if (!quantise || !quantise->keep_shift) {
+        fet_batch batch;
+        FET_TRY(fet_loader_batch(loader, 0, 0, &batch));
+        FET_TRY(fet_calibration_correct(calibration, graph, &batch.images, options.batch));
+    }
     *out_calibration = fet_take(calibration);
     return FET_OK;
+}
+
+fet_status fet_task_executor_create(const fet_graph *graph, const fet_dataset *dataset, const fet_task_sight *sight, int64_t batch,
+                                    fet_executor **out_executor)
+{
+    fet_auto(fet_graph) marked = NULL;
+    fet_auto(fet_calibration) calibration = NULL;
+    fet_executor_options options = fet_executor_default_options();
+    options.precision = sight->precision;
+    options.batch = batch;
+    options.calibration = sight->calibration;
+    if (sight->precision == FET_DTYPE_S8 && !sight->calibration) {
+        if (sight->quantise.first != FET_DTYPE_NONE || sight->quantise.last != FET_DTYPE_NONE) {
+            FET_TRY(fet_graph_copy(graph, NULL, 0, &marked));
+            FET_TRY(fet_quantise_mark_ends(marked, sight->quantise.first, sight->quantise.last));
+            graph = marked;
+        }
+        FET_TRY(fet_task_calibrate(graph, dataset, &sight->quantise, &calibration));
+        options.calibration = calibration;
+    }
+    return fet_executor_create(graph, &options, out_executor);
 }
 
 /* The first of the largest; a logit that is no number never wins. */
@@ -135,20 +163,16 @@ static fet_status count_correct(fet_executor *executor, fet_loader *loader, uint
 }
 
 fet_status fet_classify_eval(const fet_graph *graph, const fet_dataset *dataset, fet_split split, fet_dtype precision,
-                             uint32_t calibration_batches, uint32_t limit, fet_accuracy *out_accuracy)
+                             const fet_quantise_options *quantise, uint32_t limit, fet_accuracy *out_accuracy)
 {
     fet_auto(fet_loader) loader = NULL;
     fet_auto(fet_executor) executor = NULL;
-    fet_auto(fet_calibration) calibration = NULL;
     FET_TRY(fet_task_check_graph(graph, dataset));
     fet_loader_options loading = fet_task_loading(graph, dataset, split, fet_task_batch_of(graph, dataset, split));
     FET_TRY(fet_loader_create(dataset, &loading, &loader));
-    if (precision == FET_DTYPE_S8) FET_TRY(fet_task_calibrate(graph, dataset, calibration_batches, &calibration));
-    fet_executor_options options = fet_executor_default_options();
-    options.precision = precision;
-    options.batch = loading.batch;
-    options.calibration = calibration;
-    FET_TRY(fet_executor_create(graph, &options, &executor));
+    fet_task_sight sight = {.split = split, .precision = precision};
+    if (quantise) sight.quantise = *quantise;
+    FET_TRY(fet_task_executor_create(graph, dataset, &sight, loading.batch, &executor));
 
     uint32_t n = fet_dataset_size(dataset, split), n_classes = fet_dataset_n_classes(dataset);
     if (limit > 0 && limit < n) n = limit;

@@ -43,10 +43,11 @@ typedef struct fet_task_figure_names {
 /* What is looked at, and how. */
 typedef struct fet_task_sight {
     fet_split split;
-    fet_dtype precision;          /* F32, BF16, or S8 (calibrated on the train split) */
-    uint32_t calibration_batches; /* 0: the default, 8 */
-    uint32_t limit;               /* first samples only; 0: all */
-    const fet_graph *original;    /* for kinds that compare with it; borrowed */
+    fet_dtype precision;                /* F32, BF16, or S8 (calibrated on the train split) */
+    fet_quantise_options quantise;      /* S8: how */
+    const fet_calibration *calibration; /* S8: one made before, with `graph` marked as it should be; NULL: made here; borrowed */
+    uint32_t limit;                     /* first samples only; 0: all */
+    const fet_graph *original;          /* for kinds that compare with it; borrowed */
 } fet_task_sight;
 
 typedef struct fet_task_quality {

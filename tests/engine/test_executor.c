@@ -67,7 +67,7 @@ static void test_bf16(void **state)
 static fet_calibration *calibrate(const fet_graph *graph, const float *const src[], int64_t batch)
 {
     fet_calibration *calibration = NULL;
-    CHECK_OK(fet_calibration_create(&calibration));
+    CHECK_OK(fet_calibration_create(NULL, &calibration));
     CHECK_OK(fet_calibration_observe(calibration, graph, src, batch));
     return calibration;
 }
@@ -214,7 +214,7 @@ static void test_misuse(void **state)
     fet_auto(fet_executor) executor = NULL;
     fet_auto(fet_calibration) empty = NULL;
     fet_auto(fet_tensor) tensor = NULL;
-    CHECK_OK(fet_calibration_create(&empty));
+    CHECK_OK(fet_calibration_create(NULL, &empty));
     fet_executor_options options = fet_executor_default_options();
     options.precision = FET_DTYPE_S8;
     CHECK_FAILS(FET_ERROR_ARG, fet_executor_create(graph, &options, &executor));
@@ -265,7 +265,7 @@ static void test_no_memory(void **state)
             fet_alloc_fail_after(n);
             fet_status status = FET_OK;
             if (what == 0) {
-                status = fet_calibration_create(&fresh);
+                status = fet_calibration_create(NULL, &fresh);
                 if (status == FET_OK) status = fet_calibration_observe(fresh, graph, (const float *const[]){image}, 1);
             } else {
                 status = what == 1 ? fet_executor_create(graph, &options, &executor) : fet_kernel_runner_create(&key, &runner);

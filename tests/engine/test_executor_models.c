@@ -72,7 +72,7 @@ static void run_executor(const char *name, const fet_graph *graph, const float *
     fet_auto(fet_calibration) calibration = NULL;
     fet_auto(fet_executor) executor = NULL;
     int64_t batch = graph->values[graph->inputs[0]].shape.dim[0];
-    CHECK_OK(fet_calibration_create(&calibration));
+    CHECK_OK(fet_calibration_create(NULL, &calibration));
     if (precision == FET_DTYPE_S8) CHECK_OK(fet_calibration_observe(calibration, graph, &image, batch));
     fet_executor_options options = {.precision = precision, .batch = batch, .calibration = calibration};
     fet_status status = fet_executor_create(graph, &options, &executor);

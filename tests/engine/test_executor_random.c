@@ -44,7 +44,7 @@ static void test_random_networks(void **state)
         const float *src[] = {image};
         float **expected = slow_run(graph, src);
         fet_auto(fet_calibration) calibration = NULL;
-        CHECK_OK(fet_calibration_create(&calibration));
+        CHECK_OK(fet_calibration_create(NULL, &calibration));
         CHECK_OK(fet_calibration_observe(calibration, graph, src, batch));
         double f32 = run(graph, seed, FET_DTYPE_F32, batch, NULL, src, expected);
         if (!(f32 <= 1e-5)) fail_msg("network %d in f32 is off by %.3g", (int)seed, f32);

@@ -46,7 +46,7 @@ static void test_networks(void **state)
         float *image = random_images(kind, batch, 3);
         const float *src[] = {image};
         fet_auto(fet_calibration) calibration = NULL;
-        CHECK_OK(fet_calibration_create(&calibration));
+        CHECK_OK(fet_calibration_create(NULL, &calibration));
         CHECK_OK(fet_calibration_observe(calibration, graph, src, batch));
         fet_auto(fet_executor) executor = NULL;
         fet_executor_options options = {.precision = FET_DTYPE_S8, .batch = batch, .calibration = calibration};
@@ -102,7 +102,7 @@ static void check_conv(const conv_case *c, uint64_t seed)
     float *image = slow_normal(&rng, fet_shape_elements(&shape));
     const float *src[] = {image};
     fet_auto(fet_calibration) calibration = NULL;
-    CHECK_OK(fet_calibration_create(&calibration));
+    CHECK_OK(fet_calibration_create(NULL, &calibration));
     CHECK_OK(fet_calibration_observe(calibration, graph, src, 1));
     fet_auto(fet_executor) executor = NULL;
     fet_executor_options options = {.precision = FET_DTYPE_S8, .batch = 1, .calibration = calibration, .keep_all = true};
@@ -114,11 +114,11 @@ static void check_conv(const conv_case *c, uint64_t seed)
     fet_auto(fet_tensor) after = NULL;
     CHECK_OK(fet_executor_value(executor, graph->values[x].name, &before));
     CHECK_OK(fet_executor_value(executor, graph->values[mid].name, &after));
-    float low, high;
-    CHECK_OK(fet_calibration_range(calibration, graph->values[x].name, &low, &high));
-    float src_scale = c->unsigned_src ? high / 255.0f : fmaxf(fabsf(low), fabsf(high)) / 127.0f;
-    CHECK_OK(fet_calibration_range(calibration, graph->values[mid].name, &low, &high));
-    float dst_scale = c->relu ? high / 255.0f : fmaxf(fabsf(low), fabsf(high)) / 127.0f;
+    float range;
+    CHECK_OK(fet_calibration_range(calibration, graph->values[x].name, c->unsigned_src, &range));
+    float src_scale = c->unsigned_src ? range / 255.0f : range / 127.0f;
+    CHECK_OK(fet_calibration_range(calibration, graph->values[mid].name, c->relu, &range));
+    float dst_scale = c->relu ? range / 255.0f : range / 127.0f;
 
     const float *w = fet_tensor_f32(fet_graph_constant(graph, w_value)), *b = fet_tensor_f32(fet_graph_constant(graph, b_value));
     int64_t ig = c->in / c->group, length = ig * c->kernel * c->kernel, size = c->size, o_size = graph->values[mid].shape.dim[2],
@@ -198,7 +198,7 @@ static void check_gemm(int64_t in, int64_t out, bool unsigned_src, uint64_t seed
     float *image = slow_normal(&rng, fet_shape_elements(&shape));
     const float *src[] = {image};
     fet_auto(fet_calibration) calibration = NULL;
-    CHECK_OK(fet_calibration_create(&calibration));
+    CHECK_OK(fet_calibration_create(NULL, &calibration));
     CHECK_OK(fet_calibration_observe(calibration, graph, src, 3));
     fet_auto(fet_executor) executor = NULL;
     fet_executor_options options = {.precision = FET_DTYPE_S8, .batch = 3, .calibration = calibration, .keep_all = true};
@@ -207,9 +207,9 @@ static void check_gemm(int64_t in, int64_t out, bool unsigned_src, uint64_t seed
     CHECK_OK(fet_executor_run(executor, src, dst));
     fet_auto(fet_tensor) before = NULL;
     CHECK_OK(fet_executor_value(executor, graph->values[x].name, &before));
-    float low, high;
-    CHECK_OK(fet_calibration_range(calibration, graph->values[x].name, &low, &high));
-    float src_scale = unsigned_src ? high / 255.0f : fmaxf(fabsf(low), fabsf(high)) / 127.0f;
+    float range;
+    CHECK_OK(fet_calibration_range(calibration, graph->values[x].name, unsigned_src, &range));
+    float src_scale = unsigned_src ? range / 255.0f : range / 127.0f;
     const float *w = fet_tensor_f32(fet_graph_constant(graph, w_value)), *b = fet_tensor_f32(fet_graph_constant(graph, b_value));
     int bits = fet_engine_has_vnni() ? 127 : 63;
     for (int64_t n = 0; n < 3; n++)
@@ -257,7 +257,7 @@ static void check_prelu(int64_t channels, int64_t height, int64_t width)
     float *x = slow_normal(&rng, channels * pixels), *y = calloc((size_t)(channels * pixels), sizeof *y);
     fet_auto(fet_calibration) calibration = NULL;
     fet_auto(fet_executor) executor = NULL;
-    CHECK_OK(fet_calibration_create(&calibration));
+    CHECK_OK(fet_calibration_create(NULL, &calibration));
     CHECK_OK(fet_calibration_observe(calibration, graph, (const float *[]){x}, 1));
     fet_executor_options options = {.precision = FET_DTYPE_S8, .batch = 1, .calibration = calibration};
     CHECK_OK(fet_executor_create(graph, &options, &executor));

@@ -259,7 +259,7 @@ static void without_memory(void **state)
 static double accuracy_of(const fet_graph *graph, const fet_dataset *data)
 {
     fet_accuracy accuracy;
-    CHECK_OK(fet_classify_eval(graph, data, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 2000, &accuracy));
+    CHECK_OK(fet_classify_eval(graph, data, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 2000, &accuracy));
     return accuracy.share;
 }
 

@@ -85,7 +85,7 @@ static void check_quantised(const char *name, const fet_graph *graph, fet_tensor
     fet_auto(fet_calibration) calibration = NULL;
     const float *src[1] = {fet_tensor_f32(in)};
     outputs bf16 = {0}, int8 = {0};
-    CHECK_OK(fet_calibration_create(&calibration));
+    CHECK_OK(fet_calibration_create(NULL, &calibration));
     CHECK_OK(fet_calibration_observe(calibration, graph, src, in->shape.dim[0]));
     run_ours(name, graph, FET_DTYPE_S8, calibration, in, &int8);
     check_outputs(name, "int8", &int8, f32, tolerance_int8);

@@ -95,6 +95,16 @@ static const char *const full =
     "report: {watts_per_core: 7.5}\n"
     "output: results/a \"b\"\n";
 
+static void test_calibrate(void **state)
+{
+    (void)state;
+    for (int given = 0; given < 2; given++) {
+        fet_auto(fet_job) job = NULL;
+        CHECK_OK(parse(given ? DATA "device: {calibrate: percentile-99.9}\n" : DATA, &job));
+        assert_string_equal(job->quantise.method->name, given ? "percentile-99.9" : fet_calibration_default->name);
+    }
+}
+
 static void test_every_field(void **state)
 {
     (void)state;
@@ -269,6 +279,10 @@ static const struct {
     {DATA "device: {isa: avx511}\n", "2: field \"device.isa\": \"avx511\" is no instruction set, did you mean \"avx512\"?: expected "
                                      "auto, amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni "
                                      "or avx2"},
+    {DATA "device: {calibrate: mes}\n", "2: field \"device.calibrate\": \"mes\" is no way to calibrate, did you mean \"mse\"?: expected "
+                                        "mse, min-max, percentile, percentile-99.9 or percentile-99.999"},
+    {DATA "device: {precision: bf16, calibrate: mse}\n",
+     "2: field \"device.calibrate\": the device computes in bf16: expected nothing, it belongs to int8"},
     {DATA "base:\n  stages:\n    - {channels: 8}\n    - {blocks: 2}\n",
      "5: field \"base.stages[1].channels\": it is missing: expected 1 to 16384"},
     {DATA "base:\n  stages:\n    - {channels: 8,\n       stride: 3}\n",
@@ -546,6 +560,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_every_field),
+        cmocka_unit_test(test_calibrate),
         cmocka_unit_test(test_text_is_a_fixed_point),
         cmocka_unit_test(test_fewer_decisions_fewer_variants),
         cmocka_unit_test(test_given_network),

@@ -18,7 +18,7 @@
 static double accuracy_of(const fet_graph *graph)
 {
     fet_accuracy accuracy;
-    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &accuracy));
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 0, &accuracy));
     return accuracy.share;
 }
 

@@ -138,7 +138,7 @@ static void test_learns_from_its_teacher(void **state)
     fet_train_result result;
     fet_accuracy accuracy;
     CHECK_OK(fet_classify_train(network, made_dataset, &options, &result));
-    CHECK_OK(fet_classify_eval(network, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &accuracy));
+    CHECK_OK(fet_classify_eval(network, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 0, &accuracy));
     assert_true(accuracy.share > 0.97);
     CHECK_OK(fet_classify_train(again, made_dataset, &options, &result));
     check_same_params(network, again);

@@ -161,7 +161,7 @@ static void test_classifier(void **state)
     fet_task_quality after = agreement(graph, original, FET_DTYPE_F32);
     assert_true(before.share < 0.8 && after.share > 0.95);
     assert_true(after.low < after.share && after.share <= after.high && after.n_errors == 1);
-    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &accuracy));
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 0, &accuracy));
     assert_true(accuracy.share > 0.95);
 }
 
@@ -201,7 +201,7 @@ static void test_no_memory(void **state)
     fet_auto(fet_graph) graph = two_headed(8, 2);
     fet_train_options options = imitation_of(original);
     options.epochs = 0.04;
-    const fet_task_sight sight = {.split = FET_SPLIT_TEST, .precision = FET_DTYPE_S8, .calibration_batches = 1, .original = original};
+    const fet_task_sight sight = {.split = FET_SPLIT_TEST, .precision = FET_DTYPE_S8, .quantise.batches = 1, .original = original};
     for (int kind = 0; kind < 2; kind++)
         for (uint64_t n = 0;; n += 7) {
             fet_train_result result;

@@ -16,14 +16,14 @@ static void test_learns_and_repeats(void **state)
     fet_auto(fet_graph) graph = made_graph(16, MADE_CLASSES);
     fet_auto(fet_graph) again = made_graph(16, MADE_CLASSES);
     fet_accuracy before, after;
-    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &before));
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 0, &before));
     fet_train_options options = made_options();
     fet_train_result result;
     CHECK_OK(fet_classify_train(graph, made_dataset, &options, &result));
     assert_int_equal(result.n_batches, 6 * (540 / 20));
     assert_true(result.loss < 0.5);
     assert_true(result.images_per_s > 0);
-    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &after));
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 0, &after));
     assert_int_equal(after.n, MADE_TEST);
     assert_true(before.share < 0.8 && after.share > 0.97);
     assert_true(after.low < after.share && after.high <= 1.0);
@@ -32,10 +32,11 @@ static void test_learns_and_repeats(void **state)
 
     /* The other precisions agree on an easy task; a limit takes the first samples. */
     for (int s = 0; s < 2; s++) {
-        CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, s ? FET_DTYPE_S8 : FET_DTYPE_BF16, 4, 0, &before));
+        CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, s ? FET_DTYPE_S8 : FET_DTYPE_BF16,
+                                   &(fet_quantise_options){.batches = 4}, 0, &before));
         assert_true(before.share > 0.95);
     }
-    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 70, &after));
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 70, &after));
     assert_int_equal(after.n, 70);
 }
 
@@ -112,8 +113,8 @@ static void test_softmax_at_the_end(void **state)
     check_same_params(plain, graph);
     assert_int_equal(graph->nodes[graph->n_nodes - 1].op, FET_OP_SOFTMAX);
     fet_accuracy a, b;
-    CHECK_OK(fet_classify_eval(plain, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &a));
-    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &b));
+    CHECK_OK(fet_classify_eval(plain, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 0, &a));
+    CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 0, &b));
     assert_int_equal(a.n_correct, b.n_correct);
 }
 
@@ -145,7 +146,8 @@ static void test_no_memory(void **state)
             fet_alloc_fail_after(n);
             fet_error_clear();
             fet_status status = kind == 0   ? fet_classify_train(graph, made_dataset, &options, &result)
-                                : kind == 1 ? fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_S8, 1, 0, &accuracy)
+                                : kind == 1 ? fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_S8,
+                                                                &(fet_quantise_options){.batches = 1}, 0, &accuracy)
                                             : fet_task_recalibrate(graph, made_dataset, 1, 1);
             if (fet_alloc_fail_after(UINT64_MAX) <= n) {
                 CHECK_OK(status);
@@ -184,7 +186,7 @@ static void test_wrong_network(void **state)
     fet_accuracy accuracy;
     CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_train(graph, made_dataset, &options, &result));
     CHECK_SAYS("1x4", "expected 3 numbers a sample");
-    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, 0, 0, &accuracy));
+    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_F32, NULL, 0, &accuracy));
     graph->values[graph->inputs[0]].shape = fet_shape_4d(1, 3, 11, 12);
     CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_train(graph, made_dataset, &options, &result));
     CHECK_SAYS("1x3x11x12", "expected 1x1x11x12");
@@ -205,7 +207,7 @@ static void test_another_size(void **state)
         CHECK_OK(fet_task_recalibrate(graph, made_dataset, 2, 1));
         options.distil = (fet_distil_options){.teacher = distil ? teacher : NULL, .weight = 1, .temperature = 2};
         CHECK_OK(fet_classify_train(graph, made_dataset, &options, &result));
-        CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_S8, 0, 0, &accuracy));
+        CHECK_OK(fet_classify_eval(graph, made_dataset, FET_SPLIT_TEST, FET_DTYPE_S8, NULL, 0, &accuracy));
         assert_true(accuracy.share > 0.9);
     }
 }

@@ -66,7 +66,7 @@ static fet_status make_buffers(const fet_graph *graph, const fet_id *values, uin
 static fet_status calibrate(const fet_graph *graph, float *const *src, fet_calibration **out_calibration)
 {
     fet_auto(fet_calibration) calibration = NULL;
-    FET_TRY(fet_calibration_create(&calibration));
+    FET_TRY(fet_calibration_create(NULL, &calibration));
     FET_TRY(fet_calibration_observe(calibration, graph, (const float *const *)src, 1));
     *out_calibration = fet_take(calibration);
     return FET_OK;

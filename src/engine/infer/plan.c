@@ -11,6 +11,12 @@ enum { SLOT_ALIGNMENT = 64 };
 
 static const fet_operand no_operand = {.slot = FET_SLOT_NONE};
 
+static void enter(fet_plan *plan, fet_dtype precision)
+{
+    plan->precision = precision;
+    plan->fast = plan->forms[fet_kernel_world(precision)];
+}
+
 static fet_id viewed(const fet_plan *plan, fet_id value)
 {
     const fet_value *v = &plan->graph->values[value];
@@ -27,7 +33,9 @@ static uint32_t find_plain(const fet_plan *plan, fet_id value)
 {
     for (fet_id v = value; v != FET_NONE; v = viewed(plan, v)) {
         if (plan->plain[v] != FET_SLOT_NONE) return plan->plain[v];
-        if (plan->fast[v] != FET_SLOT_NONE && fet_kernel_fast_is_plain(shape_of(plan, v), plan->precision)) return plan->fast[v];
+        for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++)
+            if (plan->forms[w][v] != FET_SLOT_NONE && fet_kernel_fast_is_plain(shape_of(plan, v), fet_kernel_world_precision(w)))
+                return plan->forms[w][v];
     }
     return FET_SLOT_NONE;
 }
@@ -63,8 +71,13 @@ static fet_operand as_plain(const fet_plan *plan, fet_id value, uint32_t slot)
 
 fet_operand fet_plan_find(const fet_plan *plan, fet_id value)
 {
-    uint32_t fast = find_fast(plan, value);
-    return fast != FET_SLOT_NONE ? as_fast(plan, value, fast) : as_plain(plan, value, find_plain(plan, value));
+    fet_plan at = *plan;
+    for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++) {
+        enter(&at, fet_kernel_world_precision(w));
+        uint32_t fast = find_fast(&at, value);
+        if (fast != FET_SLOT_NONE) return as_fast(&at, value, fast);
+    }
+    return as_plain(plan, value, find_plain(plan, value));
 }
 
 uint32_t fet_plan_memory(const fet_plan *plan, uint32_t slot)
@@ -94,11 +107,10 @@ static void touch(fet_plan *plan, uint32_t slot, uint32_t step)
 /* The scale of an int8 value from what was seen of it. One step more than nothing for a value that is always zero. */
 static fet_status scale_of(const fet_plan *plan, fet_id value, const fet_activation *activation, bool is_unsigned, float *out_scale)
 {
-    float low = 0.0f, high = 0.0f;
-    FET_TRY(fet_calibration_range(plan->calibration, plan->graph->values[value].name, &low, &high));
-    if (activation->kind == FET_ACTIVATION_CLIP) high = fminf(high, activation->beta);
-    float largest = is_unsigned ? high : fmaxf(fabsf(low), fabsf(high));
-    *out_scale = largest > 0.0f ? largest / (is_unsigned ? 255.0f : 127.0f) : 1.0f;
+    float range = 0.0f;
+    FET_TRY(fet_calibration_range(plan->calibration, plan->graph->values[value].name, is_unsigned, &range));
+    if (activation->kind == FET_ACTIVATION_CLIP && is_unsigned) range = fminf(range, activation->beta);
+    *out_scale = range > 0.0f ? range / (is_unsigned ? 255.0f : 127.0f) : 1.0f;
     return FET_OK;
 }
 
@@ -133,9 +145,9 @@ static fet_status plan_cast(fet_plan *plan, const fet_kernel *kernel, fet_plan_s
     fet_operand *src = &step->operands[0], *dst = &step->operands[1];
     if (kernel->key.flags & FET_KERNEL_PLAIN_SRC) {
         *src = as_plain(plan, v, find_plain(plan, v));
-        dst->format = fet_format_fast(shape_of(plan, v), plan->precision, false);
+        dst->format = fet_format_fast(shape_of(plan, v), plan->precision, kernel->dst_unsigned);
         fet_id root = fet_kernel_view_root(plan->graph, v);
-        if (plan->precision == FET_DTYPE_S8) FET_TRY(scale_of(plan, root, &(fet_activation){0}, false, &dst->format.scale));
+        if (plan->precision == FET_DTYPE_S8) FET_TRY(scale_of(plan, root, &(fet_activation){0}, kernel->dst_unsigned, &dst->format.scale));
         plan->fast[v] = dst->slot = add_slot(plan, &dst->format, at);
     } else {
         src->slot = plan->fast[v];
@@ -195,6 +207,7 @@ static fet_status plan_step(fet_plan *plan, const fet_kernel *kernel, uint32_t a
     bool cast = kernel->anchor == FET_NONE;
     const fet_node *node = cast ? NULL : &plan->graph->nodes[kernel->anchor];
     bool plain = !cast && kernel->key.flags & FET_KERNEL_PLAIN_SRC;
+    if (!plain) enter(plan, (fet_dtype)kernel->key.precision);
     bool binary = (kernel->key.op == FET_OP_ADD || kernel->key.op == FET_OP_SUB || kernel->key.op == FET_OP_MUL) &&
                   !(kernel->key.flags & FET_KERNEL_CONST);
     bool all = plain || (!cast && (binary || kernel->key.op == FET_OP_CONCAT));
@@ -280,25 +293,27 @@ static fet_status allocate(fet_plan *plan, const fet_kernels *kernels)
     for (uint32_t k = 0; k < kernels->count; k++)
         n_slots += kernels->items[k].anchor == FET_NONE ? 1u : (size_t)g->nodes[kernels->items[k].anchor].n_outputs;
     plan->slots = fet_arena_zalloc(plan->arena, n_slots + 1, sizeof *plan->slots);
-    plan->fast = fet_arena_alloc(plan->arena, (g->n_values + 1) * sizeof *plan->fast);
+    bool forms = true;
+    for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++)
+        forms = (plan->forms[w] = fet_arena_alloc(plan->arena, (g->n_values + 1) * sizeof *plan->fast)) && forms;
     plan->plain = fet_arena_alloc(plan->arena, (g->n_values + 1) * sizeof *plan->plain);
     plan->steps = fet_arena_zalloc(plan->arena, kernels->count + 1, sizeof *plan->steps);
     plan->copies = fet_arena_zalloc(plan->arena, g->n_outputs + 1, sizeof *plan->copies);
-    if (!plan->slots || !plan->fast || !plan->plain || !plan->steps || !plan->copies) return fet_arena_full();
-    for (uint32_t v = 0; v < g->n_values; v++) plan->fast[v] = plan->plain[v] = FET_SLOT_NONE;
+    if (!plan->slots || !forms || !plan->plain || !plan->steps || !plan->copies) return fet_arena_full();
+    for (uint32_t v = 0; v < g->n_values; v++) {
+        plan->plain[v] = FET_SLOT_NONE;
+        for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++) plan->forms[w][v] = FET_SLOT_NONE;
+    }
     return FET_OK;
 }
 
 fet_status fet_plan_make(const fet_graph *graph, const fet_kernels *kernels, const fet_executor_options *options, fet_arena *arena,
                          fet_plan *out_plan)
 {
-    fet_plan plan = {.graph = graph,
-                     .precision = options->precision,
-                     .keep_all = options->keep_all,
-                     .calibration = options->calibration,
-                     .arena = arena,
-                     .n_steps = kernels->count};
+    fet_plan plan = {
+        .graph = graph, .keep_all = options->keep_all, .calibration = options->calibration, .arena = arena, .n_steps = kernels->count};
     FET_TRY(allocate(&plan, kernels));
+    enter(&plan, options->precision);
     for (uint32_t i = 0; i < graph->n_inputs; i++) {
         fet_format format = fet_format_plain(shape_of(&plan, graph->inputs[i]));
         plan.plain[graph->inputs[i]] = add_slot(&plan, &format, 0);

@@ -41,13 +41,14 @@ typedef struct fet_plan_copy {
 
 typedef struct fet_plan {
     const fet_graph *graph;
-    fet_dtype precision;
+    fet_dtype precision; /* of the step at hand */
     bool keep_all;
     const fet_calibration *calibration;
     fet_arena *arena;
     fet_slot *slots;
     uint32_t n_slots;
-    uint32_t *fast, *plain; /* slot of a value's form; FET_SLOT_NONE */
+    uint32_t *forms[FET_KERNEL_WORLDS]; /* slot of a value's form in each fast world; FET_SLOT_NONE */
+    uint32_t *fast, *plain;             /* the one of `precision`; slot of its plain form */
     fet_plan_step *steps;
     uint32_t n_steps;
     fet_plan_copy *copies;

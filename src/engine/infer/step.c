@@ -87,6 +87,17 @@ fet_status fet_step_bind_scratch(fet_step *step, void *scratch)
     return fet_engine_check(dnnl_memory_set_data_handle(step->scratch, scratch), "bind a scratchpad");
 }
 
+fet_status fet_step_add_to_bias(fet_step *step, const float *added, uint32_t n)
+{
+    float *bias = NULL;
+    for (int a = 0; a < step->n_args; a++)
+        if (step->args[a].arg == DNNL_ARG_BIAS)
+            FET_DNNL_TRY(dnnl_memory_get_data_handle(step->args[a].memory, (void **)&bias), "find a bias");
+    if (!bias) return fet_fail(FET_ERROR_STATE, "a step without a bias cannot be corrected");
+    for (uint32_t o = 0; o < n; o++) bias[o] += added[o];
+    return FET_OK;
+}
+
 fet_status fet_step_run(fet_step *step)
 {
     if (step->copy_bytes) memcpy(step->data[step->n_src], step->data[step->n_src + 1], step->copy_bytes);

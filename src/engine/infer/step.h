@@ -40,6 +40,8 @@ size_t fet_step_scratch_bytes(const fet_step *step);
 FET_MUST_CHECK fet_status fet_step_bind_scratch(fet_step *step, void *scratch);
 
 FET_MUST_CHECK fet_status fet_step_run(fet_step *step);
+/* Adds to the bias of an int8 convolution or matrix product made with one, in units of its accumulator. STATE when it has none. */
+FET_MUST_CHECK fet_status fet_step_add_to_bias(fet_step *step, const float *added, uint32_t n);
 
 const char *fet_step_implementation(const fet_step *step);
 bool fet_step_is_own(const fet_step *step);
