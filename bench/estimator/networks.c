@@ -23,14 +23,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_NETWORKS = 1024, MAX_SETS = 8, CHUNK = 8, PATH_BYTES = 512, ROUNDS = 2 };
+enum { MAX_NETWORKS = 1024, MAX_SETS = 8, CHUNK = 8, PATH_BYTES = 512, ROUNDS = 2, VISITS = 6, LEAST_VISITS = 2 };
+#define AGREE 0.03
 #define SEED 20260 /* another stream than what a device is probed with */
 
 typedef struct network {
     uint32_t set;
     fet_genome genome;
-    double ms[2], spread[2];
-    bool there[2];
+    double visit_ms[2][VISITS]; /* of each measurement, sorted */
+    uint32_t n_visits[2];
 } network;
 
 typedef struct bench {
@@ -81,6 +82,28 @@ static void result_path(const bench *b, char path[PATH_BYTES])
     snprintf(path, PATH_BYTES, "%s/whole-%s.csv", b->folder, b->precision_name);
 }
 
+static void add_visit(network *net, uint32_t measurement, double ms)
+{
+    double *visits = net->visit_ms[measurement];
+    uint32_t at = net->n_visits[measurement];
+    if (at == VISITS) return;
+    for (net->n_visits[measurement]++; at > 0 && visits[at - 1] > ms; at--) visits[at] = visits[at - 1];
+    visits[at] = ms;
+}
+
+static bool is_settled(const network *net, uint32_t measurement)
+{
+    const double *visits = net->visit_ms[measurement];
+    uint32_t n = net->n_visits[measurement];
+    return n == VISITS || (n >= LEAST_VISITS && visits[1] <= (1 + AGREE) * visits[0]);
+}
+
+static double measured_ms(const network *net, uint32_t measurement)
+{
+    const double *visits = net->visit_ms[measurement];
+    return is_settled(net, measurement) ? 0.5 * (visits[0] + visits[1]) : (double)NAN;
+}
+
 static fet_status read_results(bench *b)
 {
     char path[PATH_BYTES];
@@ -90,12 +113,12 @@ static fet_status read_results(bench *b)
     if (!fet_file_exists(path)) return FET_OK;
     FET_TRY(fet_file_read(path, 1 << 24, &data, &bytes));
     for (char *line = data, *next; line; line = next) {
-        unsigned pass = 0, i = 0;
-        double ms = 0, spread = 0;
+        unsigned measurement = 0, i = 0;
+        double ms = 0;
         next = strchr(line, '\n');
         if (!next++) break; /* half a line */
-        if (sscanf(line, "%u,%u,%lf,%lf", &pass, &i, &ms, &spread) != 4 || pass > 1 || i >= b->n) continue;
-        b->networks[i].ms[pass] = ms, b->networks[i].spread[pass] = spread, b->networks[i].there[pass] = true;
+        if (sscanf(line, "%u,%u,%lf", &measurement, &i, &ms) == 3 && measurement < 2 && i < b->n)
+            add_visit(&b->networks[i], measurement, ms);
     }
     fet_free(data);
     return FET_OK;
@@ -117,7 +140,7 @@ static fet_status export(const bench *b, const network *net, fet_arena *arena, c
     return fet_onnx_write(graph, path, FET_ONNX_OPSET_WRITTEN);
 }
 
-static fet_status measure_chunk(bench *b, fet_arena *arena, uint32_t pass, const uint32_t *chunk, uint32_t n)
+static fet_status measure_chunk(bench *b, fet_arena *arena, uint32_t measurement, const uint32_t *chunk, uint32_t n)
 {
     char paths[CHUNK][PATH_BYTES], path[PATH_BYTES], line[128];
     const char *names[CHUNK];
@@ -130,33 +153,44 @@ static fet_status measure_chunk(bench *b, fet_arena *arena, uint32_t pass, const
     }
     FET_TRY(fet_device_measure_networks(b->device, names, n, ms, spread));
     for (uint32_t i = 0; i < n; i++) {
-        int bytes = snprintf(line, sizeof line, "%u,%u,%.9g,%.4g\n", pass, chunk[i], ms[i], spread[i]);
+        int bytes = snprintf(line, sizeof line, "%u,%u,%.9g,%.4g\n", measurement, chunk[i], ms[i], spread[i]);
         FET_TRY(fet_file_append(path, line, (size_t)bytes));
+        add_visit(&b->networks[chunk[i]], measurement, ms[i]);
         unlink(paths[i]);
     }
-    fprintf(stderr, "pass %u: up to network %u of %u\n", pass + 1, chunk[n - 1] + 1, b->n);
     return FET_OK;
 }
 
-/* The second pass goes through them in another order, so that no two are measured beside each other twice. */
+/* One visit more of every network that has not settled, each time in another order, so that no two lie beside each other again. */
+static fet_status visit_all(bench *b, fet_arena *arena, uint32_t measurement, uint32_t round, uint32_t *out_visited)
+{
+    uint32_t order[MAX_NETWORKS], chunk[CHUNK], n = 0;
+    fet_rng rng;
+    fet_rng_init(&rng, SEED, 100 + measurement * VISITS + round, FET_RNG_SAMPLE);
+    *out_visited = 0;
+    for (uint32_t i = 0; i < b->n; i++) order[i] = i;
+    fet_rng_shuffle(&rng, order, b->n);
+    for (uint32_t i = 0; i <= b->n; i++) {
+        if (n == CHUNK || (i == b->n && n)) {
+            FET_TRY(measure_chunk(b, arena, measurement, chunk, n));
+            *out_visited += n, n = 0;
+        }
+        bool due = i < b->n && b->networks[order[i]].n_visits[measurement] <= round && !is_settled(&b->networks[order[i]], measurement);
+        if (due) chunk[n++] = order[i];
+    }
+    return FET_OK;
+}
+
 static fet_status measure(bench *b)
 {
     fet_auto(fet_arena) arena = NULL;
     FET_TRY(fet_arena_create(&arena));
-    for (uint32_t pass = 0; pass < 2; pass++) {
-        uint32_t order[MAX_NETWORKS], chunk[CHUNK], n = 0;
-        fet_rng rng;
-        fet_rng_init(&rng, SEED, 100 + pass, FET_RNG_SAMPLE);
-        for (uint32_t i = 0; i < b->n; i++) order[i] = i;
-        fet_rng_shuffle(&rng, order, b->n);
-        for (uint32_t i = 0; i <= b->n; i++) {
-            if (n == CHUNK || (i == b->n && n)) {
-                FET_TRY(measure_chunk(b, arena, pass, chunk, n));
-                n = 0;
-            }
-            if (i < b->n && !b->networks[order[i]].there[pass]) chunk[n++] = order[i];
+    for (uint32_t measurement = 0; measurement < 2; measurement++)
+        for (uint32_t round = 0; round < VISITS; round++) {
+            uint32_t visited = 0;
+            FET_TRY(visit_all(b, arena, measurement, round, &visited));
+            if (visited) fprintf(stderr, "measurement %u: visit %u of %u networks\n", measurement + 1, round + 1, visited);
         }
-    }
     return FET_OK;
 }
 
@@ -211,19 +245,20 @@ static double spearman(const double *a, const double *b, uint32_t n)
 
 static double truth_of(const network *net)
 {
-    return 0.5 * (net->ms[0] + net->ms[1]);
+    return 0.5 * (measured_ms(net, 0) + measured_ms(net, 1));
 }
 
 /* One line for all networks, one for each set. predicted[n]: NAN where there is none. */
-static void report(const bench *b, const char *what, const double *predicted, bool first_pass)
+static void report(const bench *b, const char *what, const double *predicted, bool against_first)
 {
     for (uint32_t s = 0; s <= b->n_sets; s++) {
         score all = {0};
         double x[MAX_NETWORKS], y[MAX_NETWORKS];
         for (uint32_t i = 0; i < b->n; i++) {
             const network *net = &b->networks[i];
-            if ((s > 0 && net->set != s - 1) || !net->there[0] || !net->there[1] || isnan(predicted[i])) continue;
-            x[all.n] = predicted[i], y[all.n] = first_pass ? net->ms[0] : truth_of(net);
+            double truth = against_first ? measured_ms(net, 0) : truth_of(net);
+            if ((s > 0 && net->set != s - 1) || isnan(truth) || isnan(predicted[i])) continue;
+            x[all.n] = predicted[i], y[all.n] = truth;
             count(&all, x[all.n], y[all.n]);
         }
         if (all.n == 0) continue;
@@ -274,7 +309,7 @@ static fet_status judge(bench *b, const char *device_name)
     if (path && fet_file_exists(path)) FET_TRY(fet_between_read(path, fet_device_describe(b->device), &between));
     fet_free(path);
     printf("%s; networks drawn with seed %d; truth: the mean of two measurements\n", fet_device_describe(b->device), SEED);
-    for (uint32_t i = 0; i < b->n; i++) again[i] = b->networks[i].there[1] ? b->networks[i].ms[1] : (double)NAN;
+    for (uint32_t i = 0; i < b->n; i++) again[i] = measured_ms(&b->networks[i], 1);
     report(b, "noise (2nd against 1st)", again, true);
     FET_TRY(predict(b, b->device, &between, kernels_ms, whole_ms));
     report(b, "measured kernels, sum", kernels_ms, false);

@@ -16,7 +16,7 @@
 
 typedef struct values {
     const char *devices, *precision, *sweep, *input, *stem, *plot, *trace, *isa;
-    const char *keys, *budget;
+    const char *keys, *budget, *export, *import, *like;
     fet_cli_texts spaces, networks;
     int64_t kernels, draws, whole, seed;
     const char *output, *prior, *outside;
@@ -159,6 +159,21 @@ static const fet_cli_option OPTIONS[] = {
      .low = 0,
      .high = 9e15,
      .help = "probe, fit: of what is drawn, of splits and trees (default 1)"},
+    {.name = "export",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, export),
+     .value = "DIR",
+     .help = "probe: for a board elsewhere: an ONNX file a kernel and a CSV to fill in"},
+    {.name = "import",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, import),
+     .value = "CSV",
+     .help = "probe: the filled CSV; DEVICE is the device file to make, board.yaml"},
+    {.name = "like",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, like),
+     .value = "DEVICE",
+     .help = "probe --import: the board fuses operators as this device does (default host)"},
     {.name = "plan", .kind = FET_CLI_FLAG, .offset = offsetof(values, plan), .help = "probe: say what would be measured, measure nothing"},
     FET_CLI_JSON(values, json),
     {0},
@@ -171,6 +186,7 @@ static void defaults(void *v)
                             .input = "3x224x224",
                             .stem = "32s2",
                             .budget = "none",
+                            .like = "host",
                             .kernels = 1500,
                             .draws = 500,
                             .whole = 12,
@@ -331,6 +347,9 @@ static fet_status probe(fet_cli *cli, const values *given)
                                         .keys = given->keys,
                                         .networks = given->networks,
                                         .budget = given->budget,
+                                        .export = given->export,
+                                        .import = given->import,
+                                        .like = given->like,
                                         .kernels = given->kernels,
                                         .draws = given->draws,
                                         .whole = given->whole,

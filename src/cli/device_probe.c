@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "cli/progress.h"
 #include "cli/source.h"
+#include "cli/table.h"
+#include "device/kit/sheet.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +141,43 @@ static fet_status measure(probing *p)
     return status;
 }
 
+static fet_status export(const probing *p)
+{
+    fet_kit_sheet sheet;
+    const char *folder = p->options->export;
+    FET_TRY(fet_kit_sheet_write(p->plan, folder, &sheet));
+    if (p->options->json)
+        return fet_cli_print_json(p->cli, json_pack("{s:s, s:s, s:i, s:i}", "folder", folder, "sheet", FET_KIT_SHEET_NAME, "written",
+                                                    (int)sheet.written, "left_out", (int)sheet.left_out));
+    fprintf(p->cli->out, "%u kernels in %s, one ONNX file each; fill in %s/%s, then: fettle device probe board.yaml --import %s/%s\n",
+            sheet.written, folder, folder, FET_KIT_SHEET_NAME, folder, FET_KIT_SHEET_NAME);
+    if (sheet.left_out)
+        fprintf(
+            p->cli->out,
+            "%u left out, no networks of their own (\"%s\" is one): a network's sum lacks them, give such rows by hand where they count\n",
+            sheet.left_out, sheet.first_left_out);
+    return FET_OK;
+}
+
+/* The device named is new: a recorded one of the filled sheet; rules and parallelism factors are those of --like. */
+static fet_status import(fet_cli *cli, const fet_device_probe_options *o)
+{
+    fet_auto(fet_device) like = NULL;
+    const char *path = o->device.name;
+    size_t length = strlen(path);
+    uint32_t n = 0;
+    fet_device_options options = o->device;
+    if (length < 6 || strcmp(path + length - 5, ".yaml") != 0)
+        return fet_fail(FET_ERROR_ARG, "device probe %.60s --import: expected the device file to make, such as board.yaml", path);
+    options.name = o->like;
+    FET_TRY(fet_device_open(&options, &like));
+    FET_TRY(fet_kit_sheet_import(o->import, path, fet_device_fusion_rules(like), fet_device_parallelism(like), o->device.precision, &n));
+    if (o->json) return fet_cli_print_json(cli, json_pack("{s:s, s:i}", "device", path, "kernels", (int)n));
+    fprintf(cli->out, "%s: a recorded device of %u kernels, which fuses what %s does; fettle device fit %s learns all others from them\n",
+            path, n, o->like, o->import);
+    return FET_OK;
+}
+
 static fet_status run(probing *p)
 {
     fet_device_options device = p->options->device;
@@ -149,11 +188,12 @@ static fet_status run(probing *p)
     if (p->options->whole > 0 && p->options->whole < FET_BETWEEN_MIN)
         return fet_fail(FET_ERROR_ARG, "--whole %lld: expected 0, or %d to %d", (long long)p->options->whole, (int)FET_BETWEEN_MIN,
                         (int)FET_LESSON_MAX);
+    if (p->options->import) return import(p->cli, p->options);
     fet_cli_catch_signals();
     FET_TRY(fet_device_open(&device, &p->device));
     FET_TRY(make_plan(p));
     if (p->options->plan_only) return fet_device_probe_print(p->cli, p->options, p->device, p->plan, NULL, NULL);
-    return measure(p);
+    return p->options->export ? export(p) : measure(p);
 }
 
 fet_status fet_device_probe(fet_cli *cli, const fet_device_probe_options *options)

@@ -13,6 +13,7 @@ typedef struct fet_device_probe_options {
     const char *keys;               /* file, NULL: none */
     const char *budget;             /* "30min" */
     const char *export, *import;    /* folder to fill, filled CSV to read; NULL */
+    const char *like;               /* --import: the device whose fusion rules the board has */
     int64_t kernels, draws, whole, seed;
     bool plan_only, json;
 } fet_device_probe_options;

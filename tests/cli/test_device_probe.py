@@ -119,6 +119,29 @@ def check_whole(probe):
     assert "expected 0, or 6 to 32" in probe.run("--space", probe.job, "--whole", "3", code=2).stderr
 
 
+def check_board(probe):
+    """Out as files, filled in, back as a device that costs the whole space; a row not filled in is named."""
+    kit, board = os.path.join(probe.folder, "kit"), os.path.join(probe.folder, "board.yaml")
+    done = probe.json("--space", probe.job, "--kernels", "30", "--draws", "50", "--whole", "0", "--export", kit)
+    with open(os.path.join(kit, "kernels.csv")) as file:
+        lines = file.read().split("\n")
+    rows = [i for i, line in enumerate(lines) if line and line[0].isdigit()]
+    assert len(rows) == done["written"] > 20
+    assert all(os.path.exists(os.path.join(kit, line.split(",")[1])) for line in (lines[i] for i in rows))
+    command = [probe.command[0], "device", "probe", board, "--precision", "f32", "--import", os.path.join(kit, "kernels.csv")]
+    refused = subprocess.run(command, env=probe.environment, capture_output=True, text=True)
+    assert refused.returncode == 2 and f"kernels.csv:{rows[0] + 1}: column \"latency_ms\"" in refused.stderr, refused.stderr
+    for number, i in enumerate(rows):
+        assert lines[i].endswith(",,")
+        lines[i] = lines[i][:-1] + f"{0.01 * (number + 1)},0.02"
+    with open(os.path.join(kit, "kernels.csv"), "w") as file:
+        file.write("\n".join(lines))
+    taken = subprocess.run(command, env=probe.environment, capture_output=True, text=True)
+    assert taken.returncode == 0 and f"{len(rows)} kernels" in taken.stdout, taken.stderr
+    shown = subprocess.run([probe.command[0], "device", "check", board], capture_output=True, text=True)
+    assert shown.returncode == 0 and "recorded" in shown.stdout, shown.stderr
+
+
 def check_refused(probe):
     assert "expected what to measure for" in probe.run(code=2).stderr
     described = subprocess.run([probe.command[0], "device", "probe", "npu-16", "--space", probe.job], capture_output=True, text=True)
@@ -129,7 +152,7 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         probe, context = Probe(sys.argv[1], folder), ()
-        checks = [check_plan, check_killed, check_budget, check_keys, check_whole, check_refused]
+        checks = [check_plan, check_killed, check_budget, check_keys, check_whole, check_board, check_refused]
         print(f"1..{len(checks)}")
         for number, check in enumerate(checks, 1):
             try:
