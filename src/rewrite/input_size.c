@@ -34,12 +34,25 @@ uint32_t fet_input_size_parts(const fet_graph *graph)
     return parts;
 }
 
+uint32_t fet_input_size_steps(const fet_graph *graph)
+{
+    enum { FEW = 5, LARGE = 32 };
+    uint32_t steps = fet_input_size_parts(graph);
+    if (steps == 0) return 0;
+    const fet_shape *input = &graph->values[graph->inputs[0]].shape;
+    while (steps < FEW && input->dim[2] % (2 * steps) == 0 && input->dim[3] % (2 * steps) == 0 && input->dim[2] / steps >= LARGE &&
+           input->dim[3] / steps >= LARGE)
+        steps *= 2;
+    return steps;
+}
+
 /* The copy under way: nodes before the one at hand are inferred at the new size. */
 typedef struct resizer {
     const fet_graph *base;
     fet_graph *graph;
     uint8_t *written;   /* by parameter: a constant that has its new numbers */
     int64_t h[2], w[2]; /* of the input: before, after */
+    bool exact;         /* every map follows in whole pixels */
 } resizer;
 
 static fet_status refuse(const resizer *r, fet_id n, const char *why)
@@ -145,9 +158,17 @@ static fet_status follow_resize(resizer *r, fet_id n)
     return rewrite_constant(r, n, 3, numbers);
 }
 
+/* Less than a pixel off the proportion of before to after. */
+static bool is_near(int64_t old, int64_t new, const int64_t side[2])
+{
+    int64_t off = new *side[0] - old *side[1];
+    return off < side[0] && off > -side[0];
+}
+
 /* What the new size of a dimension may be: as it was, or in proportion to the image's height, width or area. */
 static bool follows(const resizer *r, int64_t old, int64_t new)
 {
+    if (!r->exact && (is_near(old, new, r->h) || is_near(old, new, r->w))) return true;
     return new == old || new * r->h[0] == old * r->h[1] || new * r->w[0] == old * r->w[1] ||
            new * r->h[0] * r->w[0] == old * r->h[1] * r->w[1];
 }
@@ -163,7 +184,7 @@ static fet_status check_node(const resizer *r, fet_id n)
         for (uint32_t d = 0; d < new->rank && node->op != FET_OP_PAD; d++)
             if (!follows(r, old->dim[d], new->dim[d])) return refuse(r, n, "the size of its result does not follow the image's");
     }
-    bool window = node->op == FET_OP_CONV || node->op == FET_OP_MAX_POOL || node->op == FET_OP_AVERAGE_POOL;
+    bool window = r->exact && (node->op == FET_OP_CONV || node->op == FET_OP_MAX_POOL || node->op == FET_OP_AVERAGE_POOL);
     const fet_shape *old = shape_of(r->base, n), *new = shape_of(r->graph, n);
     fet_window w;
     if (!window || old->rank != 4) return FET_OK;
@@ -188,18 +209,19 @@ static fet_status resize_node(resizer *r, fet_id n)
     return r->graph->nodes[n].n_inputs > 0 && r->graph->nodes[n].inputs[0] != FET_NONE ? check_node(r, n) : FET_OK;
 }
 
-fet_status fet_input_size_set(const fet_graph *base, uint32_t take, fet_arena *arena, fet_graph **out_graph)
+fet_status fet_input_size_set(const fet_graph *base, uint32_t take, uint32_t of, fet_arena *arena, fet_graph **out_graph)
 {
     uint32_t parts = fet_input_size_parts(base);
-    if (parts == 0 || take == 0)
-        return fet_fail(FET_ERROR_ARG, "an input of %u parts out of %u: expected one image of N,C,H,W as the input, and at least one part",
-                        take, parts);
+    const fet_shape *whole = base->n_inputs ? &base->values[base->inputs[0]].shape : NULL;
+    if (parts == 0 || take == 0 || of == 0 || whole->dim[2] % of || whole->dim[3] % of)
+        return fet_fail(FET_ERROR_ARG, "an input of %u / %u of its size: expected one image of N,C,H,W as the input, and whole sizes", take,
+                        of);
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_graph_copy(base, arena, 0, &graph));
     fet_shape *input = &graph->values[graph->inputs[0]].shape;
-    resizer r = {.base = base, .graph = graph, .h = {input->dim[2]}, .w = {input->dim[3]}};
-    r.h[1] = input->dim[2] = r.h[0] / parts * take;
-    r.w[1] = input->dim[3] = r.w[0] / parts * take;
+    resizer r = {.base = base, .graph = graph, .h = {input->dim[2]}, .w = {input->dim[3]}, .exact = (uint64_t)take * parts % of == 0};
+    r.h[1] = input->dim[2] = r.h[0] / of * take;
+    r.w[1] = input->dim[3] = r.w[0] / of * take;
     r.written = fet_arena_zalloc(graph->arena, base->n_params + 1, 1);
     if (!r.written) return fet_arena_full();
     for (fet_id n = 0; n < base->n_nodes; n++) FET_TRY(resize_node(&r, n));

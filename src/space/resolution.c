@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sizes of the input. Wished shares of the base's height are rounded to whole parts (rewrite/input_size.h), so that strides stay integral;
+ * Sizes of the input. Wished shares of the base's height are rounded to whole steps (rewrite/input_size.h);
  * a size that the network cannot have (its head is a matrix over the map, its outputs are maps) is no option. The base at each other size
  * is kept with a blueprint of its own, so deriving a candidate costs the same.
  */
@@ -11,11 +11,11 @@
 #include <math.h>
 
 /* *out_resized stays NULL when the network cannot have the size. */
-static fet_status resize(fet_space *space, uint32_t take, fet_graph **out_resized)
+static fet_status resize(fet_space *space, uint32_t take, uint32_t steps, fet_graph **out_resized)
 {
     fet_auto(fet_graph) graph = NULL;
     fet_channel_groups groups;
-    fet_status status = fet_input_size_set(space->base, take, space->arena, &graph);
+    fet_status status = fet_input_size_set(space->base, take, steps, space->arena, &graph);
     if (status == FET_ERROR_SHAPE) return FET_OK;
     FET_TRY(status);
     FET_TRY(fet_channel_groups_find(graph, space->arena, &groups));
@@ -23,27 +23,27 @@ static fet_status resize(fet_space *space, uint32_t take, fet_graph **out_resize
     return FET_OK;
 }
 
-static fet_status add_size(fet_space *space, uint32_t take, uint32_t parts, fet_decision *decision)
+static fet_status add_size(fet_space *space, uint32_t take, uint32_t steps, fet_decision *decision)
 {
     uint32_t o = decision->n_options;
     const fet_graph *base = space->base;
     const fet_shape *full = &base->values[base->inputs[0]].shape;
-    if (take == parts) {
+    if (take == steps) {
         decision->base_option = (uint8_t)o;
     } else {
-        FET_TRY(resize(space, take, &space->resized[o]));
+        FET_TRY(resize(space, take, steps, &space->resized[o]));
         if (!space->resized[o]) return FET_OK;
     }
-    const char *label = fet_arena_printf(space->arena, "%dx%d", (int)(full->dim[2] / parts * take), (int)(full->dim[3] / parts * take));
+    const char *label = fet_arena_printf(space->arena, "%dx%d", (int)(full->dim[2] / steps * take), (int)(full->dim[3] / steps * take));
     if (!label) return fet_arena_full();
-    decision->options[o] = (fet_option){.label = label, .value = (double)take / parts};
+    decision->options[o] = (fet_option){.label = label, .value = (double)take / steps};
     decision->n_options++;
     return FET_OK;
 }
 
 fet_status space_add_resolution(fet_space *space, const fet_space_options *options)
 {
-    uint32_t parts = fet_input_size_parts(space->base);
+    uint32_t steps = fet_input_size_steps(space->base);
     fet_decision decision = {.name = "resolution", .kind = FET_DECISION_RESOLUTION};
     enum { MOST_TIMES = 4 }; /* a larger image than four times the base's is surely a slip */
     if (options->n_resolutions >= FET_DECISION_MAX_OPTIONS)
@@ -52,17 +52,17 @@ fet_status space_add_resolution(fet_space *space, const fet_space_options *optio
         if (!(options->resolutions[i] > 0 && options->resolutions[i] <= MOST_TIMES))
             return fet_fail(FET_ERROR_ARG, "resolution %g: expected a share of the base's above 0, at most %d", options->resolutions[i],
                             MOST_TIMES);
-    if (parts < 2) return FET_OK;
+    if (steps < 2) return FET_OK;
     decision.options = fet_arena_zalloc(space->arena, FET_DECISION_MAX_OPTIONS, sizeof *decision.options);
-    uint8_t *wanted = fet_arena_zalloc(space->arena, (size_t)MOST_TIMES * parts + 2, 1);
+    uint8_t *wanted = fet_arena_zalloc(space->arena, (size_t)MOST_TIMES * steps + 2, 1);
     if (!decision.options || !wanted) return fet_arena_full();
     for (uint32_t i = 0; i < options->n_resolutions; i++) {
-        double take = floor(options->resolutions[i] * parts + 0.5); /* of two equally near the larger one, which loses less */
+        double take = floor(options->resolutions[i] * steps + 0.5); /* of two equally near the larger one, which loses less */
         wanted[take < 1 ? 1 : (uint32_t)take] = 1;
     }
-    wanted[parts] = 1;
-    for (uint32_t take = 1; take <= MOST_TIMES * parts; take++)
-        if (wanted[take]) FET_TRY(add_size(space, take, parts, &decision));
+    wanted[steps] = 1;
+    for (uint32_t take = 1; take <= MOST_TIMES * steps; take++)
+        if (wanted[take]) FET_TRY(add_size(space, take, steps, &decision));
     return decision.n_options < 2 ? FET_OK : space_add_decision(space, &decision, &space->resolution);
 }
 

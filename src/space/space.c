@@ -3,7 +3,7 @@
 
 #include "space/internal.h"
 
-static const double default_multipliers[] = {0.5, 0.75, 1, 1.25}, default_resolutions[] = {0.5, 0.75, 1};
+static const double default_multipliers[] = {0.5, 0.75, 1, 1.25}, default_resolutions[] = {0.5, 0.625, 0.75, 1};
 
 fet_space_options fet_space_default_options(void)
 {

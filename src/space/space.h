@@ -45,8 +45,8 @@ typedef struct fet_space_options {
     double width_low, width_high; /* shares of the base's stage width; default 0.5, 1.5 */
     const double *multipliers;    /* default {0.5, 0.75, 1, 1.25}; 1 is added where it is missing */
     uint32_t n_multipliers;
-    const double *resolutions; /* shares of the base's height and width; default {0.5, 0.75, 1}. Each is taken as the nearest size that
-                                  keeps the strides integral and that the network can have */
+    const double *resolutions; /* shares of the base's height and width; default {0.5, 0.625, 0.75, 1}. Each is taken as the nearest
+                                  step of rewrite/input_size.h, if the network can have it */
     uint32_t n_resolutions;
     bool curate; /* default true: widths only at multiples of the parallelism factor (see width.c for the rounding); else at steps of one,
                     evenly thinned where they are more than a decision holds */

@@ -202,7 +202,7 @@ static void resolutions(void **state)
     fet_graph *graph = NULL;
     CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
     CHECK_OK(fet_graph_init_params(graph, base, 1));
-    CHECK_OK(fet_input_size_set(base, 1, NULL, &half));
+    CHECK_OK(fet_input_size_set(base, 1, 2, NULL, &half));
     assert_true(run_difference(half, graph, 2) == 0);
     fet_graph_destroy(half);
     fet_graph_destroy(graph);
