@@ -116,7 +116,7 @@ static fet_status see_kind(const char *path, const char **out_kind)
     else
         return fet_fail(FET_ERROR_UNSUPPORTED,
                         "--data: %s: nothing to learn from in it: expected class folders of images (train/CLASS/*.jpg or CLASS/*.jpg), IDX "
-                        "files, or images or .npy tensors without labels",
+                        "files, or images, .npy tensors or sounds without labels",
                         path);
     return FET_OK;
 }

@@ -5,6 +5,6 @@
 
 #include <stdbool.h>
 
-bool fet_tensor_files_wants(const char *name); /* .npy */
+bool fet_tensor_files_wants(const char *name); /* .npy, .wav, .flac */
 
 #endif

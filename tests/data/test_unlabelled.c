@@ -5,6 +5,8 @@
 
 #include "data/loader.h"
 
+#include <math.h>
+
 static const char *folder;
 
 static int setup(void **state)
@@ -209,7 +211,7 @@ static void test_bad_tensors(void **state)
     fet_auto(fet_dataset) dataset = NULL;
     fet_dataset_options options = {.kind = "tensors", .path = root};
     CHECK_FAILS(FET_ERROR_CORRUPT, fet_dataset_open(&options, &dataset));
-    CHECK_SAYS("bad-tensors", "expected .npy files");
+    CHECK_SAYS("bad-tensors", "expected .npy, .wav or .flac files");
     write_batch(path_in(root, "a.npy"), 1, 0);
     const float infinite[6] = {0, 1, 2, 3, 1.0f / 0.0f, 5};
     npy_write(path_in(root, "b.npy"), "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", infinite, sizeof infinite);
@@ -224,6 +226,64 @@ static void test_bad_tensors(void **state)
     remove(path_in(root, "b.npy"));
     CHECK_OK(fet_dataset_open(&options, &dataset));
     assert_int_equal(fet_dataset_size(dataset, FET_SPLIT_TRAIN), 1);
+}
+
+/* A WAV file of two channels, 16 bits a number: left i, right -i. */
+static void write_wav(const char *path, uint32_t frames)
+{
+    enum { HEADER = 44, CHANNELS = 2, BYTES = 2, RATE = 16000 };
+    uint32_t data = frames * CHANNELS * BYTES;
+    uint8_t *bytes = calloc(HEADER + data, 1);
+    const uint32_t words[] = {HEADER - 8 + data, 16, RATE, RATE * CHANNELS * BYTES, data};
+    const size_t places[] = {4, 16, 24, 28, 40};
+    memcpy(bytes, "RIFF", 4), memcpy(bytes + 8, "WAVEfmt ", 8), memcpy(bytes + 36, "data", 4);
+    for (int i = 0; i < 5; i++)
+        for (int b = 0; b < 4; b++) bytes[places[i] + (size_t)b] = (uint8_t)(words[i] >> 8 * b);
+    bytes[20] = 1, bytes[22] = CHANNELS, bytes[32] = CHANNELS * BYTES, bytes[34] = 8 * BYTES;
+    for (uint32_t i = 0; i < frames; i++) {
+        uint16_t left = (uint16_t)i, right = (uint16_t) - (int)i;
+        uint8_t *frame = bytes + HEADER + i * CHANNELS * BYTES;
+        frame[0] = (uint8_t)left, frame[1] = (uint8_t)(left >> 8), frame[2] = (uint8_t)right, frame[3] = (uint8_t)(right >> 8);
+    }
+    write_file(path, bytes, HEADER + data);
+    free(bytes);
+}
+
+static void test_sounds(void **state)
+{
+    (void)state;
+    enum { LENGTH = 100 };
+    const char *root = sub_folder("sounds");
+    write_wav(path_in(root, "a.wav"), 3 * LENGTH + 7); /* three stretches and a rest */
+    write_wav(path_in(root, "b.wav"), LENGTH);
+    fet_auto(fet_dataset) dataset = NULL;
+    fet_dataset_options options = {.kind = "tensors", .path = root, .val_share = 0, .test_share = 0, .seed = 1};
+    options.sample = fet_shape_2d(2, LENGTH);
+    CHECK_OK(fet_dataset_open(&options, &dataset));
+    assert_int_equal(fet_dataset_size(dataset, FET_SPLIT_TRAIN), 4);
+    uint32_t starts[3 * LENGTH + 1] = {0}, label = 0;
+    float read[2 * LENGTH];
+    for (uint32_t s = 0; s < 4; s++) {
+        CHECK_OK(fet_dataset_read(dataset, FET_SPLIT_TRAIN, s, read, &label));
+        uint32_t first = (uint32_t)lrintf(read[0] * 32768);
+        assert_true(first % LENGTH == 0 && first <= 2 * LENGTH);
+        starts[first]++;
+        for (uint32_t t = 0; t < LENGTH; t++) {
+            CHECK_NEAR(read[t], (first + t) / 32768.0, 1e-9);
+            CHECK_NEAR(read[LENGTH + t], -(double)(first + t) / 32768.0, 1e-9);
+        }
+    }
+    assert_true(starts[0] == 2 && starts[LENGTH] == 1 && starts[2 * LENGTH] == 1);
+    fet_dataset *none = NULL;
+    options.sample = fet_shape_2d(1, LENGTH);
+    CHECK_FAILS(FET_ERROR_SHAPE, fet_dataset_open(&options, &none));
+    CHECK_SAYS("a.wav", "2 channels of 307 samples", "1x100");
+    options.sample = fet_shape_2d(2, 5 * LENGTH);
+    CHECK_FAILS(FET_ERROR_SHAPE, fet_dataset_open(&options, &none));
+    write_file(path_in(root, "b.wav"), "RIFF", 4);
+    options.sample = fet_shape_2d(2, LENGTH);
+    CHECK_FAILS(FET_ERROR_CORRUPT, fet_dataset_open(&options, &none));
+    CHECK_SAYS("b.wav", "cannot be read as a sound");
 }
 
 static void test_no_memory(void **state)
@@ -257,8 +317,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_images),  cmocka_unit_test(test_images_with_splits), cmocka_unit_test(test_bad_images),
-        cmocka_unit_test(test_tensors), cmocka_unit_test(test_bad_tensors),        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_images),     cmocka_unit_test(test_images_with_splits),
+        cmocka_unit_test(test_bad_images), cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_sounds),     cmocka_unit_test(test_bad_tensors),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
