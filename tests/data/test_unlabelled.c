@@ -260,11 +260,12 @@ static void test_sounds(void **state)
     fet_dataset_options options = {.kind = "tensors", .path = root, .val_share = 0, .test_share = 0, .seed = 1};
     options.sample = fet_shape_2d(2, LENGTH);
     CHECK_OK(fet_dataset_open(&options, &dataset));
-    assert_int_equal(fet_dataset_size(dataset, FET_SPLIT_TRAIN), 4);
-    uint32_t starts[3 * LENGTH + 1] = {0}, label = 0;
+    uint32_t starts[3 * LENGTH + 1] = {0}, label = 0, n_train = fet_dataset_size(dataset, FET_SPLIT_TRAIN);
     float read[2 * LENGTH];
+    assert_int_equal(n_train + fet_dataset_size(dataset, FET_SPLIT_VAL), 4);
     for (uint32_t s = 0; s < 4; s++) {
-        CHECK_OK(fet_dataset_read(dataset, FET_SPLIT_TRAIN, s, read, &label));
+        bool train = s < n_train;
+        CHECK_OK(fet_dataset_read(dataset, train ? FET_SPLIT_TRAIN : FET_SPLIT_VAL, train ? s : s - n_train, read, &label));
         uint32_t first = (uint32_t)lrintf(read[0] * 32768);
         assert_true(first % LENGTH == 0 && first <= 2 * LENGTH);
         starts[first]++;
