@@ -24,7 +24,8 @@ static const fet_cli_option OPTIONS[] = {
      .required = true,
      .help =
          "images with labels: DIR/train/CLASS/*.jpg with val/ and test/ beside it (what is missing is cut from train), DIR/CLASS/*.jpg or "
-         "IDX files; or without: DIR/*.jpg or DIR/*.npy, .wav or .flac, from which MODEL is imitated. KIND:DIR says the kind: images:photos"},
+         "IDX files; or without: DIR/*.jpg or DIR/*.npy, .wav or .flac, from which MODEL is imitated. KIND:DIR says the kind: "
+         "images:photos"},
     {.name = "target",
      .kind = FET_CLI_TEXTS,
      .offset = offsetof(values, fit.targets),

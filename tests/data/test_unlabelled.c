@@ -260,12 +260,13 @@ static void test_sounds(void **state)
     fet_dataset_options options = {.kind = "tensors", .path = root, .val_share = 0, .test_share = 0, .seed = 1};
     options.sample = fet_shape_2d(2, LENGTH);
     CHECK_OK(fet_dataset_open(&options, &dataset));
-    uint32_t starts[3 * LENGTH + 1] = {0}, label = 0, n_train = fet_dataset_size(dataset, FET_SPLIT_TRAIN);
+    uint32_t starts[3 * LENGTH + 1] = {0}, label = 0, n_read = 0;
     float read[2 * LENGTH];
-    assert_int_equal(n_train + fet_dataset_size(dataset, FET_SPLIT_VAL), 4);
-    for (uint32_t s = 0; s < 4; s++) {
-        bool train = s < n_train;
-        CHECK_OK(fet_dataset_read(dataset, train ? FET_SPLIT_TRAIN : FET_SPLIT_VAL, train ? s : s - n_train, read, &label));
+    for (uint32_t i = 0; i < 3 * 4; i++) {
+        fet_split split = (fet_split)(i / 4);
+        if (i % 4 >= fet_dataset_size(dataset, split)) continue;
+        CHECK_OK(fet_dataset_read(dataset, split, i % 4, read, &label));
+        n_read++;
         uint32_t first = (uint32_t)lrintf(read[0] * 32768);
         assert_true(first % LENGTH == 0 && first <= 2 * LENGTH);
         starts[first]++;
@@ -274,6 +275,7 @@ static void test_sounds(void **state)
             CHECK_NEAR(read[LENGTH + t], -(double)(first + t) / 32768.0, 1e-9);
         }
     }
+    assert_int_equal(n_read, 4);
     assert_true(starts[0] == 2 && starts[LENGTH] == 1 && starts[2 * LENGTH] == 1);
     fet_dataset *none = NULL;
     options.sample = fet_shape_2d(1, LENGTH);
