@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fettle device list|show|check|compare|parallelism|crossover|probe: what devices there are, what a file says, whether it is right, what a
- * network costs on many, how a device likes its channels and blocks, and measuring it for networks to come. */
+/* fettle device list|show|check|compare|parallelism|crossover|fusion|probe|fit: what devices there are, what a file says, whether it is
+ * right, what a network costs on many, how a device likes its channels and blocks, and measuring it for networks to come. */
 #include "base/text.h"
 #include "cli/device_compare.h"
 #include "cli/device_fit.h"
+#include "cli/device_fusion.h"
 #include "cli/device_parallelism.h"
 #include "cli/device_probe.h"
 #include "cli/table.h"
@@ -27,7 +28,7 @@ typedef struct values {
 
 static const char *const PRECISIONS[] = {"int8", "fp16", "bf16", "f32", NULL};
 static const char *const ISAS[] = {"auto", "amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2_vnni", "avx2", NULL};
-static const char *const ACTIONS[] = {"list", "show", "check", "compare", "parallelism", "crossover", "probe", "fit"};
+static const char *const ACTIONS[] = {"list", "show", "check", "compare", "parallelism", "crossover", "fusion", "probe", "fit"};
 
 static const char *const OUTSIDE[] = {"refuse", "widen", NULL};
 
@@ -340,6 +341,12 @@ static fet_status stairs(fet_cli *cli, const values *given, const char *action)
     return strcmp(action, "parallelism") == 0 ? fet_device_show_parallelism(cli, &options) : fet_device_show_crossover(cli, &options);
 }
 
+static fet_status fusion(fet_cli *cli, const values *given)
+{
+    fet_device_options options = device_options(cli, given);
+    return fet_device_show_fusion(cli, &options, given->json);
+}
+
 static fet_status probe(fet_cli *cli, const values *given)
 {
     fet_device_probe_options options = {.device = device_options(cli, given),
@@ -384,7 +391,8 @@ static fet_status run(fet_cli *cli, const void *v)
     const char *nearest = fet_text_nearest(action, ACTIONS, sizeof ACTIONS / sizeof *ACTIONS);
     bool known = nearest && strcmp(nearest, action) == 0;
     if (!known)
-        return fet_fail(FET_ERROR_ARG, "device: \"%.40s\"%s%s%s: expected list, show, check, compare, parallelism, crossover, probe or fit",
+        return fet_fail(FET_ERROR_ARG,
+                        "device: \"%.40s\"%s%s%s: expected list, show, check, compare, parallelism, crossover, fusion, probe or fit",
                         action, nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     if (is_list) return fet_fail(FET_ERROR_ARG, "device list: \"%.60s\": expected nothing more", cli->arguments[1]);
     if (cli->n_arguments < 2)
@@ -392,6 +400,7 @@ static fet_status run(fet_cli *cli, const void *v)
     if (strcmp(action, "show") == 0) return show(cli, given, cli->arguments[1]);
     if (strcmp(action, "check") == 0) return check(cli, given, cli->arguments[1]);
     if (strcmp(action, "parallelism") == 0 || strcmp(action, "crossover") == 0) return stairs(cli, given, action);
+    if (strcmp(action, "fusion") == 0) return fusion(cli, given);
     if (strcmp(action, "probe") == 0) return probe(cli, given);
     if (strcmp(action, "fit") == 0) return fit(cli, given);
     fet_compare_options options = {.model = cli->arguments[1],
@@ -409,7 +418,8 @@ static fet_status run(fet_cli *cli, const void *v)
 const fet_command fet_cmd_device = {
     .name = "device",
     .summary = "what devices there are, and what a network costs on each of them",
-    .usage = "list | show DEVICE | check DEVICE | compare MODEL | parallelism DEVICE | crossover DEVICE | probe DEVICE | fit DEVICE|CSV "
+    .usage = "list | show DEVICE | check DEVICE | compare MODEL | parallelism DEVICE | crossover DEVICE | fusion DEVICE | probe DEVICE | "
+             "fit DEVICE|CSV "
              "[OPTION]...",
     .details =
         "DEVICE is a name of `fettle device list` or the path of a device file (YAML). compare simulates MODEL on described "
@@ -418,6 +428,7 @@ const fet_command fet_cmd_device = {
         "template:2x24s2e6,3x32s2e6.\n"
         "parallelism finds the multiples of channels that fill DEVICE, from the steps in its latencies; crossover shows where a fused "
         "block beats an\ninverted bottleneck. Both measure what is missing on a device that can be measured, once.\n"
+        "fusion finds which pairs of operators DEVICE runs as one, beside what its rules state.\n"
         "probe measures what the networks of a job's space (--space) or given networks (--networks) contain, spread over kernel families, "
         "and staircases\naround it; nothing is measured twice, a killed run goes on.\n"
         "fit learns from DEVICE's measured kernels, or from a CSV of recorded ones, and prints how well kernels that were left out are "

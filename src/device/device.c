@@ -46,6 +46,13 @@ static fet_status find_ops(const fet_device_options *options, const fet_device_o
     return FET_OK;
 }
 
+bool fet_device_is_built_in(const char *name)
+{
+    for (size_t i = 0; fet_device_kinds[i]; i++)
+        if (!fet_device_kinds[i]->needs_file && strcmp(fet_device_kinds[i]->name, name) == 0) return true;
+    return false;
+}
+
 fet_status fet_device_open(const fet_device_options *options, fet_device **out_device)
 {
     const fet_device_ops *ops = NULL;

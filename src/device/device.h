@@ -33,6 +33,9 @@ typedef struct fet_device_options {
     uint32_t rounds;     /* host: visits of each kernel, others between; those that disagree are made again (host/rounds.h). 0: 1 */
 } fet_device_options;
 
+/* A kind that is a device by itself, without a file: "host", "template". */
+bool fet_device_is_built_in(const char *name);
+
 FET_MUST_CHECK fet_status fet_device_open(const fet_device_options *options, fet_device **out_device);
 void fet_device_close(fet_device *device);
 static inline void fet_device_destroy(fet_device *device)

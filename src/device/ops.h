@@ -12,6 +12,7 @@
 typedef struct fet_device_ops {
     const char *name; /* "host": as a job writes it */
     const char *help;
+    bool needs_file;        /* a device of this kind is a file; false: the kind's name is the device */
     fet_cost_source source; /* of everything it says */
     fet_status (*open)(const fet_device_options *options, void **out_state);
     void (*close)(void *state); /* NULL is fine */
@@ -37,6 +38,7 @@ typedef struct fet_device_ops {
 
 extern const fet_device_ops fet_device_host;      /* host/host.c */
 extern const fet_device_ops fet_device_described; /* described/described.c */
+extern const fet_device_ops fet_device_template;  /* simulate/template/template.c */
 extern const fet_device_ops fet_device_recorded;  /* recorded/recorded.c */
 extern const fet_device_ops fet_device_estimated; /* estimated/estimated.c */
 

@@ -74,7 +74,9 @@ fet_status fet_job_device(fet_job_yaml *yaml, fet_arena *arena, const char *fold
     if (raw->name && fet_device_is_estimate(raw->name)) {
         FET_TRY(keep_name(arena, folder, raw->name, &device.name));
         FET_TRY(check_estimated(yaml, device.name, precision));
-    } else if (raw->name && strcmp(raw->name, device.name) != 0) {
+    } else if (raw->name && fet_device_is_built_in(raw->name)) {
+        FET_TRY(keep_name(arena, folder, raw->name, &device.name));
+    } else if (raw->name) {
         FET_TRY(keep_name(arena, folder, raw->name, &device.name));
         FET_TRY(load(yaml, device.name, &file));
         if (file->kind == FET_DEVICE_DESCRIBED) FET_TRY(check_described(yaml, file, precision));

@@ -142,6 +142,18 @@ def check_board(probe):
     assert shown.returncode == 0 and "recorded" in shown.stdout, shown.stderr
 
 
+def check_fusion(probe):
+    """What a described device states is what is found of it; the names are those of its file."""
+    done = subprocess.run([probe.command[0], "device", "fusion", "npu-16", "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    told = [p for p in found["pairs"] if p["rule"] and p["found"] != "cannot tell"]
+    assert len(told) >= 10 and all(p["found"] == p["stated"] for p in told), found["pairs"]
+    assert found["other"] == 0 and found["rules"] == found["stated"]
+    text = subprocess.run([probe.command[0], "device", "fusion", "npu-16"], capture_output=True, text=True).stdout
+    assert "fusion:\n  batch_norm: true\n  add: true\n" in text
+
+
 def check_refused(probe):
     assert "expected what to measure for" in probe.run(code=2).stderr
     described = subprocess.run([probe.command[0], "device", "probe", "npu-16", "--space", probe.job], capture_output=True, text=True)
@@ -152,7 +164,7 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         probe, context = Probe(sys.argv[1], folder), ()
-        checks = [check_plan, check_killed, check_budget, check_keys, check_whole, check_board, check_refused]
+        checks = [check_plan, check_killed, check_budget, check_keys, check_whole, check_board, check_fusion, check_refused]
         print(f"1..{len(checks)}")
         for number, check in enumerate(checks, 1):
             try:

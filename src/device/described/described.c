@@ -126,6 +126,7 @@ static fet_status parallelism(const fet_device_options *options, fet_parallelism
 const fet_device_ops fet_device_described = {
     .name = "described",
     .help = "an accelerator from its description in a YAML file, simulated",
+    .needs_file = true,
     .source = FET_COST_SIMULATED,
     .open = open,
     .close = close,

@@ -196,6 +196,7 @@ static fet_status parallelism(const fet_device_options *options, fet_parallelism
 const fet_device_ops fet_device_estimated = {
     .name = "estimated",
     .help = "an estimator fitted to measured kernels (`fettle device fit`), from its file NAME.estimate",
+    .needs_file = true,
     .source = FET_COST_ESTIMATED,
     .open = open,
     .close = close,

@@ -116,6 +116,7 @@ static fet_status parallelism(const fet_device_options *options, fet_parallelism
 const fet_device_ops fet_device_recorded = {
     .name = "recorded",
     .help = "a table of measured kernels, from a CSV file",
+    .needs_file = true,
     .source = FET_COST_RECORDED,
     .open = open,
     .close = close,
