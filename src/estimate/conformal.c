@@ -24,7 +24,7 @@ double fet_conformal_quantile(double *scores, size_t n, double coverage)
 }
 
 static const fet_boost_options small = {
-    .trees = 30, .depth = 3, .learning_rate = 0.12, .subsample = 0.8, .column_share = 0.6, .min_child = 5, .lambda = 2};
+    .trees = 20, .depth = 3, .learning_rate = 0.18, .subsample = 0.8, .column_share = 0.6, .min_child = 5, .lambda = 2};
 
 typedef struct room {
     float *rows, *targets, *guess;

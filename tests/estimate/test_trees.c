@@ -20,7 +20,9 @@ static int fill(void **state)
     for (int i = 0; i < ROWS; i++) {
         float *x = rows + i * FEATURES;
         for (int f = 0; f < FEATURES; f++) x[f] = f % 2 ? (float)fet_rng_below(&rng, 8) : (float)(1e4 * fet_rng_uniform(&rng));
-        targets[i] = (float)(sin(x[0] * 1e-3) + 0.2 * x[1] + (x[2] > 5000 ? x[3] : 0) + 0.05 * fet_rng_normal(&rng));
+        x[5] = (float)fet_rng_normal(&rng); /* numbers of both signs, and either zero */
+        if (i % 9 == 0) x[5] = i % 2 ? -0.0f : 0.0f;
+        targets[i] = (float)(3 * x[5] + sin(x[0] * 1e-3) + 0.2 * x[1] + (x[2] > 5000 ? x[3] : 0) + 0.05 * fet_rng_normal(&rng));
     }
     return 0;
 }
