@@ -37,6 +37,7 @@ typedef struct fet_estimator_options {
     const fet_estimator *prior;  /* another device's; borrowed, its text becomes part of the new one; NULL: none */
     fet_estimate_outside outside;
     double coverage;       /* of the intervals, 0.5 .. 0.99, default 0.9 */
+    bool keep_kernels;     /* default true: a kernel that was measured is answered as it was */
     bool intervals;        /* default true; without, fitting is six times faster and low = high = latency */
     uint32_t trees, depth; /* a family, 1 .. 4000 and 1 .. 10; 0: chosen by the number of kernels */
     double learning_rate;  /* 0: chosen with the trees */
@@ -49,6 +50,7 @@ typedef struct fet_estimate {
     double latency_ms;
     double low_ms, high_ms; /* holds the truth as often as the coverage says */
     bool outside;           /* of what was measured */
+    bool measured;          /* this very kernel was; the interval is twice its spread */
 } fet_estimate;
 
 /*

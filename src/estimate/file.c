@@ -14,6 +14,7 @@
  *   error COVERAGE WIDTH                 one a level
  *   ratio {...}                          optional
  *   difficulty {...}                     optional
+ *   known LATENCY_MS SPREAD KEY          optional, one a kernel that was measured
  *   prior                                optional: the rest is another estimator's file
  *
  * A later version reads this one: features, operators, activations and dimensions are named, and what is not named keeps its default.
@@ -98,6 +99,11 @@ static void put_estimator(writer *w, const fet_estimator *e)
     put(w, "\n");
     for (int f = 0; f < FET_FAMILY_COUNT; f++)
         if (e->models[f].is_there) put_family(w, (fet_family)f, &e->models[f]);
+    for (size_t i = 0; i < e->known.n; i++) {
+        char key[FET_KERNEL_KEY_TEXT_BYTES];
+        const fet_estimate_sample *s = &e->known.items[i];
+        put(w, "known %.9g %.4g %s\n", s->latency_ms, s->spread, fet_kernel_key_print(&s->key, key, sizeof key));
+    }
     if (e->prior) {
         put(w, "prior\n");
         put_estimator(w, e->prior);

@@ -188,6 +188,19 @@ static fet_status read_features(reader *r, char *rest)
     return r->n_columns ? FET_OK : wrong(r, "features: names");
 }
 
+static fet_status read_known(reader *r, char *rest)
+{
+    fet_estimate_sample sample;
+    char *ms = rest, *spread = cut_word(ms), *key = cut_word(spread);
+    memset(&sample, 0, sizeof sample);
+    if (!real(ms, 1e-12, 1e9, &sample.latency_ms) || !real(spread, 0, 1e9, &sample.spread))
+        return wrong(r, "known: a latency, a spread, a kernel");
+    fet_status status = fet_kernel_key_parse(key, &sample.key);
+    if (status == FET_OK) status = fet_known_add(&r->e->known, &sample);
+    if (status == FET_ERROR_EXISTS) return fet_fail(FET_ERROR_CORRUPT, "%s:%zu: kernel \"%.200s\" is there twice", r->name, r->number, key);
+    return status == FET_OK ? FET_OK : fet_note(status, "%s:%zu", r->name, r->number);
+}
+
 /* --- families --- */
 
 static fet_status read_family(reader *r, char *rest)
@@ -295,25 +308,16 @@ static const struct {
     const char *word;
     bool of_family;
     fet_status (*read)(reader *r, char *rest);
-} lines[] = {{"device", false, read_device},
-             {"precision", false, read_precision},
-             {"fusion", false, read_fusion},
-             {"parallelism", false, read_parallelism},
-             {"rounding", false, read_rounding},
-             {"outside", false, read_outside},
-             {"coverage", false, read_coverage},
-             {"kernels", false, read_kernels},
-             {"seed", false, read_seed},
-             {"between", false, read_between},
-             {"features", false, read_features},
-             {"family", false, read_family},
-             {"roofline", true, read_roofline},
-             {"scale", true, read_scale},
-             {"range", true, read_range},
-             {"operators", true, read_operators},
-             {"activations", true, read_activations},
-             {"error", true, read_error},
-             {"ratio", true, read_ratio},
+} lines[] = {{"device", false, read_device},       {"precision", false, read_precision},
+             {"fusion", false, read_fusion},       {"parallelism", false, read_parallelism},
+             {"rounding", false, read_rounding},   {"outside", false, read_outside},
+             {"coverage", false, read_coverage},   {"kernels", false, read_kernels},
+             {"seed", false, read_seed},           {"between", false, read_between},
+             {"features", false, read_features},   {"known", false, read_known},
+             {"family", false, read_family},       {"roofline", true, read_roofline},
+             {"scale", true, read_scale},          {"range", true, read_range},
+             {"operators", true, read_operators},  {"activations", true, read_activations},
+             {"error", true, read_error},          {"ratio", true, read_ratio},
              {"difficulty", true, read_difficulty}};
 enum { N_LINES = sizeof lines / sizeof *lines };
 
@@ -328,7 +332,7 @@ static fet_status read_line(reader *r)
         if (lines[i].of_family && !r->model) return wrong(r, "a line \"family\" before it");
         return lines[i].read(r, r->line + bytes + (r->line[bytes] == ' '));
     }
-    return wrong(r, "a line that begins with device, precision, ..., family, roofline, ..., ratio, difficulty or prior");
+    return wrong(r, "a line that begins with device, precision, ..., family, roofline, ..., ratio, difficulty, known or prior");
 }
 
 static fet_status read_magic(reader *r)

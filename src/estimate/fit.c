@@ -18,7 +18,7 @@ static const double PRIOR_KERNELS = 3; /* how many kernels a prior's common scal
 
 fet_estimator_options fet_estimator_default_options(void)
 {
-    return (fet_estimator_options){.precision = FET_DTYPE_S8, .coverage = 0.9, .intervals = true, .seed = 1};
+    return (fet_estimator_options){.precision = FET_DTYPE_S8, .coverage = 0.9, .keep_kernels = true, .intervals = true, .seed = 1};
 }
 
 /* One family's kernels. */
@@ -442,6 +442,7 @@ fet_status fet_estimator_fit(const fet_estimator_options *options, const fet_est
     e->seed = o->seed;
     e->n = (uint32_t)n;
     if (o->prior) FET_TRY(copy_prior(o->prior, &e->prior));
+    for (size_t i = 0; i < n && o->keep_kernels; i++) FET_TRY(fet_known_add(&e->known, &samples[i]));
     FET_TRY(fit_families(o, samples, n, e));
     *out_estimator = fet_take(e);
     return FET_OK;

@@ -24,6 +24,7 @@ void fet_estimator_destroy(fet_estimator *estimator)
     if (!estimator) return;
     for (int f = 0; f < FET_FAMILY_COUNT; f++) fet_model_deinit(&estimator->models[f]);
     fet_estimator_destroy(estimator->prior);
+    fet_known_clear(&estimator->known);
     fet_free(estimator->device);
     fet_free(estimator->rules_name);
     fet_free(estimator);

@@ -5,6 +5,7 @@
 
 #include "estimate/estimate.h"
 #include "estimate/family.h"
+#include "estimate/known.h"
 #include "estimate/roofline.h"
 #include "estimate/trees.h"
 
@@ -52,6 +53,7 @@ struct fet_estimator {
     double coverage;
     uint64_t seed;
     fet_estimator *prior; /* owned */
+    fet_known known;      /* kernels it was fitted to, where they are kept */
     fet_model models[FET_FAMILY_COUNT];
 };
 

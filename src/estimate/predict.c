@@ -51,7 +51,8 @@ static double excess(const fet_model *m, const fet_kernel_key *key, uint32_t *ou
 typedef struct chunk {
     const fet_kernel_key *keys;
     size_t n;
-    fet_family family[CHUNK];
+    fet_family family[CHUNK];                /* FET_FAMILY_COUNT: it was measured */
+    const fet_estimate_sample *known[CHUNK]; /* NULL: to be estimated */
     double prior_ms[CHUNK], excess[CHUNK];
 } chunk;
 
@@ -76,8 +77,21 @@ static void predict_family(const fet_estimator *e, const fet_model *m, const chu
     }
 }
 
+static fet_estimate as_measured(const fet_estimate_sample *sample)
+{
+    double wide = 1 + 2 * sample->spread; /* the spread is that of the middle half of the samples */
+    return (fet_estimate){
+        .latency_ms = sample->latency_ms, .low_ms = sample->latency_ms / wide, .high_ms = sample->latency_ms * wide, .measured = true};
+}
+
 static void predict_chunk(const fet_estimator *e, chunk *c, fet_estimate *out)
 {
+    bool any = false;
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->known[i]) out[i] = as_measured(c->known[i]);
+        else any = true;
+    }
+    if (!any) return;
     if (e->prior) fet_model_ask_prior(e->prior, c->keys, c->n, c->prior_ms);
     for (int f = 0; f < FET_FAMILY_COUNT; f++) {
         uint32_t at[CHUNK];
@@ -89,16 +103,21 @@ static void predict_chunk(const fet_estimator *e, chunk *c, fet_estimate *out)
     }
 }
 
-static void begin_chunk(const fet_kernel_key *keys, size_t n, chunk *c)
+static void begin_chunk(const fet_estimator *e, const fet_kernel_key *keys, size_t n, chunk *c)
 {
     c->keys = keys;
     c->n = n < CHUNK ? n : CHUNK;
-    for (size_t i = 0; i < c->n; i++) c->family[i] = fet_family_of(&keys[i]), c->prior_ms[i] = c->excess[i] = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        c->known[i] = fet_known_find(&e->known, &keys[i]);
+        c->family[i] = c->known[i] ? FET_FAMILY_COUNT : fet_family_of(&keys[i]);
+        c->prior_ms[i] = c->excess[i] = 0;
+    }
 }
 
 static fet_status check_chunk(const fet_estimator *e, chunk *c)
 {
     for (size_t i = 0; i < c->n; i++) {
+        if (c->known[i]) continue;
         const fet_model *m = &e->models[c->family[i]];
         uint32_t dimension = 0;
         if (!m->is_there) return no_model(e, &c->keys[i], c->family[i]);
@@ -114,11 +133,11 @@ fet_status fet_estimator_predict(const fet_estimator *estimator, const fet_kerne
     fet_estimate out[CHUNK];
     /* First all that can fail, so that nothing is half written. */
     for (size_t first = 0; first < n && n > CHUNK; first += CHUNK) {
-        begin_chunk(keys + first, n - first, &c);
+        begin_chunk(estimator, keys + first, n - first, &c);
         FET_TRY(check_chunk(estimator, &c));
     }
     for (size_t first = 0; first < n; first += CHUNK) {
-        begin_chunk(keys + first, n - first, &c);
+        begin_chunk(estimator, keys + first, n - first, &c);
         FET_TRY(check_chunk(estimator, &c));
         predict_chunk(estimator, &c, out);
         for (size_t i = 0; i < c.n; i++)
@@ -141,7 +160,7 @@ void fet_model_ask_prior(const fet_estimator *prior, const fet_kernel_key *keys,
             if (prior->precision != FET_DTYPE_S8) mapped[i].flags &= ~(uint32_t)FET_KERNEL_SIGNED_SRC;
             if (prior->precision == FET_DTYPE_F32) mapped[i].flags &= ~(uint32_t)FET_KERNEL_F32_DST;
         }
-        begin_chunk(mapped, some, &c);
+        begin_chunk(prior, mapped, some, &c);
         predict_chunk(prior, &c, out);
         for (size_t i = 0; i < some; i++) out_ms[first + i] = out[i].latency_ms > 0 ? out[i].latency_ms : 0;
     }

@@ -62,6 +62,27 @@ static void test_round_trip(void **state)
     CHECK_FAILS(FET_ERROR_ARG, fet_estimator_set_between(two, "1\n2"));
 }
 
+/* A file as version 1 wrote it, with a prior, trees, and a kernel that was measured: every later version reads it, and says the same. */
+static void test_version_1(void **state)
+{
+    (void)state;
+    fet_auto(fet_estimator) estimator = NULL;
+    static const double expected[3][3] = {
+        {0.00991311255, 0.00838157656, 0.0117245007}, {0.00212652381, 0.00182189256, 0.00248209122}, {0.25, 0.25 / 1.02, 0.255}};
+    fet_kernel_key keys[3] = {synthetic_conv(20, 24, 14, 3, 1), synthetic_conv(20, 24, 14, 1, 1)};
+    fet_estimate e[3];
+    CHECK_OK(fet_kernel_key_parse("add s8 1x64x28x28>64x28x28", &keys[2]));
+    CHECK_OK(fet_estimator_read("tests/estimate/version1.estimate", &estimator));
+    CHECK_OK(fet_estimator_predict(estimator, keys, 3, e));
+    for (int i = 0; i < 3; i++) { /* nine digits were noted; exp may differ in the last ones of its own */
+        CHECK_NEAR(e[i].latency_ms, expected[i][0], 1e-7 * expected[i][0]);
+        CHECK_NEAR(e[i].low_ms, expected[i][1], 1e-7 * expected[i][1]);
+        CHECK_NEAR(e[i].high_ms, expected[i][2], 1e-7 * expected[i][2]);
+    }
+    assert_string_equal(fet_estimator_device(estimator), "version 1, a formula");
+    assert_string_equal(fet_estimator_between(estimator), "1e-05 0 0 0.05 0.01");
+}
+
 static void test_cut_off(void **state)
 {
     (void)state;
@@ -134,6 +155,10 @@ static void test_wrong_lines(void **state)
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("error 0.5", "error 0.55 1"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("ratio", "ratio {}"));
     assert_non_null(strstr(fet_error_message(), "f.estimate:"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("known", "known 0 0 add s8 1x4x1x1>4x1x1"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("known", "known 1 0 add s9 1x4x1x1>4x1x1"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("known", "known 1 0 add s8 1x4x1x1>4x1x1\nknown 1 0 add s8 1x4x1x1>4x1x1"));
+    assert_non_null(strstr(fet_error_message(), "twice"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("seed", "prior"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("seed", "oven 3"));
 }
@@ -160,8 +185,8 @@ static void test_faults(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_cut_off),
-                                       cmocka_unit_test(test_changed_bytes), cmocka_unit_test(test_wrong_lines),
-                                       cmocka_unit_test(test_faults)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_version_1),
+                                       cmocka_unit_test(test_cut_off),     cmocka_unit_test(test_changed_bytes),
+                                       cmocka_unit_test(test_wrong_lines), cmocka_unit_test(test_faults)};
     return cmocka_run_group_tests_name("estimator file", tests, fill, empty);
 }

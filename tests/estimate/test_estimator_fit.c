@@ -102,6 +102,38 @@ static void test_outside(void **state)
     assert_true(e[2].latency_ms > 2 * e[1].latency_ms); /* the roofline reaches where trees do not */
 }
 
+/* What was measured is answered as it was, also from the file; without keep_kernels it is estimated like any other. */
+static void test_measured(void **state)
+{
+    (void)state;
+    fet_auto(fet_estimator) keeps = fitted(FET_ESTIMATE_REFUSE, N, NULL);
+    fet_auto(fet_estimator) read = NULL;
+    fet_auto(fet_estimator) forgets = NULL;
+    fet_estimator_options options = fet_estimator_default_options();
+    char *text = NULL;
+    size_t bytes = 0, same = 0;
+    options.keep_kernels = false;
+    CHECK_OK(fet_estimator_fit(&options, samples, N, &forgets));
+    CHECK_OK(fet_estimator_print(keeps, &text, &bytes));
+    CHECK_OK(fet_estimator_parse("text", text, bytes, &read));
+    fet_free(text);
+    for (int i = 0; i < N; i++) {
+        fet_estimate e[3];
+        CHECK_OK(fet_estimator_predict(keeps, &samples[i].key, 1, &e[0]));
+        CHECK_OK(fet_estimator_predict(read, &samples[i].key, 1, &e[1]));
+        CHECK_OK(fet_estimator_predict(forgets, &samples[i].key, 1, &e[2]));
+        assert_true(e[0].measured && e[1].measured && !e[2].measured);
+        assert_true(e[0].latency_ms == samples[i].latency_ms);
+        CHECK_NEAR(e[1].latency_ms, samples[i].latency_ms, 1e-8 * samples[i].latency_ms); /* nine digits are kept */
+        CHECK_NEAR(e[0].high_ms / e[0].latency_ms, 1 + 2 * samples[i].spread, 1e-9);
+        same += e[2].latency_ms == samples[i].latency_ms;
+    }
+    assert_true(same < N / 10);
+    fet_estimate unseen;
+    CHECK_OK(fet_estimator_predict(forgets, &samples[N].key, 1, &unseen));
+    assert_false(unseen.measured);
+}
+
 static void test_no_model(void **state)
 {
     (void)state;
@@ -181,9 +213,9 @@ static void test_faults(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns),  cmocka_unit_test(test_deterministic),
-                                       cmocka_unit_test(test_outside), cmocka_unit_test(test_no_model),
-                                       cmocka_unit_test(test_prior),   cmocka_unit_test(test_wrong_samples),
-                                       cmocka_unit_test(test_faults)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns),        cmocka_unit_test(test_deterministic),
+                                       cmocka_unit_test(test_outside),       cmocka_unit_test(test_no_model),
+                                       cmocka_unit_test(test_measured),      cmocka_unit_test(test_prior),
+                                       cmocka_unit_test(test_wrong_samples), cmocka_unit_test(test_faults)};
     return cmocka_run_group_tests_name("fit", tests, fill, NULL);
 }
