@@ -72,6 +72,9 @@ bool fet_model_look(const fet_model *model, const fet_kernel_key *key, double pr
                     float features[FET_FEATURE_COUNT]);
 /* The prior's latencies of kernels of this device, whatever its range; 0 where it has no model. */
 void fet_model_ask_prior(const fet_estimator *prior, const fet_kernel_key *keys, size_t n, double *out_ms);
+/* As fet_estimator_predict of one kernel, as if it had not been measured itself. */
+FET_MUST_CHECK fet_status fet_model_predict_unmeasured(const fet_estimator *estimator, const fet_kernel_key *key,
+                                                       fet_estimate *out_estimate);
 /* Half-width of the interval's logarithm at a coverage, from the kept quantiles. */
 double fet_model_quantile(const fet_model *model, double coverage);
 

@@ -165,3 +165,14 @@ void fet_model_ask_prior(const fet_estimator *prior, const fet_kernel_key *keys,
         for (size_t i = 0; i < some; i++) out_ms[first + i] = out[i].latency_ms > 0 ? out[i].latency_ms : 0;
     }
 }
+
+fet_status fet_model_predict_unmeasured(const fet_estimator *estimator, const fet_kernel_key *key, fet_estimate *out_estimate)
+{
+    chunk c = {.keys = key, .n = 1, .family = {fet_family_of(key)}};
+    fet_estimate out[CHUNK];
+    FET_TRY(check_chunk(estimator, &c));
+    predict_chunk(estimator, &c, out);
+    if (isnan(out[0].latency_ms)) return no_model(estimator, key, c.family[0]);
+    *out_estimate = out[0];
+    return FET_OK;
+}

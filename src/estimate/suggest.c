@@ -79,7 +79,7 @@ static double width_of(const fet_estimator *estimator, const fet_kernel_key *key
 {
     const fet_model *model = &estimator->models[fet_family_of(key)];
     fet_estimate e;
-    if (!model->is_there || fet_estimator_predict(estimator, key, 1, &e) != FET_OK) return NO_MODEL;
+    if (!model->is_there || fet_model_predict_unmeasured(estimator, key, &e) != FET_OK) return NO_MODEL;
     return log(e.high_ms / e.low_ms);
 }
 
