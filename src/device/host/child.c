@@ -22,7 +22,7 @@ extern char **environ;
 #define KERNEL_S 120.0
 #define NETWORKS_S 900.0
 
-enum { ANSWER_BYTES = 2048, NAME_BYTES = 64 };
+enum { ANSWER_BYTES = 2048, NAME_BYTES = 64, PATH_BYTES = 4096 };
 
 struct fet_host_child {
     pid_t pid;
@@ -39,7 +39,7 @@ static char **make_environment(char *const entries[])
 {
     size_t n = 0, used = 0;
     while (environ[n]) n++;
-    char **made = fet_calloc(n + 8, sizeof *made);
+    char **made = fet_calloc(n + 12, sizeof *made);
     if (!made) return NULL;
     for (size_t i = 0; entries[i]; i++) made[used++] = entries[i];
     for (size_t i = 0; i < n; i++) {
@@ -50,11 +50,14 @@ static char **make_environment(char *const entries[])
     return made;
 }
 
-static fet_status spawn(const char *isa, int child_end, pid_t *out_pid)
+static fet_status spawn(const char *isa, double patience_s, const char *pulse_path, int child_end, pid_t *out_pid)
 {
-    char limit[NAME_BYTES + 24];
+    char limit[NAME_BYTES + 24], patience[NAME_BYTES], pulse[PATH_BYTES];
     snprintf(limit, sizeof limit, "ONEDNN_MAX_CPU_ISA=%s", strcmp(isa, "OTHER") == 0 ? "ALL" : isa);
-    char *entries[] = {(char[]){MARK}, limit, (char[]){"OMP_NUM_THREADS=1"}, (char[]){"OMP_DYNAMIC=false"}, NULL};
+    char *entries[] = {(char[]){MARK}, limit, (char[]){"OMP_NUM_THREADS=1"}, (char[]){"OMP_DYNAMIC=false"}, patience, pulse, NULL};
+    snprintf(patience, sizeof patience, FET_HOST_PATIENCE "=%g", patience_s);
+    int n = snprintf(pulse, sizeof pulse, FET_HOST_PULSE "=%s", pulse_path ? pulse_path : "");
+    if (n < 0 || (size_t)n >= sizeof pulse) return fet_fail(FET_ERROR_LIMIT, "%s: the path is too long", pulse_path);
     char *arguments[] = {(char[]){"fettle"}, (char[]){FET_HOST_MEASURE_COMMAND}, NULL};
     char **environment = make_environment(entries);
     if (!environment) return fet_fail(FET_ERROR_NOMEM, "no memory to start the measuring process");
@@ -92,7 +95,7 @@ static void bury(fet_host_child *child, char *how, size_t bytes)
     else snprintf(how, bytes, "exit code %d", WEXITSTATUS(state));
 }
 
-fet_status fet_host_child_start(const char *isa, fet_host_child **out_child)
+fet_status fet_host_child_start(const char *isa, double patience_s, const char *pulse_path, fet_host_child **out_child)
 {
     fet_auto(fet_host_child) child = NULL;
     int ends[2];
@@ -104,7 +107,7 @@ fet_status fet_host_child_start(const char *isa, fet_host_child **out_child)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return fet_fail(FET_ERROR_IO, "cannot start the measuring process: %s", strerror(errno));
     child->socket = ends[0];
-    fet_status status = spawn(isa, ends[1], &child->pid);
+    fet_status status = spawn(isa, patience_s, pulse_path, ends[1], &child->pid);
     close(ends[1]);
     FET_TRY(status);
     char line[ANSWER_BYTES], got[NAME_BYTES];

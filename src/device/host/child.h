@@ -17,8 +17,14 @@
 
 typedef struct fet_host_child fet_host_child;
 
-/* Errors: UNSUPPORTED when this machine lacks the instruction set; STATE when the program does not know the hidden command; IO. */
-FET_MUST_CHECK fet_status fet_host_child_start(const char *isa, fet_host_child **out_child);
+/* Variables of the child's environment: how long it waits for a calm minute before a measurement, in seconds, and where it keeps what calm
+ * is. */
+#define FET_HOST_PATIENCE "FETTLE_PATIENCE"
+#define FET_HOST_PULSE "FETTLE_PULSE"
+
+/* pulse_path: NULL for none. Errors: UNSUPPORTED when this machine lacks the instruction set; STATE when the program does not know the
+ * hidden command; IO. */
+FET_MUST_CHECK fet_status fet_host_child_start(const char *isa, double patience_s, const char *pulse_path, fet_host_child **out_child);
 void fet_host_child_destroy(fet_host_child *child);
 FET_DEFINE_AUTO(fet_host_child);
 

@@ -15,6 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long a calm minute is waited for before a measurement: where kernels are visited again and again, figures are wanted more than speed.
+ * Less than what the child's answer is waited for. */
+#define PATIENCE_S 2.0
+#define PATIENCE_OF_ROUNDS_S 60.0
+
 enum { DESCRIPTION_BYTES = 512, GROUP = 8 /* kernels between two visits of one; what a kill loses */ };
 
 typedef struct host {
@@ -112,7 +117,13 @@ static fet_status need_child(host *h)
     if (h->child && !fet_host_child_is_dead(h->child)) return FET_OK;
     fet_host_child_destroy(h->child);
     h->child = NULL;
-    return fet_host_child_start(h->target.isa, &h->child);
+    char *calm = NULL;
+    const char *table = fet_kernel_table_path(h->table);
+    FET_TRY(fet_alloc_zeroed(strlen(table) + 8, 1, "a path", &calm));
+    snprintf(calm, strlen(table) + 8, "%s.pulse", table);
+    fet_status status = fet_host_child_start(h->target.isa, h->rounds > 1 ? PATIENCE_OF_ROUNDS_S : PATIENCE_S, calm, &h->child);
+    fet_free(calm);
+    return status;
 }
 
 /* A death of the measuring process is forgiven once a kernel: it may have been killed for memory. */

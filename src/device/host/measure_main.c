@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The measuring process from inside; the lines it reads and writes stand in child.h. */
+#include "device/host/child.h"
 #include "device/host/host.h"
 #include "device/host/measure.h"
 #include "engine/engine.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +46,7 @@ static void free_paths(char **paths, size_t n)
     fet_free(paths);
 }
 
-static fet_status measure_networks(const char *arguments, FILE *in, FILE *out)
+static fet_status measure_networks(const char *arguments, FILE *in, fet_pulse *pulse, FILE *out)
 {
     char name[16], line[REQUEST_BYTES];
     size_t n = 0;
@@ -56,7 +58,7 @@ static fet_status measure_networks(const char *arguments, FILE *in, FILE *out)
         if (!read_request(in, line)) status = fet_fail(FET_ERROR_ARG, "networks: %zu paths are missing", n - i);
         else if (status == FET_OK) status = fet_strdup_checked(line, &paths[i]);
     }
-    if (status == FET_OK) status = fet_host_measure_networks(fet_dtype_parse(name), (const char *const *)paths, n, ms, ms + n);
+    if (status == FET_OK) status = fet_host_measure_networks(fet_dtype_parse(name), (const char *const *)paths, n, pulse, ms, ms + n);
     if (status == FET_OK) {
         fprintf(out, "ok\n");
         for (size_t i = 0; i < n; i++) fprintf(out, "%.9g %.6g\n", ms[i], ms[n + i]);
@@ -66,10 +68,34 @@ static fet_status measure_networks(const char *arguments, FILE *in, FILE *out)
     return status;
 }
 
+/*
+ * One measurement stays on one processor, the one it begins on: a move in its midst would cost its caches, and on some machines meet a core
+ * of another kind. Between two measurements the system may move us to where there is room. Where pinning is not allowed, it is done
+ * without.
+ */
+static void pin(cpu_set_t *before)
+{
+    int cpu = sched_getcpu();
+    cpu_set_t one;
+    CPU_ZERO(before);
+    if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof *before, before) != 0) return;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)cpu, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0) CPU_ZERO(before);
+}
+
+static void unpin(const cpu_set_t *before)
+{
+    if (CPU_COUNT(before) > 0 && sched_setaffinity(0, sizeof *before, before) != 0) return; /* stays where it is */
+}
+
 int fet_host_measure_main(void)
 {
     char line[REQUEST_BYTES];
     fet_pulse pulse = {0};
+    const char *patience = getenv(FET_HOST_PATIENCE), *calm = getenv(FET_HOST_PULSE);
+    double patience_s = patience ? strtod(patience, NULL) : 0;
+    if (calm && calm[0]) fet_pulse_recall(&pulse, calm);
     /* Ctrl-C goes to the whole group; the parent decides when we end, by ending our input. */
     signal(SIGINT, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
@@ -79,11 +105,16 @@ int fet_host_measure_main(void)
     if (!out || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 1;
     fprintf(out, "ok %s\n", fet_engine_isa_name());
     while (fflush(out) == 0 && read_request(stdin, line)) {
+        cpu_set_t processors;
         fet_error_clear();
+        if (patience_s > 0) fet_pulse_wait(&pulse, patience_s);
+        pin(&processors);
         fet_status status = strncmp(line, "kernel ", 7) == 0     ? measure_kernel(line + 7, &pulse, out)
-                            : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, out)
+                            : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, &pulse, out)
                                                                  : fet_fail(FET_ERROR_ARG, "\"%.100s\" is no request", line);
+        unpin(&processors);
         if (status != FET_OK) fprintf(out, "error %d %s\n", (int)status, fet_error_message());
+        if (calm && calm[0]) fet_pulse_remember(&pulse, calm);
     }
     fclose(out);
     return 0;

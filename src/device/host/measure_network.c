@@ -20,6 +20,7 @@ enum { MAX_SAMPLES = 4096, MIN_SAMPLES = 24, WARM_RUNS = 2 };
 #define BATCH_MS 0.2
 #define BUDGET_MS 120.0 /* in kept batches of a network */
 #define LIMIT_MS 6000.0 /* spent on a network, kept or not */
+#define SLOW_MS 1200.0  /* of a network's visits between slow pulses that are dropped; from then on they have to do */
 
 typedef struct network {
     fet_executor *executor;
@@ -27,7 +28,7 @@ typedef struct network {
     uint32_t n_src, n_dst;
     double *times_ms; /* [MAX_SAMPLES] kept */
     uint32_t n_kept;
-    double kept_ms, spent_ms;
+    double kept_ms, spent_ms, slow_ms;
     uint32_t batch; /* runs a batch; 0: not known yet */
     bool done;
 } network;
@@ -100,14 +101,9 @@ static fet_status run_batch(network *net, uint32_t runs, double *out_ms)
     return FET_OK;
 }
 
-static fet_status visit(network *net)
+static fet_status take_batches(network *net, double *out_ms)
 {
-    double warm_ms = 0, ms = 0, visit_ms = 0;
-    FET_TRY(run_batch(net, WARM_RUNS, &warm_ms));
-    if (net->batch == 0) {
-        double runs = BATCH_MS / (warm_ms / WARM_RUNS);
-        net->batch = runs < 1 ? 1 : (uint32_t)runs;
-    }
+    double ms = 0, visit_ms = 0;
     while (visit_ms < VISIT_MS && net->n_kept < MAX_SAMPLES) {
         int64_t switches = fet_sampler_switches();
         FET_TRY(run_batch(net, net->batch, &ms));
@@ -116,19 +112,40 @@ static fet_status visit(network *net)
         net->times_ms[net->n_kept++] = ms / net->batch;
         net->kept_ms += ms;
     }
+    *out_ms = visit_ms;
+    return FET_OK;
+}
+
+static fet_status visit(network *net, fet_pulse *pulse)
+{
+    double warm_ms = 0, visit_ms = 0, kept_ms = net->kept_ms;
+    uint32_t n_kept = net->n_kept;
+    bool slow = pulse && fet_pulse_is_slow(pulse);
+    FET_TRY(run_batch(net, WARM_RUNS, &warm_ms));
+    if (net->batch == 0) {
+        double runs = BATCH_MS / (warm_ms / WARM_RUNS);
+        net->batch = runs < 1 ? 1 : (uint32_t)runs;
+    }
+    FET_TRY(take_batches(net, &visit_ms));
+    slow |= pulse && fet_pulse_is_slow(pulse);
     net->spent_ms += warm_ms + visit_ms;
+    if (slow && net->slow_ms < SLOW_MS) {
+        net->slow_ms += warm_ms + visit_ms;
+        net->n_kept = n_kept, net->kept_ms = kept_ms;
+        return FET_OK;
+    }
     bool enough = net->kept_ms >= BUDGET_MS && net->n_kept >= MIN_SAMPLES;
     net->done = enough || net->n_kept == MAX_SAMPLES || net->spent_ms > LIMIT_MS;
     return FET_OK;
 }
 
-static fet_status measure(network *networks, const char *const *paths, size_t n, double *ms, double *spread)
+static fet_status measure(network *networks, const char *const *paths, size_t n, fet_pulse *pulse, double *ms, double *spread)
 {
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < n; i++) {
             if (networks[i].done) continue;
-            fet_status status = visit(&networks[i]);
+            fet_status status = visit(&networks[i], pulse);
             if (status != FET_OK) return fet_note(status, "%s", paths[i]);
             again = again || !networks[i].done;
         }
@@ -144,7 +161,7 @@ static fet_status measure(network *networks, const char *const *paths, size_t n,
     return FET_OK;
 }
 
-fet_status fet_host_measure_networks(fet_dtype precision, const char *const *paths, size_t n, double *ms, double *spread)
+fet_status fet_host_measure_networks(fet_dtype precision, const char *const *paths, size_t n, fet_pulse *pulse, double *ms, double *spread)
 {
     network *networks = NULL;
     fet_status status = FET_OK;
@@ -153,7 +170,7 @@ fet_status fet_host_measure_networks(fet_dtype precision, const char *const *pat
         status = load(paths[i], precision, &networks[i]);
         if (status != FET_OK && !strstr(fet_error_message(), paths[i])) status = fet_note(status, "%s", paths[i]);
     }
-    if (status == FET_OK) status = measure(networks, paths, n, ms, spread);
+    if (status == FET_OK) status = measure(networks, paths, n, pulse, ms, spread);
     destroy(networks, n);
     return status;
 }

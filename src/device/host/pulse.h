@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Is the processor itself as quick as it was? A pulse is a few microseconds of arithmetic in registers alone: nothing that runs beside us
- * in the caches changes it, but a slower clock, a busy sibling of the core or a hypervisor that takes time away does, also where no context
+ * in the caches changes it, but a slower clock, a busy sibling of the core or a hypervisor that takes time away do, also where no context
  * switch of ours tells. A measurement between two slow pulses is disturbed. Thread-compatible: one a measuring process.
  */
 #ifndef FET_DEVICE_HOST_PULSE_H
@@ -16,9 +16,21 @@ typedef struct fet_pulse {
 
 /* The median of a few, about 50 microseconds in all. */
 double fet_pulse_ms(void);
-/* Takes a pulse and says whether it is more than a tenth slower than the quickest seen. */
+/* Takes a pulse and says whether it is more than 5% slower than the quickest seen. */
 bool fet_pulse_is_slow(fet_pulse *pulse);
 /* The same of a pulse taken elsewhere. */
 bool fet_pulse_judge(fet_pulse *pulse, double ms);
+
+/*
+ * Waits until a pulse is not slow, at most patience_s: on a shared machine whole minutes are slow. After that the machine is taken as it is
+ * now: the quickest pulse is forgotten. Says whether it became calm.
+ */
+bool fet_pulse_wait(fet_pulse *pulse, double patience_s);
+
+/* The quickest pulse ever seen, in a file, so that a process that begins in a slow minute knows. Reading what is not there changes nothing.
+ */
+void fet_pulse_recall(fet_pulse *pulse, const char *path);
+/* Written where it is quicker than what stands there; best effort. */
+void fet_pulse_remember(const fet_pulse *pulse, const char *path);
 
 #endif
