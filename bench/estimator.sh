@@ -5,7 +5,7 @@
 #
 #     bench/estimator.sh [int8|bf16] [NETWORKS]     default: int8 200, as the bars say; everything is kept in $FETTLE_BENCH_DIR, and a killed run goes on
 #
-# STEPS="probe measure kernels judge" (default: all) runs some of the steps alone. `kernels` measures what the networks contain and the 1,500 do not: the figure a complete table would give.
+# STEPS="probe fit measure kernels judge" (default: all) runs some of the steps alone. `kernels` measures what the networks contain and the 1,500 do not: the figure a complete table would give.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 precision=${1:-int8}
@@ -14,7 +14,7 @@ fettle=${FETTLE:-./fettle}
 networks=${NETWORKS:-build/bench/bench_estimator_networks}
 work=${FETTLE_BENCH_DIR:-/tmp/fettle-estimator}
 models=${FETTLE_SHARED:-../shared}/models
-steps=${STEPS:-probe measure kernels judge}
+steps=${STEPS:-probe fit measure kernels judge}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 
@@ -44,8 +44,10 @@ export XDG_CACHE_HOME="$work/probed"
 if has probe; then timeout -k 60 1900 "$fettle" device probe host --precision "$precision" "${spaces[@]}" --kernels 930 --whole 20 --budget 25min | tail -5; fi
 table=$(ls "$work"/probed/fettle/host-*.kernels 2>/dev/null | grep -E "host-(s8|bf16)-" | grep -- "-${precision/int8/s8}-" | head -1 || true)
 [ -z "$table" ] || echo "kernels the prediction may know: $(grep -vc '^#' "$table")"
+estimate="$work/$precision.estimate"
+if has fit; then "$fettle" device fit host --precision "$precision" --splits 5 --output "$estimate"; fi
 if has measure; then "$networks" measure "$work" "$precision" "${sets[@]}"; fi
-if has judge && [ -n "${ESTIMATED:-}" ]; then "$networks" judge "$work" "$precision" "DEVICE=$ESTIMATED" "${sets[@]}"; fi
+if has judge; then "$networks" judge "$work" "$precision" "DEVICE=$estimate" "${sets[@]}"; fi
 # The rest of the kernels go into a table of their own: the first stays what a user has after probing.
 export XDG_CACHE_HOME="$work/complete"
 if has kernels || has judge; then

@@ -6,7 +6,8 @@
  *
  *     networks measure FOLDER PRECISION JOB:N...     whole networks, into FOLDER/whole-PRECISION.csv
  *     networks kernels FOLDER PRECISION JOB:N...     every kernel of them that is missing, into the kernel table
- *     networks judge FOLDER PRECISION [DEVICE=NAME] JOB:N...    the table, and DEVICE where one is given
+ *     networks judge FOLDER PRECISION DEVICE=NAME.estimate JOB:N...    noise, the estimate alone, measured kernels with the estimate for
+ * others networks judge FOLDER PRECISION JOB:N...          by a table that has all kernels
  */
 #include "base/alloc.h"
 #include "base/file.h"
@@ -32,6 +33,7 @@ typedef struct network {
     fet_genome genome;
     double visit_ms[2][VISITS]; /* of each measurement, sorted */
     uint32_t n_visits[2];
+    double terms[FET_BETWEEN_TERMS]; /* as what stands between kernels is learned from */
 } network;
 
 typedef struct bench {
@@ -245,7 +247,8 @@ static double spearman(const double *a, const double *b, uint32_t n)
 
 static double truth_of(const network *net)
 {
-    return 0.5 * (measured_ms(net, 0) + measured_ms(net, 1));
+    double first = measured_ms(net, 0), second = measured_ms(net, 1);
+    return isnan(second) ? first : isnan(first) ? second : 0.5 * (first + second);
 }
 
 /* One line for all networks, one for each set. predicted[n]: NAN where there is none. */
@@ -263,7 +266,7 @@ static void report(const bench *b, const char *what, const double *predicted, bo
         }
         if (all.n == 0) continue;
         const char *name = s ? strrchr(b->names[s - 1], '/') : NULL;
-        printf("%-28s %-22.22s %4u networks: within 5%% %5.1f%%, within 10%% %5.1f%%, MAPE %5.2f%%, RMSPE %5.2f%%, worst %5.1f%%, Spearman "
+        printf("%-31s %-22.22s %4u networks: within 5%% %5.1f%%, within 10%% %5.1f%%, MAPE %5.2f%%, RMSPE %5.2f%%, worst %5.1f%%, Spearman "
                "%.4f\n",
                what,
                s == 0 ? "all"
@@ -274,55 +277,95 @@ static void report(const bench *b, const char *what, const double *predicted, bo
     }
 }
 
-/* What a device says of each network: its kernels, and with what is learned to stand between them. */
-static fet_status predict(const bench *b, fet_device *device, const fet_between *between, double *kernels_ms, double *with_between_ms)
+/* The devices that are asked for a kernel, one after the other. */
+typedef struct oracle {
+    const fet_device *devices[2];
+    uint32_t n;
+} oracle;
+
+static bool ask(const oracle *o, const fet_kernel_key *key, double *ms)
+{
+    fet_cost cost;
+    for (uint32_t d = 0; d < o->n; d++)
+        if (fet_device_lookup(o->devices[d], key, &cost)) {
+            *ms += cost.latency_ms;
+            return true;
+        }
+    return false;
+}
+
+/* Each network as the sum of its kernels, and with what is learned to stand between them; NAN where a kernel is not known. */
+static fet_status predict(bench *b, const oracle *o, const fet_between *between, double *kernels_ms, double *with_between_ms)
 {
     fet_auto(fet_arena) arena = NULL;
     FET_TRY(fet_arena_create(&arena));
     long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    uint32_t without = 0;
+    char first[FET_KERNEL_KEY_TEXT_BYTES] = "";
     for (uint32_t i = 0; i < b->n; i++) {
         fet_auto(fet_graph) graph = NULL;
         fet_kernels kernels;
-        double terms[FET_BETWEEN_TERMS];
+        double *terms = b->networks[i].terms;
+        bool all = true;
         FET_TRY(derive(b, &b->networks[i], arena, &graph));
-        FET_TRY(fet_kernels_split(graph, fet_device_fusion_rules(device), b->precision, arena, &kernels));
-        fet_status status = fet_device_network_latency(device, graph, &kernels, arena, NULL, &kernels_ms[i]);
-        if (status == FET_ERROR_NOT_FOUND || status == FET_ERROR_LIMIT) {
-            fprintf(stderr, "network %u: %s\n", i, fet_error_message());
-            fet_error_clear();
-            kernels_ms[i] = with_between_ms[i] = (double)NAN;
-            continue;
+        FET_TRY(fet_kernels_split(graph, fet_device_fusion_rules(b->device), b->precision, arena, &kernels));
+        kernels_ms[i] = 0;
+        for (uint32_t k = 0; k < kernels.count && all; k++) {
+            all = ask(o, &kernels.items[k].key, &kernels_ms[i]);
+            if (!all && without++ == 0) fet_kernel_key_print(&kernels.items[k].key, first, sizeof first);
         }
-        FET_TRY(status);
         fet_between_terms(graph, &kernels, b->precision, cache > 0 ? (double)cache : 1 << 20, terms);
+        if (!all) kernels_ms[i] = (double)NAN;
         with_between_ms[i] = kernels_ms[i] + fet_between_ms(between, terms);
     }
+    if (without) printf("%u networks have a kernel that nothing is known of, such as \"%s\"\n", without, first);
     return FET_OK;
+}
+
+/* Each network in a line: FOLDER/judged-PRECISION-WHAT.csv. */
+static fet_status write_judged(const bench *b, const char *what, const double *kernels_ms, const double *whole_ms)
+{
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/judged-%s-%.3s.csv", b->folder, b->precision_name, what);
+    FILE *file = fopen(path, "we");
+    if (!file) return fet_fail(FET_ERROR_IO, "%s: cannot write", path);
+    fprintf(file, "network,job,first_ms,second_ms,kernels_ms,with_between_ms,kernels,weights_beyond,handed_over\n");
+    for (uint32_t i = 0; i < b->n; i++)
+        fprintf(file, "%u,%s,%.6g,%.6g,%.6g,%.6g,%.0f,%.0f,%.0f\n", i, b->names[b->networks[i].set], measured_ms(&b->networks[i], 0),
+                measured_ms(&b->networks[i], 1), kernels_ms[i], whole_ms[i], b->networks[i].terms[0], b->networks[i].terms[1],
+                b->networks[i].terms[2]);
+    return fclose(file) == 0 ? FET_OK : fet_fail(FET_ERROR_IO, "%s: cannot write", path);
+}
+
+static fet_status judge_by(bench *b, const char *what, const oracle *o, const fet_between *between)
+{
+    double kernels_ms[MAX_NETWORKS], whole_ms[MAX_NETWORKS];
+    char name[64];
+    FET_TRY(predict(b, o, between, kernels_ms, whole_ms));
+    snprintf(name, sizeof name, "%.40s, sum", what);
+    report(b, name, kernels_ms, false);
+    snprintf(name, sizeof name, "%.40s + between", what);
+    report(b, name, whole_ms, false);
+    return write_judged(b, what, kernels_ms, whole_ms);
 }
 
 static fet_status judge(bench *b, const char *device_name)
 {
-    double again[MAX_NETWORKS], kernels_ms[MAX_NETWORKS], whole_ms[MAX_NETWORKS];
+    double again[MAX_NETWORKS];
     fet_between between = {.gains = false};
     char *path = NULL;
     FET_TRY(fet_device_side_file(b->device, "between", &path));
     if (path && fet_file_exists(path)) FET_TRY(fet_between_read(path, fet_device_describe(b->device), &between));
     fet_free(path);
-    printf("%s; networks drawn with seed %d; truth: the mean of two measurements\n", fet_device_describe(b->device), SEED);
-    for (uint32_t i = 0; i < b->n; i++) again[i] = measured_ms(&b->networks[i], 1);
-    report(b, "noise (2nd against 1st)", again, true);
-    FET_TRY(predict(b, b->device, &between, kernels_ms, whole_ms));
-    report(b, "measured kernels, sum", kernels_ms, false);
-    report(b, "measured kernels + between", whole_ms, false);
-    if (!device_name) return FET_OK;
+    if (!device_name) return judge_by(b, "all kernels measured", &(oracle){{b->device}, 1}, &between);
     fet_auto(fet_device) device = NULL;
     fet_device_options options = {.name = device_name, .precision = b->precision, .isa = "auto"};
     FET_TRY(fet_device_open(&options, &device));
-    printf("%s\n", fet_device_describe(device));
-    FET_TRY(predict(b, device, &between, kernels_ms, whole_ms));
-    report(b, "estimated kernels, sum", kernels_ms, false);
-    report(b, "estimated kernels + between", whole_ms, false);
-    return FET_OK;
+    printf("%s; networks drawn with seed %d; truth: the mean of two measurements\n", fet_device_describe(b->device), SEED);
+    for (uint32_t i = 0; i < b->n; i++) again[i] = measured_ms(&b->networks[i], 1);
+    report(b, "noise (2nd against 1st)", again, true);
+    FET_TRY(judge_by(b, "estimated", &(oracle){{device}, 1}, &between));
+    return judge_by(b, "measured or estimated", &(oracle){{b->device, device}, 2}, &between);
 }
 
 static fet_status run(bench *b, const char *command, const char *device_name)
