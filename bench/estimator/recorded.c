@@ -324,6 +324,7 @@ static fet_status run_speed(speed *s, bool *out_good)
     FET_TRY(make_space(s));
     FET_TRY(collect(s));
     options.outside = FET_ESTIMATE_WIDEN;
+    options.keep_kernels = false; /* each is estimated, as one that nobody measured */
     options.parallelism = (fet_parallelism){16, 4};
     FET_TRY(fet_estimator_fit(&options, s->kernels.items, s->kernels.n, &estimator));
     FET_TRY(fet_estimator_write(estimator, s->path));

@@ -200,6 +200,15 @@ static int64_t total_macs(const view *v)
     return work.macs;
 }
 
+/* Half of the kernels' intervals together: what the network errs by where all kernels err the same way. */
+static double relative_interval(const view *v)
+{
+    double half_ms = 0;
+    for (uint32_t k = 0; k < v->kernels.count; k++)
+        if (!isnan(v->costs[k].latency_ms)) half_ms += v->costs[k].spread * v->costs[k].latency_ms;
+    return half_ms / v->total_ms;
+}
+
 static fet_status print_json(const fet_cli *cli, const view *v, const fet_table *table)
 {
     json_t *layers = NULL;
@@ -213,6 +222,8 @@ static fet_status print_json(const fet_cli *cli, const view *v, const fet_table 
         json_object_set_new(root, "source", json_string(fet_cost_source_name(fet_device_source(v->device))));
         json_object_set_new(root, "latency_ms", json_real(v->total_ms));
         json_object_set_new(root, "between_ms", json_real(v->between_ms));
+        if (fet_device_source(v->device) == FET_COST_ESTIMATED)
+            json_object_set_new(root, "relative_interval", json_real(relative_interval(v)));
         json_object_set_new(root, "is_whole_network", json_boolean(v->is_whole));
         json_object_set_new(root, "kernels_without_time", json_integer(v->n_unknown));
         json_object_set_new(root, "peak_macs_per_s", json_real(v->peak.macs_per_s));
@@ -246,6 +257,9 @@ static void print_latency(const fet_cli *cli, const view *v)
                  v->peak.source == FET_COST_SIMULATED ? "stated" : fet_cost_source_name(v->peak.source));
     fet_cli_wrap(cli, 0, "%s%.4f ms%s, %s%s on %s%s", fet_cli_style_text(cli, FET_STYLE_BOLD), v->total_ms,
                  fet_cli_style_text(cli, FET_STYLE_RESET), how, fet_cost_source_name(source), fet_device_describe(v->device), peak);
+    if (source == FET_COST_ESTIMATED)
+        fet_cli_wrap(cli, 0, "The intervals of its kernels add up to +- %.1f %%: that much, if all were wrong the same way.",
+                     100 * relative_interval(v));
     if (v->between_ms > 0)
         fet_cli_wrap(cli, 0, "Between the kernels another %.4f ms are learned to pass: %.4f ms for the whole network.", v->between_ms,
                      v->total_ms + v->between_ms);

@@ -107,7 +107,7 @@ static fet_boost_options boost_options(const fet_estimator_options *options, siz
         double rate, min_child, lambda;
     } steps[] = {{60, 60, 2, 0.10, 3, 2},
                  {150, 100, 3, 0.10, 3, 1.5},
-                 {1500, 100, 4, 0.14, 2, 1},
+                 {1500, 120, 4, 0.13, 2, 1},
                  {4000, 200, 5, 0.10, 2, 1},
                  {SIZE_MAX, 800, 9, 0.07, 4, 1}};
     int s = 0;

@@ -22,6 +22,12 @@ static double tiles(const fet_workload *w, double pixels, double outputs)
     return ceil(w->pixels / pixels) * ceil(w->outputs / outputs);
 }
 
+/* Of 16 channels. Convolutions take three or four of them at once, where that comes out even. */
+static uint32_t blocks(uint32_t channels)
+{
+    return channels / 16 + (channels % 16 != 0);
+}
+
 static void set_bytes(const fet_kernel_key *key, fet_family family, fet_workload *w)
 {
     double item = (double)fet_dtype_bytes((fet_dtype)key->precision);

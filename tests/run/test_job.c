@@ -272,6 +272,7 @@ static const struct {
     {DATA "device:\n  name: npu-46\n", "3: field \"device.name\": there is no device \"npu-46\", did you mean \"npu-16\"?: expected a "
                                        "file NAME.yaml in devices/ or " FET_DEVICE_DIR ", or a path to one (`fettle device list`)"},
     {DATA "device: {name: x.yaml}\n", "2: field \"device.name\": /jobs/night/x.yaml: there is no such device file"},
+    {DATA "device: {name: x.estimate}\n", "2: field \"device.name\": /jobs/night/x.estimate: cannot open: No such file or directory"},
     {DATA "device: {name: npu-16, precision: bf16}\n",
      "2: field \"device.precision\": \"bf16\": npu-16 does not compute in it: expected int8"},
     {DATA "device: {name: npu-16, isa: amx}\n",
@@ -474,6 +475,29 @@ static void test_devices(void **state)
     rmdir(folder);
 }
 
+/* The file of an estimator is a device, in the precision that it was fitted to. */
+static void test_estimated_device(void **state)
+{
+    (void)state;
+    fet_auto(fet_job) job = NULL;
+    fet_auto(fet_job) again = NULL;
+    fet_job *none = NULL;
+    char text[1024], file[512];
+    const char *source = getenv("FETTLE_SOURCE");
+    snprintf(file, sizeof file, "%s/tests/estimate/version1.estimate", source ? source : ".");
+    snprintf(text, sizeof text, DATA "device: {name: %s}\n", file);
+    CHECK_OK(parse(text, &job));
+    assert_string_equal(job->device.name, file);
+    fet_parallelism parallelism;
+    CHECK_OK(fet_device_parallelism_of(&job->device, &parallelism));
+    assert_int_equal(parallelism.out_channels, 16);
+    CHECK_OK(parse(job->text, &again));
+    assert_string_equal(job->text, again->text);
+    snprintf(text, sizeof text, DATA "device: {name: %s, precision: bf16}\n", file);
+    CHECK_FAILS(FET_ERROR_ARG, parse(text, &none));
+    assert_non_null(strstr(fet_error_message(), "fitted to kernels in s8"));
+}
+
 /* What a job's file names is looked at when it is read: another content is another job. */
 static void test_the_network_is_part_of_the_job(void **state)
 {
@@ -569,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_zero_bytes_and_rubbish),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_estimated_device),
         cmocka_unit_test(test_the_network_is_part_of_the_job),
         cmocka_unit_test(test_the_example_is_a_job),
         cmocka_unit_test(test_evaluator),
