@@ -45,7 +45,7 @@ if has probe; then timeout -k 60 1900 "$fettle" device probe host --precision "$
 table=$(ls "$work"/probed/fettle/host-*.kernels 2>/dev/null | grep -E "host-(s8|bf16)-" | grep -- "-${precision/int8/s8}-" | head -1 || true)
 [ -z "$table" ] || echo "kernels the prediction may know: $(grep -vc '^#' "$table")"
 estimate="$work/$precision.estimate"
-if has fit; then "$fettle" device fit host --precision "$precision" --splits 5 --output "$estimate"; fi
+if has fit; then "$fettle" device fit host --precision "$precision" --splits 5 --outside widen --output "$estimate"; fi
 if has measure; then "$networks" measure "$work" "$precision" "${sets[@]}"; fi
 if has judge; then "$networks" judge "$work" "$precision" "DEVICE=$estimate" "${sets[@]}"; fi
 # The rest of the kernels go into a table of their own: the first stays what a user has after probing.

@@ -113,8 +113,10 @@ fet_status fet_device_show_fusion(fet_cli *cli, const fet_device_options *option
     fet_fusion_found *found = NULL;
     fet_progress progress;
     char folder[] = "/tmp/fettle-fusion-XXXXXX";
+    fet_device_options patient = *options;
+    patient.rounds = 2; /* waits for a calm minute */
     fet_cli_catch_signals();
-    FET_TRY(fet_device_open(options, &device));
+    FET_TRY(fet_device_open(&patient, &device));
     FET_TRY(fet_alloc_zeroed(1, sizeof *found, "pairs of operators", &found));
     fet_status status = mkdtemp(folder) ? FET_OK : fet_fail(FET_ERROR_IO, "%s: cannot make a folder", folder);
     if (status == FET_OK) {

@@ -12,7 +12,7 @@ FET_MUST_CHECK fet_status fet_host_measure_kernel(const fet_kernel_key *key, fet
 
 /*
  * Loads the ONNX files, makes an executor of each and times them in turns, a few milliseconds each, so that drift of the machine meets all
- * alike. What is taken between two slow pulses is dropped, for a second or so a network; pulse: of this process, or NULL. Batch 1. ms[n],
+ * alike. What is taken between two slow pulses is dropped, for eight seconds in all; pulse: of this process, or NULL. Batch 1. ms[n],
  * spread[n] are written on success only. Errors: those of the files, naming them; UNSUPPORTED.
  */
 FET_MUST_CHECK fet_status fet_host_measure_networks(fet_dtype precision, const char *const *paths, size_t n, fet_pulse *pulse, double *ms,

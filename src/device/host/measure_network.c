@@ -20,7 +20,7 @@ enum { MAX_SAMPLES = 4096, MIN_SAMPLES = 24, WARM_RUNS = 2 };
 #define BATCH_MS 0.2
 #define BUDGET_MS 120.0 /* in kept batches of a network */
 #define LIMIT_MS 6000.0 /* spent on a network, kept or not */
-#define SLOW_MS 1200.0  /* of a network's visits between slow pulses that are dropped; from then on they have to do */
+#define SLOW_MS 8000.0  /* of all visits between slow pulses that are dropped; from then on they have to do */
 
 typedef struct network {
     fet_executor *executor;
@@ -28,7 +28,7 @@ typedef struct network {
     uint32_t n_src, n_dst;
     double *times_ms; /* [MAX_SAMPLES] kept */
     uint32_t n_kept;
-    double kept_ms, spent_ms, slow_ms;
+    double kept_ms, spent_ms;
     uint32_t batch; /* runs a batch; 0: not known yet */
     bool done;
 } network;
@@ -116,24 +116,25 @@ static fet_status take_batches(network *net, double *out_ms)
     return FET_OK;
 }
 
-static fet_status visit(network *net, fet_pulse *pulse)
+/* slow_ms: what is left of SLOW_MS; 0 where no pulse is looked at. */
+static fet_status visit(network *net, fet_pulse *pulse, double *slow_ms)
 {
     double warm_ms = 0, visit_ms = 0, kept_ms = net->kept_ms;
     uint32_t n_kept = net->n_kept;
-    bool slow = pulse && fet_pulse_is_slow(pulse);
+    bool watched = *slow_ms > 0, slow = watched && fet_pulse_is_slow(pulse);
     FET_TRY(run_batch(net, WARM_RUNS, &warm_ms));
     if (net->batch == 0) {
         double runs = BATCH_MS / (warm_ms / WARM_RUNS);
         net->batch = runs < 1 ? 1 : (uint32_t)runs;
     }
     FET_TRY(take_batches(net, &visit_ms));
-    slow |= pulse && fet_pulse_is_slow(pulse);
-    net->spent_ms += warm_ms + visit_ms;
-    if (slow && net->slow_ms < SLOW_MS) {
-        net->slow_ms += warm_ms + visit_ms;
+    slow |= watched && fet_pulse_is_slow(pulse);
+    if (slow) {
+        *slow_ms -= warm_ms + visit_ms;
         net->n_kept = n_kept, net->kept_ms = kept_ms;
         return FET_OK;
     }
+    net->spent_ms += warm_ms + visit_ms;
     bool enough = net->kept_ms >= BUDGET_MS && net->n_kept >= MIN_SAMPLES;
     net->done = enough || net->n_kept == MAX_SAMPLES || net->spent_ms > LIMIT_MS;
     return FET_OK;
@@ -141,11 +142,12 @@ static fet_status visit(network *net, fet_pulse *pulse)
 
 static fet_status measure(network *networks, const char *const *paths, size_t n, fet_pulse *pulse, double *ms, double *spread)
 {
+    double slow_ms = pulse ? SLOW_MS : 0;
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < n; i++) {
             if (networks[i].done) continue;
-            fet_status status = visit(&networks[i], pulse);
+            fet_status status = visit(&networks[i], pulse, &slow_ms);
             if (status != FET_OK) return fet_note(status, "%s", paths[i]);
             again = again || !networks[i].done;
         }
