@@ -152,10 +152,9 @@ static fet_status export(const probing *p)
     fprintf(p->cli->out, "%u kernels in %s, one ONNX file each; fill in %s/%s, then: fettle device probe board.yaml --import %s/%s\n",
             sheet.written, folder, folder, FET_KIT_SHEET_NAME, folder, FET_KIT_SHEET_NAME);
     if (sheet.left_out)
-        fprintf(
-            p->cli->out,
-            "%u left out, no networks of their own (\"%s\" is one): a network's sum lacks them, give such rows by hand where they count\n",
-            sheet.left_out, sheet.first_left_out);
+        fprintf(p->cli->out,
+                "%u rows have no file, for they are no networks of their own (\"%s\" is one): the sheet says what to write there\n",
+                sheet.left_out, sheet.first_left_out);
     return FET_OK;
 }
 

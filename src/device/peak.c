@@ -33,7 +33,7 @@ static fet_status stated(const fet_device_options *options, fet_device_peak *out
 {
     fet_auto(fet_device_file) file = NULL;
     *out_stated = false;
-    if (strcmp(options->name, "host") == 0 || fet_device_is_estimate(options->name)) return FET_OK;
+    if (fet_device_is_built_in(options->name) || fet_device_is_estimate(options->name)) return FET_OK;
     FET_TRY(fet_device_file_load(options->name, &file));
     fet_sim_precision precision = fet_sim_precision_of(&file->machine, options->precision);
     if (file->kind != FET_DEVICE_DESCRIBED || precision == FET_SIM_N_PRECISIONS) return FET_OK;

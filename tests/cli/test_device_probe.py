@@ -126,8 +126,9 @@ def check_board(probe):
     with open(os.path.join(kit, "kernels.csv")) as file:
         lines = file.read().split("\n")
     rows = [i for i, line in enumerate(lines) if line and line[0].isdigit()]
-    assert len(rows) == done["written"] > 20
-    assert all(os.path.exists(os.path.join(kit, line.split(",")[1])) for line in (lines[i] for i in rows))
+    files = [lines[i].split(",")[1] for i in rows]
+    assert len(rows) == done["written"] + done["left_out"] and done["written"] > 20 and done["left_out"] > 0
+    assert sum(name != "" for name in files) == done["written"] and all(os.path.exists(os.path.join(kit, name)) for name in files if name)
     command = [probe.command[0], "device", "probe", board, "--precision", "f32", "--import", os.path.join(kit, "kernels.csv")]
     refused = subprocess.run(command, env=probe.environment, capture_output=True, text=True)
     assert refused.returncode == 2 and f"kernels.csv:{rows[0] + 1}: column \"latency_ms\"" in refused.stderr, refused.stderr
@@ -140,6 +141,9 @@ def check_board(probe):
     assert taken.returncode == 0 and f"{len(rows)} kernels" in taken.stdout, taken.stderr
     shown = subprocess.run([probe.command[0], "device", "check", board], capture_output=True, text=True)
     assert shown.returncode == 0 and "recorded" in shown.stdout, shown.stderr
+    known = subprocess.run([probe.command[0], "device", "probe", board, "--precision", "f32", "--space", probe.job, "--kernels", "30", "--draws", "50",
+                            "--whole", "0", "--plan", "--json"], env=probe.environment, capture_output=True, text=True)
+    assert known.returncode == 0 and json.loads(known.stdout)["known"] >= 10, known.stderr
 
 
 def check_fusion(probe):

@@ -50,18 +50,22 @@ static fet_status write_rows(const fet_kit_plan *plan, const char *folder, text 
 {
     FET_TRY(put(t, "# Run each file on the board, batch 1, and write what one run takes into latency_ms (and the relative spread of\n"));
     FET_TRY(put(t, "# the runs into spread, 0 if it is not known). A kernel that the board cannot run: delete its row.\n"));
+    FET_TRY(
+        put(t, "# A row without a file is a conversion, or another step that no network of its own shows: write what the board's own\n"));
+    FET_TRY(put(t, "# takes; where it takes none, a very small number such as 0.000001.\n"));
     FET_TRY(put(t, "number,file,kernel,latency_ms,spread\n"));
     for (uint32_t i = 0; i < plan->n; i++) {
         char name[32], key[FET_KERNEL_KEY_TEXT_BYTES];
         fet_kernel_key_print(&plan->items[i].key, key, sizeof key);
         if (!fet_kit_single_can(&plan->items[i].key)) {
             if (sheet->left_out++ == 0) memcpy(sheet->first_left_out, key, sizeof key);
+            FET_TRY(put(t, "%u,,\"%s\",,\n", i + 1, key));
             continue;
         }
         sheet->written++;
-        snprintf(name, sizeof name, "kernel-%05u.onnx", sheet->written);
+        snprintf(name, sizeof name, "kernel-%05u.onnx", i + 1);
         FET_TRY(write_network(&plan->items[i].key, folder, name));
-        FET_TRY(put(t, "%u,%s,\"%s\",,\n", sheet->written, name, key));
+        FET_TRY(put(t, "%u,%s,\"%s\",,\n", i + 1, name, key));
     }
     return FET_OK;
 }

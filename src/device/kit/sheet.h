@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The kit for a board elsewhere: a folder of one ONNX file a kernel and a sheet to fill in, kernels.csv, whose format is that of a recorded
- * device (recorded/recorded.h) with a number and a file more. Filled, the sheet is a recorded device's table.
+ * The kit for a board elsewhere: a folder of one ONNX file a kernel (but for conversions and the long tail) and a sheet to fill in,
+ * kernels.csv, whose format is that of a recorded device (recorded/recorded.h) with a number and a file more. Filled, the sheet is a
+ * recorded device's table.
  */
 #ifndef FET_DEVICE_KIT_SHEET_H
 #define FET_DEVICE_KIT_SHEET_H
@@ -11,7 +12,7 @@
 #define FET_KIT_SHEET_NAME "kernels.csv"
 
 typedef struct fet_kit_sheet {
-    uint32_t written, left_out; /* kernels; left out: no network of their own */
+    uint32_t written, left_out; /* kernels; left out: a row, but no file, for they are no networks of their own */
     char first_left_out[FET_KERNEL_KEY_TEXT_BYTES];
 } fet_kit_sheet;
 
