@@ -241,7 +241,7 @@ static fet_status list(fet_cli *cli, const values *given)
         fet_table_text(table, names[i]);
         fet_table_text(table, kind_name(file->kind));
         fet_table_number(table, described ? peak_tops(file) : (double)NAN);
-        fet_table_number(table, described ? (double)(file->machine.sram_bytes / 1024) : (double)NAN);
+        fet_table_number(table, described ? (double)file->machine.sram_bytes / 1024 : (double)NAN);
         fet_table_text(table, file->help);
     }
     return print_table(cli, given, table);

@@ -108,6 +108,7 @@ static void *memory_of(const fet_executor *executor, const fet_operand *operand)
         } constant = {.in = operand->constant};
         return constant.out;
     }
+    /* A slot of an operand is one of the plan's, so there are some. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     return executor->activations + executor->plan.slots[fet_plan_memory(&executor->plan, operand->slot)].offset;
 }
 
