@@ -20,6 +20,8 @@ const char *fet_advice_text(const fet_space *space, uint32_t d, uint8_t option, 
     case FET_DECISION_BLOCK_FORM:
         if (strcmp(to, "fused") == 0) return fet_arena_printf(arena, "fuse %.*s", site, name);
         if (strcmp(to, "dense") == 0) return fet_arena_printf(arena, "depthwise -> standard convolution in %.*s", site, name);
+        if (strcmp(from, "fused") == 0 && strcmp(to, "ibn") == 0)
+            return fet_arena_printf(arena, "fused -> inverted bottleneck in %.*s", site, name);
         return fet_arena_printf(arena, "%s -> %s in %.*s", from, to, site, name);
     case FET_DECISION_WIDTH: return fet_arena_printf(arena, "widths %s -> %s in %.*s", from, to, site, name);
     case FET_DECISION_MULTIPLIER: return fet_arena_printf(arena, "all widths %s", to);

@@ -2,6 +2,7 @@
 #include "engine/init.h"
 
 #include "base/hash.h"
+#include "engine/factor.h"
 
 #include <math.h>
 #include <string.h>
@@ -167,6 +168,33 @@ static fet_status apply_spread(const fet_origin *origin, const fet_tensor *depth
     return FET_OK;
 }
 
+/* The expand where the window is one entry, else the depthwise. */
+static fet_status apply_factor(const fet_origin *origin, const fet_tensor *dense, const fet_shape *shape, fet_tensor **out_tensor)
+{
+    fet_shape full = dense->shape;
+    for (uint32_t a = 0; a < full.rank && a < FET_ORIGIN_AXES; a++)
+        if (origin->axis[a].index) full.dim[a] = origin->axis[a].count;
+    int64_t window = full.rank == 4 ? full.dim[2] * full.dim[3] : 0;
+    bool is_expand = shape->rank == 4 && shape->dim[2] * shape->dim[3] == 1;
+    if (window < 2 || shape->rank != 4 || shape->dim[0] != full.dim[0] || shape->dim[1] != (is_expand ? full.dim[1] : 1) ||
+        (!is_expand && shape->dim[2] * shape->dim[3] != window))
+        return fet_fail(FET_ERROR_SHAPE, "a factor of a dense kernel is O,I,1,1 or O,1,KH,KW of its O,I,KH,KW");
+    fet_auto(fet_tensor) sliced = NULL;
+    fet_auto(fet_tensor) to = NULL;
+    float *other = NULL; /* the other factor of one output */
+    FET_TRY(apply_slice(origin, dense, &full, &sliced));
+    FET_TRY(fet_tensor_create(FET_DTYPE_F32, shape, &to));
+    FET_TRY(fet_alloc_zeroed((size_t)(is_expand ? window : full.dim[1]), sizeof *other, "a factor", &other));
+    for (int64_t o = 0; o < full.dim[0]; o++) {
+        const float *from = fet_tensor_f32(sliced) + o * full.dim[1] * window;
+        float *mine = fet_tensor_f32(to) + o * (is_expand ? full.dim[1] : window);
+        fet_factor_channel(from, full.dim[1], window, is_expand ? mine : other, is_expand ? other : mine);
+    }
+    fet_free(other);
+    *out_tensor = fet_take(to);
+    return FET_OK;
+}
+
 fet_status fet_origin_apply(const fet_origin *origin, const fet_graph *base, const fet_shape *shape, fet_tensor **out_tensor)
 {
     const fet_tensor *from = NULL;
@@ -185,6 +213,9 @@ fet_status fet_origin_apply(const fet_origin *origin, const fet_graph *base, con
     case FET_ORIGIN_SPREAD:
         FET_TRY(base_f32(base, origin->base[0], "a spread kernel", &from));
         return apply_spread(origin, from, shape, out_tensor);
+    case FET_ORIGIN_FACTOR:
+        FET_TRY(base_f32(base, origin->base[0], "a factored kernel", &from));
+        return apply_factor(origin, from, shape, out_tensor);
     case FET_ORIGIN_FRESH: break;
     }
     return fet_fail(FET_ERROR_ARG, "a fresh parameter has no origin to apply");

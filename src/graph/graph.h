@@ -98,6 +98,9 @@ typedef enum fet_origin_rule {
     FET_ORIGIN_SPREAD,  /* a dense or grouped kernel that does what the depthwise kernel base[0] (C,1,KH,KW) did: base[0] sliced as SLICE
                            (axis[1] untouched) to C' channels, then, with k input channels a group in the parameter's shape,
                            w[c,j] = sliced[c] where j = c mod k, 0 elsewhere */
+    FET_ORIGIN_FACTOR,  /* a factor of the product expand[o,i] * depthwise[o,y,x] that is nearest, output by output, to the dense kernel
+                           base[0]  (O,I,KH,KW), sliced as SLICE: the expand where the parameter's shape is O,I,1,1, else the depthwise,
+                           O,1,KH,KW */
 } fet_origin_rule;
 
 /* One axis of an origin. index == NULL: the identity. An index of FET_NONE is an entry of zeros (a kernel grown at its border). `scale` (or

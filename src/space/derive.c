@@ -1,8 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "rewrite/split_fused.h"
 #include "space/internal.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* Fused blocks of the base that are to be inverted bottlenecks, and are there. */
+static fet_status split_blocks(const fet_space *space, const fet_genome *genome, fet_graph *graph)
+{
+    for (uint32_t b = 0; b < space->blocks.count; b++) {
+        uint32_t form = space->sites[b].form, skip = space->sites[b].skip;
+        if (form == FET_NONE || space->decisions[form].options[genome->option[form]].value != SPACE_FORM_SPLIT) continue;
+        if (skip != FET_NONE && genome->option[skip] != space->decisions[skip].base_option) continue;
+        FET_TRY(fet_split_fused_apply(graph, space->base->nodes[space->blocks.items[b].depthwise.conv].name));
+    }
+    return FET_OK;
+}
 
 fet_status fet_space_derive(const fet_space *space, const fet_genome *genome, fet_arena *arena, fet_graph **out_graph)
 {
@@ -27,6 +40,7 @@ fet_status fet_space_derive(const fet_space *space, const fet_genome *genome, fe
     const fet_blueprint *blueprint = size == FET_NONE || !space->resized[size] ? &space->blueprint : &space->resized_blueprint[size];
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_blueprint_make(blueprint, channels, patch_on, arena, &graph));
+    FET_TRY(split_blocks(space, genome, graph));
     FET_TRY(space_trim_tail(space, genome, graph));
     *out_graph = fet_take(graph);
     return FET_OK;

@@ -23,6 +23,8 @@ typedef struct space_sites {
     uint32_t form, kernel, skip, inner;
 } space_sites;
 
+enum { SPACE_FORM_SPLIT = 5 }; /* the value of the form "ibn" of a fused block */
+
 struct fet_space {
     fet_arena *arena;
     const fet_graph *base;

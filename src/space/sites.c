@@ -7,6 +7,7 @@
 #include "rewrite/fuse_ibn.h"
 #include "rewrite/kernel_size.h"
 #include "rewrite/skip_block.h"
+#include "rewrite/split_fused.h"
 #include "rewrite/swap_activation.h"
 #include "rewrite/widen_depthwise.h"
 #include "space/internal.h"
@@ -111,11 +112,26 @@ static bool when_larger(const fet_block *block, double value, double base)
     return value > base;
 }
 
+static bool split_applies(const fet_graph *graph, const fet_block *block, double value)
+{
+    (void)value;
+    return fet_split_fused_applies(graph, block);
+}
+
+/* Done to the finished candidate, see derive.c: a patch cannot put nodes in. */
+static fet_status split_plan(const fet_space *space, const fet_block *block, double value, fet_patch *out_patch)
+{
+    (void)space, (void)block, (void)value;
+    *out_patch = (fet_patch){0};
+    return FET_OK;
+}
+
 static const site_option table[] = {
     {FET_SPACE_FUSE, FET_DECISION_BLOCK_FORM, "fused", 1, fused_applies, fused_plan, without_activation},
     {FET_SPACE_DENSE, FET_DECISION_BLOCK_FORM, "dense", 2, dense_applies, dense_plan, always},
     {FET_SPACE_GROUP, FET_DECISION_BLOCK_FORM, "grouped8", 3, dense_applies, grouped_plan, always},
     {FET_SPACE_GROUP, FET_DECISION_BLOCK_FORM, "fused4", 4, fused_applies, group_ibn_plan, NULL},
+    {FET_SPACE_FUSE, FET_DECISION_BLOCK_FORM, "ibn", SPACE_FORM_SPLIT, split_applies, split_plan, NULL},
     {FET_SPACE_KERNEL, FET_DECISION_KERNEL, "3", 3, kernel_applies, kernel_plan, when_larger},
     {FET_SPACE_KERNEL, FET_DECISION_KERNEL, "5", 5, kernel_applies, kernel_plan, when_larger},
     {FET_SPACE_KERNEL, FET_DECISION_KERNEL, "7", 7, kernel_applies, kernel_plan, when_larger},
