@@ -244,22 +244,31 @@ static void note_ranges(const table *t, fet_model *model)
     }
 }
 
-/* Which baseline, and whether trees help, is what errors on unseen kernels say; with many kernels and no intervals it is known. */
+/* The mean error on unseen kernels of a baseline, with trees or without, whichever is less. */
+static fet_status try_baseline(const table *t, part *p, bool scales_prior, unseen *u, double *out_error, bool *out_trees)
+{
+    bool trees = t->n >= TREES_FROM;
+    FET_TRY(leave_each_out(t, p, scales_prior, trees, u));
+    double with = mean_size(u->with_trees, t->n), without = mean_size(u->without, t->n);
+    *out_trees = trees && with < without;
+    *out_error = *out_trees ? with : without;
+    return FET_OK;
+}
+
+/* Which baseline, and whether trees help, is what errors on unseen kernels say; with many kernels, no prior and no intervals it is known.
+ */
 static fet_status choose(const table *t, part *p, unseen *u, bool *scales_prior, bool *with_trees)
 {
-    bool prior = all_have_prior(t), ask = t->options->intervals || t->n < 200;
+    bool prior = all_have_prior(t), prior_trees = false;
+    double prior_error = INFINITY, error = 0;
     *scales_prior = false;
     *with_trees = t->n >= TREES_FROM;
-    if (prior) {
-        FET_TRY(leave_each_out(t, p, true, false, u));
-        double scaled = mean_size(u->without, t->n);
-        FET_TRY(leave_each_out(t, p, false, false, u));
-        *scales_prior = scaled < mean_size(u->without, t->n);
-    }
-    if (!ask) return FET_OK;
-    FET_TRY(leave_each_out(t, p, *scales_prior, *with_trees, u));
-    *with_trees = *with_trees && mean_size(u->with_trees, t->n) < mean_size(u->without, t->n);
-    return FET_OK;
+    if (!prior && !t->options->intervals && t->n >= 200) return FET_OK;
+    if (prior) FET_TRY(try_baseline(t, p, true, u, &prior_error, &prior_trees));
+    FET_TRY(try_baseline(t, p, false, u, &error, with_trees));
+    if (!(prior_error < error)) return FET_OK;
+    *scales_prior = true, *with_trees = prior_trees;
+    return try_baseline(t, p, true, u, &prior_error, with_trees); /* its errors are what intervals are made of */
 }
 
 /* Once a family: parts of its kernels would find the same. */
