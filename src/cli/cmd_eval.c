@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fettle eval: how often a network is right. */
-#include "cli/source.h"
+#include "cli/quantise.h"
 #include "cli/table.h"
 #include "task/task.h"
 
@@ -8,11 +8,12 @@
 #include <string.h>
 
 typedef struct values {
-    const char *data, *mean, *std, *split, *precision, *calibrate, *first, *last;
+    const char *data, *mean, *std, *split, *precision;
+    fet_cli_quantise quantise;
     fet_cli_texts input;
     double val_share;
-    int64_t seed, limit, calibration;
-    bool keep_shift, json;
+    int64_t seed, limit;
+    bool json;
 } values;
 
 static const char *const SPLITS[] = {"train", "val", "test", NULL};
@@ -36,40 +37,13 @@ static const fet_cli_option OPTIONS[] = {
      .value = "TYPE",
      .choices = fet_cli_precisions,
      .help = "f32, bf16 or int8, calibrated on training images (default f32)"},
-    {.name = "calibrate",
-     .kind = FET_CLI_TEXT,
-     .offset = offsetof(values, calibrate),
-     .value = "NAME",
-     .help = "how int8 ranges are chosen: min-max, percentile, percentile-99.9, percentile-99.999 or mse (default mse)"},
-    {.name = "no-bias-correction",
-     .kind = FET_CLI_FLAG,
-     .offset = offsetof(values, keep_shift),
-     .help = "int8: leave biases as they are; else the shift that rounding gives the mean of each channel is taken out of them"},
-    {.name = "first",
-     .kind = FET_CLI_CHOICE,
-     .offset = offsetof(values, first),
-     .value = "TYPE",
-     .choices = fet_cli_precisions,
-     .help = "int8: what the first layers are computed in (default int8)"},
-    {.name = "last",
-     .kind = FET_CLI_CHOICE,
-     .offset = offsetof(values, last),
-     .value = "TYPE",
-     .choices = fet_cli_precisions,
-     .help = "int8: what the last layers are computed in (default int8)"},
+    FET_CLI_QUANTISE(values, quantise),
     {.name = "limit",
      .kind = FET_CLI_INT,
      .offset = offsetof(values, limit),
      .value = "N",
      .high = 1e9,
      .help = "only the first N samples (default 0: all)"},
-    {.name = "calibration",
-     .kind = FET_CLI_INT,
-     .offset = offsetof(values, calibration),
-     .value = "N",
-     .low = 1,
-     .high = 1e6,
-     .help = "batches of 64 images that int8 ranges are found on (default 8)"},
     {.name = "input",
      .kind = FET_CLI_TEXTS,
      .offset = offsetof(values, input),
@@ -96,27 +70,7 @@ static const fet_cli_option OPTIONS[] = {
 
 static void defaults(void *v)
 {
-    *(values *)v = (values){.split = "test", .precision = "f32", .val_share = 0.1, .seed = 1, .calibration = 8};
-}
-
-static fet_status find_method(const char *name, const fet_calibration_method **out_method)
-{
-    *out_method = name ? fet_calibration_method_find(name) : fet_calibration_default;
-    if (*out_method) return FET_OK;
-    char names[160] = "";
-    for (const fet_calibration_method *m = fet_calibration_methods; m->name; m++) {
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", m->name);
-    }
-    return fet_fail(FET_ERROR_ARG, "--calibrate \"%s\": expected one of %s", name, names);
-}
-
-static fet_status find_end(const char *name, fet_dtype *out_precision)
-{
-    fet_dtype precision = FET_DTYPE_S8;
-    if (name) FET_TRY(fet_cli_precision(name, &precision));
-    *out_precision = precision == FET_DTYPE_S8 ? FET_DTYPE_NONE : precision;
-    return FET_OK;
+    *(values *)v = (values){.split = "test", .precision = "f32", .val_share = 0.1, .seed = 1, .quantise = FET_CLI_QUANTISE_DEFAULTS};
 }
 
 /* What the answers are, and how far they are from the network's own in f32. Where there is nothing of the one or the other: NULL. */
@@ -165,12 +119,9 @@ static fet_status print_result(const fet_cli *cli, const values *given, const re
 static fet_status evaluate(fet_cli *cli, const values *given, const fet_network *network)
 {
     fet_auto(fet_dataset) dataset = NULL;
-    fet_task_sight sight = {.split = FET_SPLIT_TEST, .quantise.batches = (uint32_t)given->calibration, .limit = (uint32_t)given->limit};
+    fet_task_sight sight = {.split = FET_SPLIT_TEST, .limit = (uint32_t)given->limit};
     FET_TRY(fet_cli_precision(given->precision, &sight.precision));
-    FET_TRY(find_method(given->calibrate, &sight.quantise.method));
-    FET_TRY(find_end(given->first, &sight.quantise.first));
-    FET_TRY(find_end(given->last, &sight.quantise.last));
-    sight.quantise.keep_shift = given->keep_shift;
+    FET_TRY(fet_cli_read_quantise(&given->quantise, &sight.quantise));
     fet_split_parse(given->split, &sight.split);
     fet_cli_data source = {given->data,          fet_cli_image_size(&given->input), given->mean, given->std, given->val_share,
                            (uint64_t)given->seed};

@@ -135,6 +135,16 @@ fet_status fet_calibration_range(const fet_calibration *calibration, const char 
     return FET_OK;
 }
 
+fet_status fet_calibration_step(const fet_calibration *calibration, const char *name, float *out_step)
+{
+    const seen *s = find(calibration, name);
+    if (!s || !s->histogram) return fet_fail(FET_ERROR_NOT_FOUND, "the calibration has seen no value \"%s\"", name);
+    bool is_unsigned = s->histogram->low >= 0.0f;
+    float range = fet_range_min_max(s->histogram, 0, is_unsigned);
+    *out_step = range > 0.0f ? range / (is_unsigned ? 255.0f : 127.0f) : 1.0f;
+    return FET_OK;
+}
+
 void fet_calibration_begin_shifts(fet_calibration *calibration)
 {
     calibration->has_shifts = true;

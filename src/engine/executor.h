@@ -52,6 +52,8 @@ FET_DEFINE_AUTO(fet_calibration);
 FET_MUST_CHECK fet_status fet_calibration_observe(fet_calibration *calibration, const fet_graph *graph, const float *const src[],
                                                   int64_t batch);
 
+/* The size of a step of a value in 8 bits when nothing of what was seen is cut off: what errors of outputs are measured in. NOT_FOUND. */
+FET_MUST_CHECK fet_status fet_calibration_step(const fet_calibration *calibration, const char *name, float *out_step);
 /*
  * After observing: finds how much int8 shifts the mean of each output channel of convolutions and matrix products on these samples, and
  * takes it out of their biases in every int8 executor made with this calibration from then on. Calling it again starts anew.

@@ -278,6 +278,19 @@ static double unary(fet_op_kind op, double x)
     }
 }
 
+/* Whole steps back into numbers; one size of step, or one an entry of the axis. zero of dtype NONE: left out. */
+static void dequantise(const fet_node *node, const fet_tensor *src, const fet_tensor *scale, const fet_tensor *zero, fet_tensor *dst)
+{
+    int64_t axis = fet_node_int(node, FET_ATTR_AXIS, 1), inner = 1, n = fet_tensor_elements(scale), elements = fet_tensor_elements(dst);
+    if (axis < 0) axis += src->shape.rank;
+    for (int64_t a = axis + 1; a < src->shape.rank; a++) inner *= src->shape.dim[a];
+    for (int64_t i = 0; i < elements; i++) {
+        int64_t k = n == 1 ? 0 : i / inner % n, offset = zero->dtype == FET_DTYPE_NONE ? 0 : load_int(zero, k);
+        /* In f32, as whoever runs the file does it. */
+        store(dst, i, (double)((float)(load_int(src, i) - offset) * (float)load(scale, k)));
+    }
+}
+
 /* Elementwise on one input; a cast between integers stays exact in 64 bits. */
 static void map(fet_op_kind op, const fet_tensor *src, fet_tensor *dst)
 {
@@ -405,6 +418,10 @@ static fet_status compute(const fet_graph *graph, const fet_node *node, const fe
         return FET_OK;
     }
     case FET_OP_RANGE: range(in[0], in[2], dst); return FET_OK;
+    case FET_OP_DEQUANTIZE_LINEAR:
+        *out_done = is_number(in[0]->dtype) && in[1]->dtype == FET_DTYPE_F32;
+        if (*out_done) dequantise(node, in[0], in[1], in[2], dst);
+        return FET_OK;
     case FET_OP_NEG:
     case FET_OP_ABS:
     case FET_OP_FLOOR:

@@ -72,6 +72,10 @@ typedef struct fet_task_ops {
     fet_status (*evaluate)(const fet_graph *graph, const fet_dataset *dataset, const fet_task_sight *sight, fet_task_quality *out_quality);
 } fet_task_ops;
 
+/* What activations are on batches of the train split, always the same ones. quantise: NULL: the defaults. */
+FET_MUST_CHECK fet_status fet_task_calibrate(const fet_graph *graph, const fet_dataset *dataset, const fet_quantise_options *quantise,
+                                             fet_calibration **out_calibration);
+
 extern const fet_task_ops fet_task_classify;
 extern const fet_task_ops fet_task_imitate;
 extern const fet_task_ops *const fet_tasks[];        /* NULL behind the last */

@@ -129,7 +129,7 @@ static void check_conv(const conv_case *c, uint64_t seed)
         float largest = 0.0f;
         for (int64_t i = 0; i < length; i++) largest = fmaxf(largest, fabsf(w[o * length + i]));
         float step = largest / (float)bits, w_scale = step / (float)twice;
-        float bias = b[o] / (src_scale * w_scale), scale = src_scale * w_scale / dst_scale;
+        float bias = nearbyintf(b[o] / (src_scale * w_scale)), scale = src_scale * w_scale / dst_scale;
         for (int64_t y = 0; y < o_size; y++)
             for (int64_t xx = 0; xx < o_size; xx++) {
                 int64_t acc = 0;
@@ -219,7 +219,8 @@ static void check_gemm(int64_t in, int64_t out, bool unsigned_src, uint64_t seed
             for (int64_t i = 0; i < in; i++) largest = fmaxf(largest, fabsf(w[o * in + i]));
             for (int64_t i = 0; i < in; i++)
                 acc += (int)nearbyintf(fet_tensor_f32(before)[n * in + i] / src_scale) * clamp8(w[o * in + i] / (largest / (float)bits));
-            double real = (double)acc * (double)src_scale * (double)(largest / (float)bits) + (double)b[o];
+            double step = (double)src_scale * (double)(largest / (float)bits);
+            double real = ((double)acc + nearbyint((double)b[o] / step)) * step;
             CHECK_NEAR(dst[0][n * out + o], real, 1e-6 * (fabs(real) + 1.0));
         }
     free_outputs(graph, dst);

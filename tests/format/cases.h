@@ -442,6 +442,23 @@ CASE(case_movement)
     model_output(m, "y", 1), model_output(m, "z", 7);
 }
 
+/* Weights by axis, biases and activations by one number; with a zero point and without. */
+CASE(case_quantize)
+{
+    X(1, 4, 5, 6);
+    model_scalar(m, "step", 0.02f);
+    model_node(m, "QuantizeLinear", "x,step", "a");
+    model_node(m, "DequantizeLinear", "a,step", "b");
+    model_weights(m, "w", false, MODEL_DIMS(6, 4, 3, 3));
+    model_weights(m, "steps", true, MODEL_DIMS(4));
+    Onnx__NodeProto *n = model_node(m, "QuantizeLinear", "b,steps", "c");
+    attr_int(m, n, "axis", 1);
+    n = model_node(m, "DequantizeLinear", "c,steps", "d");
+    attr_int(m, n, "axis", -3);
+    model_node(m, "Conv", "d,w", "y");
+    model_output(m, "y", 1), model_output(m, "b", 1);
+}
+
 CASE(case_norms)
 {
     X(2, 6, 4, 5);
@@ -497,6 +514,7 @@ static const model_case model_cases[] = {
     {"arithmetic", 9, 18, case_arithmetic},
     {"movement", 13, 18, case_movement},
     {"norms", 7, 18, case_norms},
+    {"quantize", 13, 18, case_quantize},
 };
 
 enum { N_MODEL_CASES = sizeof model_cases / sizeof *model_cases };

@@ -62,8 +62,19 @@ FET_MUST_CHECK fet_status fet_step_attr_create(const fet_step_spec *spec, const 
 FET_MUST_CHECK fet_status fet_step_append_activation(dnnl_post_ops_t ops, const fet_activation *activation, float in_scale,
                                                      float out_scale);
 
-/* s8 weights, one scale an output channel; `rows` outputs of `length` numbers each. signed_src: see weights.c. scales[rows]. */
-void fet_weights_quantise(const float *weights, int64_t rows, int64_t length, bool signed_src, int8_t *quantised, float *scales);
+/* What weights are multiplied with, and the bias that is added in the accumulator. */
+typedef struct fet_weights_source {
+    bool is_signed; /* see weights.c */
+    float scale;
+    const float *bias; /* [rows] or NULL */
+} fet_weights_source;
+/* s8 weights, one scale an output channel; `rows` outputs of `length` numbers each. scales[rows]. */
+void fet_weights_quantise(const float *weights, int64_t rows, int64_t length, const fet_weights_source *src, int8_t *quantised,
+                          float *scales);
+
+/* A bias in whole steps of the accumulator, as integer hardware and files with s32 biases have it; as it is where it is too large for that.
+ */
+float fet_weights_quantise_bias(float bias, float step);
 
 /* The builders. */
 fet_status fet_step_build_conv(const fet_step_spec *spec, fet_step *step);

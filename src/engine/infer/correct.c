@@ -11,6 +11,7 @@
 #include "engine/infer/numbers.h"
 #include "engine/infer/plan.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct correction {
@@ -128,11 +129,12 @@ static fet_status correct_layer(correction *c, uint32_t step, const fet_plan_ste
     l->shift = l->scales + k->oc, l->bias = l->shift + k->oc;
     /* As the step does it: inner products never double their weights. */
     bool doubled = k->op == FET_OP_CONV && planned->operands[0].format.dtype == FET_DTYPE_S8;
-    fet_weights_quantise(l->numbers.weights, k->oc, l->length, doubled, l->quantised, l->scales);
+    const fet_weights_source src = {doubled, planned->operands[0].format.scale, l->numbers.bias};
+    fet_weights_quantise(l->numbers.weights, k->oc, l->length, &src, l->quantised, l->scales);
     FET_TRY(source_means(c, c->f32, kernel, &l->means[0]));
     FET_TRY(source_means(c, c->s8, kernel, &l->means[1]));
     find_shift(k, l);
-    for (uint32_t o = 0; o < k->oc; o++) l->bias[o] = -l->shift[o] / (planned->operands[0].format.scale * l->scales[o]);
+    for (uint32_t o = 0; o < k->oc; o++) l->bias[o] = -nearbyintf(l->shift[o] / (planned->operands[0].format.scale * l->scales[o]));
     FET_TRY(fet_step_add_to_bias(fet_executor_step(c->s8, step), l->bias, k->oc));
     return fet_calibration_set_shift(c->calibration, graph->values[graph->nodes[kernel->anchor].outputs[0]].name, l->shift, k->oc);
 }

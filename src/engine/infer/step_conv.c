@@ -97,15 +97,17 @@ static fet_status finish(const fet_step_spec *spec, const fet_kernel_key *key, b
 }
 
 /* ConvTranspose weights come as I, O/G, ...: gathers output channel o's numbers for the scale, quantises in place of the same order. */
-static void quantise_transposed(const fet_kernel_key *key, const float *weights, bool signed_src, int8_t *quantised, float *scales,
-                                float *row, int8_t *row_s8)
+static void quantise_transposed(const fet_kernel_key *key, const float *weights, const fet_weights_source *src, int8_t *quantised,
+                                float *scales, float *row, int8_t *row_s8)
 {
     int64_t window = (int64_t)key->kh * key->kw, g = key->group, o_g = key->oc / g, i_g = key->ic / g;
     for (int64_t oc = 0; oc < key->oc; oc++) {
         int64_t group = oc / o_g, o = oc % o_g;
         for (int64_t i = 0; i < i_g; i++)
             memcpy(row + i * window, weights + (((group * i_g + i) * o_g) + o) * window, (size_t)window * sizeof *row);
-        fet_weights_quantise(row, 1, i_g * window, signed_src, row_s8, scales + oc);
+        fet_weights_source one = *src;
+        if (one.bias) one.bias += oc;
+        fet_weights_quantise(row, 1, i_g * window, &one, row_s8, scales + oc);
         for (int64_t i = 0; i < i_g; i++) memcpy(quantised + (((group * i_g + i) * o_g) + o) * window, row_s8 + i * window, (size_t)window);
     }
 }
@@ -113,15 +115,15 @@ static void quantise_transposed(const fet_kernel_key *key, const float *weights,
 static fet_status quantise(const fet_step_spec *spec, const fet_kernel_key *key, bool transposed, int64_t length, int8_t *quantised,
                            float *scales)
 {
-    bool signed_src = spec->src[0].dtype == FET_DTYPE_S8;
+    const fet_weights_source src = {spec->src[0].dtype == FET_DTYPE_S8, spec->src[0].scale, spec->bias};
     if (!transposed) {
-        fet_weights_quantise(spec->weights, key->oc, length, signed_src, quantised, scales);
+        fet_weights_quantise(spec->weights, key->oc, length, &src, quantised, scales);
         return FET_OK;
     }
     float *row = fet_malloc((size_t)length * sizeof *row);
     int8_t *row_s8 = fet_malloc((size_t)length);
     bool ok = row && row_s8;
-    if (ok) quantise_transposed(key, spec->weights, signed_src, quantised, scales, row, row_s8);
+    if (ok) quantise_transposed(key, spec->weights, &src, quantised, scales, row, row_s8);
     fet_free(row);
     fet_free(row_s8);
     return ok ? FET_OK : fet_fail(FET_ERROR_NOMEM, "no memory to quantise the weights of \"%s\"", spec->name);
@@ -140,7 +142,8 @@ static fet_status build(const fet_step_spec *spec, const fet_kernel_key *key, bo
     if (status == FET_OK) status = quantise(spec, key, transposed, d.weights.length, quantised, scales);
     if (status == FET_OK) {
         float *bias = scales + key->oc;
-        for (uint32_t o = 0; o < key->oc; o++) bias[o] = spec->bias ? spec->bias[o] / (spec->src[0].scale * scales[o]) : 0.0f;
+        for (uint32_t o = 0; o < key->oc; o++)
+            bias[o] = spec->bias ? fet_weights_quantise_bias(spec->bias[o], spec->src[0].scale * scales[o]) : 0.0f;
         status = finish(spec, key, transposed, &d, quantised, scales, bias, step);
     }
     fet_free(scales);

@@ -71,9 +71,11 @@ fet_status fet_step_build_gemm(const fet_step_spec *spec, fet_step *step)
     if (status == FET_OK) order_weights(&spec->src[0], &e, o, spec->weights, numbers.ordered);
     if (status == FET_OK && s8) {
         /* oneDNN's inner products never halve their weights, so they are never doubled: see weights.c. */
-        fet_weights_quantise(numbers.ordered, o, k, false, numbers.quantised, numbers.scales);
+        const fet_weights_source src = {false, spec->src[0].scale, spec->bias};
+        fet_weights_quantise(numbers.ordered, o, k, &src, numbers.quantised, numbers.scales);
         numbers.bias = numbers.scales + o;
-        for (int64_t i = 0; i < o; i++) numbers.bias[i] = spec->bias ? spec->bias[i] / (spec->src[0].scale * numbers.scales[i]) : 0.0f;
+        for (int64_t i = 0; i < o; i++)
+            numbers.bias[i] = spec->bias ? fet_weights_quantise_bias(spec->bias[i], spec->src[0].scale * numbers.scales[i]) : 0.0f;
     }
     if (status == FET_OK) status = finish(spec, &numbers, k, step);
     fet_free(numbers.ordered);

@@ -10,18 +10,37 @@
 
 #include <math.h>
 
-void fet_weights_quantise(const float *weights, int64_t rows, int64_t length, bool signed_src, int8_t *quantised, float *scales)
+/*
+ * A channel whose weights vanish has steps so fine that its bias would be beyond 32 bits: integer hardware, and files with s32 biases,
+ * could not hold it. Its steps are made coarser until the bias has 29 bits, which leaves room for the sum. Ordinary channels have biases of
+ * 10 to 20 bits.
+ */
+static float widest_needed(float scale, float bias, float src_scale)
 {
+    return fmaxf(scale, fabsf(bias) / (src_scale * 0x1p29f));
+}
+
+void fet_weights_quantise(const float *weights, int64_t rows, int64_t length, const fet_weights_source *src, int8_t *quantised,
+                          float *scales)
+{
+    bool signed_src = src->is_signed;
     bool full = fet_engine_has_vnni();
     int limit = full ? 127 : 63, factor = !full && signed_src ? 2 : 1;
     for (int64_t r = 0; r < rows; r++) {
         float largest = 0.0f;
         for (int64_t i = 0; i < length; i++) largest = fmaxf(largest, fabsf(weights[r * length + i]));
         float scale = largest > 0.0f ? largest / (float)limit : 1.0f;
+        if (src->bias) scale = widest_needed(scale, src->bias[r] * (float)factor, src->scale);
         for (int64_t i = 0; i < length; i++) {
             float steps = nearbyintf(weights[r * length + i] / scale);
             quantised[r * length + i] = (int8_t)((int)fmaxf((float)-limit, fminf((float)limit, steps)) * factor);
         }
         scales[r] = scale / (float)factor;
     }
+}
+
+float fet_weights_quantise_bias(float bias, float step)
+{
+    float steps = bias / step;
+    return fabsf(steps) < 0x1p30f ? nearbyintf(steps) : steps;
 }

@@ -20,6 +20,10 @@ void fet_reference_layer_norm(const fet_reference_call *call);
 void fet_reference_lp_norm(const fet_reference_call *call);
 void fet_reference_lrn(const fet_reference_call *call);
 
+/* quantize.c */
+void fet_reference_quantize(const fet_reference_call *call);
+void fet_reference_dequantize(const fet_reference_call *call);
+
 /* reduce.c */
 void fet_reference_reduce(const fet_reference_call *call);
 void fet_reference_arg(const fet_reference_call *call);

@@ -29,9 +29,7 @@ static const struct {
     {"GatherND", "Gather"},
     {"GatherElements", "Gather"},
     {"ConvInteger", "the float model; int8 is made here by calibration"},
-    {"QLinearConv", "the float model; int8 is made here by calibration"},
-    {"QuantizeLinear", "the float model; int8 is made here by calibration"},
-    {"DequantizeLinear", "the float model; int8 is made here by calibration"},
+    {"QLinearConv", "QuantizeLinear and DequantizeLinear around a Conv"},
     {"DynamicQuantizeLinear", "the float model; int8 is made here by calibration"},
 };
 
