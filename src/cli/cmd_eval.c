@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fettle eval: how often a network is right. */
+#include "cli/eval_layers.h"
 #include "cli/quantise.h"
 #include "cli/table.h"
 #include "task/task.h"
@@ -13,7 +14,7 @@ typedef struct values {
     fet_cli_texts input;
     double val_share;
     int64_t seed, limit;
-    bool json;
+    bool layers, json;
 } values;
 
 static const char *const SPLITS[] = {"train", "val", "test", NULL};
@@ -64,6 +65,10 @@ static const fet_cli_option OPTIONS[] = {
      .value = "N",
      .high = 9e15,
      .help = "of the splits (default 1)"},
+    {.name = "layers",
+     .kind = FET_CLI_FLAG,
+     .offset = offsetof(values, layers),
+     .help = "int8: the error at the output when one layer alone is in int8, layer by layer, the worst first (128 samples, or --limit)"},
     FET_CLI_JSON(values, json),
     {0},
 };
@@ -126,6 +131,7 @@ static fet_status evaluate(fet_cli *cli, const values *given, const fet_network 
     fet_cli_data source = {given->data,          fet_cli_image_size(&given->input), given->mean, given->std, given->val_share,
                            (uint64_t)given->seed};
     FET_TRY(fet_cli_open_data(&source, network, &dataset));
+    if (given->layers) return fet_cli_eval_layers(cli, network->graph, dataset, &sight, given->json);
     fet_task_quality accuracy, agreement;
     result r = {0};
     /* Without labels a network can still be compared with itself. */

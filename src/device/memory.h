@@ -48,4 +48,10 @@ typedef struct fet_memory_plan {
 FET_MUST_CHECK fet_status fet_memory_plan_make(const fet_graph *graph, const fet_kernels *kernels, const fet_memory_options *options,
                                                fet_arena *arena, fet_memory_plan *out_plan);
 
+/*
+ * The peak of activations in bytes as MCUNet counts it: the largest source plus result of a convolution or product; `residuals`: while a
+ * depthwise one runs, what waits to be added behind it, too. Nothing is in place. O(kernels^2) where there are additions.
+ */
+uint64_t fet_memory_mcunet_peak(const fet_graph *graph, const fet_kernels *kernels, fet_dtype activation_dtype, bool residuals);
+
 #endif

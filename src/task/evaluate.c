@@ -90,14 +90,30 @@ fet_loader_options fet_task_loading(const fet_graph *graph, const fet_dataset *d
     return loading;
 }
 
+static fet_loader_options calibration_loading(const fet_graph *graph, const fet_dataset *dataset)
+{
+    fet_loader_options options = fet_task_loading(graph, dataset, FET_SPLIT_TRAIN, fet_task_batch_of(graph, dataset, FET_SPLIT_TRAIN));
+    options.shuffle = true;
+    options.seed = CALIBRATION_SEED;
+    return options;
+}
+
+fet_status fet_task_correct(const fet_graph *graph, const fet_dataset *dataset, fet_calibration *calibration)
+{
+    fet_auto(fet_loader) loader = NULL;
+    fet_batch batch;
+    fet_loader_options options = calibration_loading(graph, dataset);
+    FET_TRY(fet_loader_create(dataset, &options, &loader));
+    FET_TRY(fet_loader_batch(loader, 0, 0, &batch));
+    return fet_calibration_correct(calibration, graph, &batch.images, options.batch);
+}
+
 fet_status fet_task_calibrate(const fet_graph *graph, const fet_dataset *dataset, const fet_quantise_options *quantise,
                               fet_calibration **out_calibration)
 {
     fet_auto(fet_loader) loader = NULL;
     fet_auto(fet_calibration) calibration = NULL;
-    fet_loader_options options = fet_task_loading(graph, dataset, FET_SPLIT_TRAIN, fet_task_batch_of(graph, dataset, FET_SPLIT_TRAIN));
-    options.shuffle = true;
-    options.seed = CALIBRATION_SEED;
+    fet_loader_options options = calibration_loading(graph, dataset);
     FET_TRY(fet_loader_create(dataset, &options, &loader));
     FET_TRY(fet_calibration_create(quantise ? quantise->method : NULL, &calibration));
     uint32_t limit = fet_loader_batches_per_epoch(loader), n_batches = quantise ? quantise->batches : 0;
@@ -108,11 +124,7 @@ fet_status fet_task_calibrate(const fet_graph *graph, const fet_dataset *dataset
         FET_TRY(fet_loader_batch(loader, 0, b, &batch));
         FET_TRY(fet_calibration_observe(calibration, graph, &batch.images, options.batch));
     }
-    if (!quantise || !quantise->keep_shift) {
-        fet_batch batch;
-        FET_TRY(fet_loader_batch(loader, 0, 0, &batch));
-        FET_TRY(fet_calibration_correct(calibration, graph, &batch.images, options.batch));
-    }
+    if (!quantise || !quantise->keep_shift) FET_TRY(fet_task_correct(graph, dataset, calibration));
     *out_calibration = fet_take(calibration);
     return FET_OK;
 }

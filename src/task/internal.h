@@ -47,6 +47,8 @@ FET_MUST_CHECK fet_status fet_task_train(fet_graph *graph, const fet_dataset *da
 fet_loader_options fet_task_lessons(const fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options);
 size_t fet_task_output_items(const fet_graph *graph, uint32_t output); /* numbers a sample */
 
+/* Biases corrected on the first batch that calibration sees. */
+FET_MUST_CHECK fet_status fet_task_correct(const fet_graph *graph, const fet_dataset *dataset, fet_calibration *calibration);
 /* For evaluation at the sight's precision; in int8 calibrated as it says, unless it brings a calibration. */
 FET_MUST_CHECK fet_status fet_task_executor_create(const fet_graph *graph, const fet_dataset *dataset, const fet_task_sight *sight,
                                                    int64_t batch, fet_executor **out_executor);

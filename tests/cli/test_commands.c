@@ -73,6 +73,7 @@ static void test_one_after_the_other(void **state)
     /* Stem 3x3 to 16x6x6, IBN 16 -> 64 -> 16, head 1x1 to 32, classifier: counted by hand. */
     assert_true(number_of(root, "macs") == 36.0 * (9 * 16 + 16 * 64 + 9 * 64 + 64 * 16 + 16 * 32) + 32 * 3);
     assert_true(number_of(root, "peak_memory_bytes") >= number_of(root, "peak_memory_lower_bound_bytes"));
+    assert_true(number_of(root, "peak_memory_mcunet_bytes") > 0);
     json_decref(root);
 
     const char *copy = path_in(folder, "copy.onnx");

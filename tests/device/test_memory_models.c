@@ -21,13 +21,17 @@ static const char *const models[] = {
     "stm-ssd-mobilenetv1-025/model.onnx",
     "stm-yamnet-256/model.onnx",
     "ultraface-rfb-320/model.onnx",
+    "ultraface-rfb-320-simplified/model.onnx",
     "yunet-n-320/model.onnx",
+    "onnx-light/light_bvlc_alexnet.onnx",
     "onnx-light/light_densenet121.onnx",
     "onnx-light/light_inception_v1.onnx",
+    "onnx-light/light_inception_v2.onnx",
     "onnx-light/light_resnet50.onnx",
     "onnx-light/light_shufflenet.onnx",
     "onnx-light/light_squeezenet.onnx",
     "onnx-light/light_vgg19.onnx",
+    "onnx-light/light_zfnet512.onnx",
 };
 
 static void check_no_overlap(const fet_memory_plan *plan)

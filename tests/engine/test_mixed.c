@@ -227,7 +227,7 @@ static void test_correction(void **state)
             print_message("# layer %s: means off by %.3f of a step, corrected %.3f\n", layers[l], before[l], after);
             /* A thousand roundings to whole steps, each off by up to a half, leave about 0.01; outliers cut off at this layer's own result
              * stay. */
-            if (!(after < 0.05) || !(after < 0.5 * before[l])) fail_msg("layer %s: %g steps before, %g after", layers[l], before[l], after);
+            if (!(after < 0.05) || !(after < 0.6 * before[l])) fail_msg("layer %s: %g steps before, %g after", layers[l], before[l], after);
         }
         print_message("# largest error %.4f, corrected %.4f\n", error, run(graph, calibration, src, expected, NULL));
     }
