@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "run/evaluate.h"
+#include "run/free_capacity.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,6 +32,13 @@ static double screen(void *context, const fet_genome *genome)
     fet_candidate_cost cost;
     if (s->screen_status == FET_OK) s->screen_status = fet_costs_of(s->costs, genome, &cost);
     return s->screen_status == FET_OK ? fet_costs_violation(s->workspace->job, &cost, &s->base_cost) : 0.0;
+}
+
+static void improve(void *context, fet_genome *genome)
+{
+    fet_series *s = context;
+    if (s->screen_status == FET_OK)
+        s->screen_status = fet_free_capacity_take(s->costs, fet_space_encoding(s->space), s->workspace->job, &s->base_cost, genome);
 }
 
 /* A series closed by the time budget keeps its length, so that a resumed one is the same. */
@@ -68,6 +76,7 @@ fet_status fet_series_create(fet_workspace *workspace, const fet_variant *varian
         .n_objectives = job->n_objectives,
         .seed = fet_hash_combine(job->seed, fet_hash(variant->name, strlen(variant->name))),
         .screen = job->n_limits || strcmp(job->device.name, "host") != 0 ? screen : NULL, /* other devices have memories to fit into */
+        .improve = job->curate ? improve : NULL,
         .screen_context = s,
     };
     FET_TRY(fet_searcher_create(ops, fet_space_encoding(space), &options, &s->searcher));

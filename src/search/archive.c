@@ -94,13 +94,16 @@ fet_choice fet_choice_start(const fet_archive *archive)
 void fet_choice_offer(fet_choice *choice, const fet_genome *genome)
 {
     const fet_searcher_options *options = &choice->archive->options;
+    fet_genome improved = *genome;
     if (choice->accepted || fet_archive_find(choice->archive, genome)) return;
-    double violation = options->screen ? options->screen(options->screen_context, genome) : 0;
+    if (options->improve) options->improve(options->screen_context, &improved);
+    if (options->improve && fet_archive_find(choice->archive, &improved)) return;
+    double violation = options->screen ? options->screen(options->screen_context, &improved) : 0;
     choice->n_screened++;
     /* A screen that gives no number is no reason to prefer a genome. */
     if (isnan(violation)) violation = INFINITY;
     if (!choice->found || violation < choice->best_violation) {
-        choice->best = *genome;
+        choice->best = improved;
         choice->best_violation = violation;
         choice->found = true;
     }

@@ -28,7 +28,12 @@ typedef struct fet_searcher_options {
      * alone.
      */
     double (*screen)(void *context, const fet_genome *genome);
-    void *screen_context;
+    /*
+     * May be NULL: replaces a genome (canonical, and so it stays) by one that is known beforehand to be no worse, before it is looked at.
+     * Must depend on the genome alone, and change nothing when done again. Gets screen_context.
+     */
+    void (*improve)(void *context, fet_genome *genome);
+    void *screen_context; /* of both */
 } fet_searcher_options;
 
 typedef struct fet_searcher_ops {

@@ -107,6 +107,25 @@ static void test_whole_space_once(void **state)
     }
 }
 
+/* Nothing is worse with d0 at 2 or more, as far as the strategy is told: no other genome is asked, and none of these twice or never. */
+static void raise_d0(void *context, fet_genome *genome)
+{
+    (void)context;
+    if (genome->option[0] < 2) genome->option[0] = 2;
+}
+
+static void test_improved_alone(void **state)
+{
+    static fet_genome asked[MAX_ASKS];
+    toy space;
+    toy_make(&space, 4, 4);
+    fet_searcher_options options = {.n_objectives = 2, .seed = 3, .improve = raise_d0};
+    const uint32_t size = 2 * 4 * 4 * 4;
+    assert_int_equal(run(ops_of(state), &space, &options, MAX_ASKS, 3, asked), size);
+    check_distinct_and_canonical(&space, asked, size);
+    for (uint32_t i = 0; i < size; i++) assert_true(asked[i].option[0] >= 2);
+}
+
 static void test_large_space_no_repeats(void **state)
 {
     static fet_genome asked[MAX_ASKS];
@@ -381,6 +400,7 @@ int main(void)
         void (*run)(void **state);
     } cases[] = {
         {"whole_space_once", test_whole_space_once},
+        {"improved_alone", test_improved_alone},
         {"large_space_no_repeats", test_large_space_no_repeats},
         {"deterministic", test_deterministic},
         {"screen_is_heeded", test_screen_is_heeded},
