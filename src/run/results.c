@@ -113,13 +113,15 @@ static fet_status variants_json(const fet_search *search, json_t *array)
     return FET_OK;
 }
 
-/* "stage1.block0.expand.conv": block "stage1.block0"; "head.conv": block "head". */
-static void block_of(const char *name, char *block, size_t bytes)
+/* What is drawn as one bar: the block of the space that a layer stands in; of a template "head" or "stem", what its name begins with; of
+ * other networks, whose names tell nothing, all layers of an operator that stand in no block. */
+static void bar_of(const fet_space *space, const fet_graph *graph, fet_id anchor, char *bar, size_t bytes)
 {
-    const char *end = strchr(name, '.');
-    if (end && strncmp(name, "stage", 5) == 0 && strchr(end + 1, '.')) end = strchr(end + 1, '.');
-    size_t length = end ? (size_t)(end - name) : strlen(name);
-    snprintf(block, bytes, "%.*s", (int)(length < bytes ? length : bytes - 1), name);
+    const fet_node *node = &graph->nodes[anchor];
+    if (fet_space_place(space, graph, anchor, bar, bytes)) return;
+    const char *end = strchr(node->name, '.');
+    if (end && !strchr(node->name, '/')) snprintf(bar, bytes, "%.*s", (int)(end - node->name), node->name);
+    else snprintf(bar, bytes, "%s, no block", fet_op_onnx_name(node->op));
 }
 
 static fet_status layers_json(const fet_search *search, const fet_finalist *f, json_t *array)
@@ -144,7 +146,8 @@ static fet_status layers_json(const fet_search *search, const fet_finalist *f, j
         fet_cost cost = {0};
         const char *name = kernel->anchor == FET_NONE ? "input" : graph->nodes[kernel->anchor].name;
         if (kernel_ms[k] <= 0 || !fet_device_lookup(search->device, &kernel->key, &cost)) continue;
-        block_of(name, block, sizeof block);
+        if (kernel->anchor == FET_NONE) snprintf(block, sizeof block, "input");
+        else bar_of(space, graph, kernel->anchor, block, sizeof block);
         fet_kernel_key_print(&kernel->key, key, sizeof key);
         json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:s}", "name", name, "block", block, "kernel", key, "macs",
                                                (json_int_t)fet_kernel_key_macs(&kernel->key), "us", kernel_ms[k] * 1e3, "spread",

@@ -82,6 +82,9 @@ export function summarySection(report) {
 
 export function variantsSection(report) {
     if (!report.variants?.length) return undefined;
-    return section('variants', 'The same search, four ways', 'Block forms and widths searched apart and together, each under the same budget. The test split was used once, for this table; ±: relative spread of the measurements; 95 %: confidence interval of the accuracy.' + (report.measure && report.measure !== 'accuracy' ? ` Val and test: ${report.measure}.` : ''),
+    const several = report.variants.length > 2;
+    const title = several ? `The same search, ${['three', 'four', 'five'][report.variants.length - 3] ?? report.variants.length} ways` : 'Before and after';
+    const what = several ? 'Block forms and widths searched apart and together, each under the same budget. ' : '';
+    return section('variants', title, what + 'The test split was used once, for this table; ±: relative spread of the measurements; 95 %: confidence interval of the accuracy.' + (report.measure && report.measure !== 'accuracy' ? ` Val and test: ${report.measure}.` : ''),
         variantsTable(report));
 }
