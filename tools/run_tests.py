@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs every test of a build folder and the checks of the tree, counts the cases of each program, and ends with one plain line:
 N passed, N failed, N skipped.   Usage: tools/run_tests.py BUILD [--full]
---full (what .ci/run asks for) also builds with clang and -Werror under ASan and UBSan and runs the tests there, but those of suite "slow"."""
+--full (what .ci/run asks for) also builds with clang and -Werror under ASan and UBSan and runs the tests there, but those of suites "slow" and "vnni"."""
 import argparse
 import json
 import os
@@ -109,7 +109,7 @@ def sanitized(count):
                                                                      SANITIZED, *SANITIZER_OPTIONS, CC='clang'):
         return
     if check(count, 'build with clang, -Werror, ASan and UBSan', 'ninja', '-C', SANITIZED, '--quiet'):
-        meson_test(count, SANITIZED, '--no-suite', 'slow', UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1', OMP_NUM_THREADS='1')
+        meson_test(count, SANITIZED, '--no-suite', 'slow', '--no-suite', 'vnni', UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1', OMP_NUM_THREADS='1')
 
 
 def main():
