@@ -2,22 +2,20 @@
 /*
  * The file of an estimator: lines of words, and the trees as XGBoost writes them, each on a line of its own.
  *
- *   # fettle estimator 1
+ *   # fettle estimator 2
  *   device host s8 AVX512_CORE_VNNI, ...
  *   precision s8
- *   fusion BATCH_NORM ACTIVATIONS ADD ACTIVATION_AFTER_ADD ADD_AFTER_ACTIVATION ACTIVATION_AFTER_POOL NAME      (ACTIVATIONS: bits,
- * hexadecimal) parallelism OUT IN rounding CHANNELS outside refuse|widen coverage 0.9 kernels N seed N between TEXT optional features n ic
+ *   fusion BATCH_NORM ACTIVATIONS ADD ACTIVATION_AFTER_ADD ADD_AFTER_ACTIVATION ACTIVATION_AFTER_POOL NAME      ACTIVATIONS: bits,
+ * hexadecimal parallelism OUT IN rounding CHANNELS outside refuse|widen coverage 0.9 kernels N seed N between TEXT optional features n ic
  * ih ...                 what the trees' columns are family conv KERNELS                  then of each family, in this order: roofline OUT
- * IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE scale OFFSET SLOPE                   only where the baseline is the prior's, scaled range
- * DIMENSION LOW HIGH             one a dimension operators HEX ...                    bits of fet_op_kind, by name: "operators conv gemm"
- *   activations none relu ...
- *   error COVERAGE WIDTH                 one a level
- *   ratio {...}                          optional
- *   difficulty {...}                     optional
- *   known LATENCY_MS SPREAD KEY          optional, one a kernel that was measured
- *   prior                                optional: the rest is another estimator's file
+ * IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE MS_PER_PIXEL variant OPERATOR FLAGS EXTRA SHAPE OUT IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE
+ * MS_PER_PIXEL        any number; FLAGS, EXTRA hexadecimal scale OFFSET SLOPE                   only where the baseline is the prior's,
+ * scaled range DIMENSION LOW HIGH             one a dimension operators Conv Gemm ... activations none relu ... error COVERAGE WIDTH one a
+ * level ratio {...}                          optional difficulty {...}                     optional known LATENCY_MS SPREAD KEY optional,
+ * one a kernel that was measured prior                                optional: the rest is another estimator's file
  *
  * A later version reads this one: features, operators, activations and dimensions are named, and what is not named keeps its default.
+ * Version 1 had neither variants nor MS_PER_PIXEL.
  */
 #include "base/file.h"
 #include "estimate/file.h"
@@ -60,11 +58,21 @@ static void put_trees(writer *w, const char *name, const fet_model_trees *trees)
     put(w, "\n");
 }
 
+static void put_roofline(writer *w, const fet_roofline *r)
+{
+    put(w, "%u %u %.17g %.17g %.17g %.17g\n", r->out, r->in, r->overhead_ms, r->ms_per_work, r->ms_per_byte, r->ms_per_pixel);
+}
+
 static void put_family(writer *w, fet_family family, const fet_model *m)
 {
     put(w, "family %s %u\n", fet_family_name(family), m->n);
-    put(w, "roofline %u %u %.17g %.17g %.17g\n", m->roofline.out, m->roofline.in, m->roofline.overhead_ms, m->roofline.ms_per_work,
-        m->roofline.ms_per_byte);
+    put(w, "roofline ");
+    put_roofline(w, &m->roofline);
+    for (uint32_t v = 0; v < m->n_variants; v++) {
+        const fet_variant *one = &m->variants[v];
+        put(w, "variant %s %x %x %u ", fet_op_onnx_name((fet_op_kind)one->op), one->flags, one->extra, one->shape);
+        put_roofline(w, &one->roofline);
+    }
     if (m->scales_prior) put(w, "scale %.17g %.17g\n", m->prior_offset, m->prior_slope);
     for (uint32_t d = 0; d < FET_DIMENSION_COUNT && m->n; d++)
         put(w, "range %s %u %u\n", fet_model_dimension_name(d), m->low[d], m->high[d]);

@@ -7,7 +7,7 @@
 #include "op/op.h"
 
 #define FET_ESTIMATOR_MAGIC "# fettle estimator "
-enum { FET_ESTIMATOR_VERSION = 1, FET_ESTIMATOR_LIMIT_BYTES = 1 << 28 };
+enum { FET_ESTIMATOR_VERSION = 2, FET_ESTIMATOR_LIMIT_BYTES = 1 << 28 };
 
 const char *fet_model_activation_name(uint32_t activation); /* "none", "relu", ... */
 

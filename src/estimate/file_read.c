@@ -213,19 +213,51 @@ static fet_status read_family(reader *r, char *rest)
     r->model = &r->e->models[family];
     r->model->is_there = true;
     r->model->n = n;
-    r->model->roofline = (fet_roofline){1, 1, 0, 0, 0};
+    r->model->roofline = (fet_roofline){.out = 1, .in = 1};
     for (uint32_t d = 0; d < FET_DIMENSION_COUNT; d++) r->model->high[d] = UINT32_MAX; /* a dimension of a later version: anything */
     return FET_OK;
 }
 
+/* From a word on; the last number is of version 2. */
+static bool roofline_from(const reader *r, size_t first, fet_roofline *f)
+{
+    char *const *words = r->words + first;
+    if (r->n_words != first + 6 && r->n_words != first + 5) return false;
+    f->ms_per_pixel = 0;
+    return whole32(words[0], &f->out) && whole32(words[1], &f->in) && f->out && f->in && real(words[2], 0, 1e9, &f->overhead_ms) &&
+           real(words[3], 0, 1e9, &f->ms_per_work) && real(words[4], 0, 1e9, &f->ms_per_byte) &&
+           (r->n_words == first + 5 || real(words[5], 0, 1e9, &f->ms_per_pixel)) &&
+           f->overhead_ms + f->ms_per_work + f->ms_per_byte + f->ms_per_pixel > 0;
+}
+
 static fet_status read_roofline(reader *r, char *rest)
 {
-    fet_roofline *f = &r->model->roofline;
     FET_TRY(split(r, rest));
-    bool good = r->n_words == 5 && whole32(r->words[0], &f->out) && whole32(r->words[1], &f->in) && f->out && f->in &&
-                real(r->words[2], 0, 1e9, &f->overhead_ms) && real(r->words[3], 0, 1e9, &f->ms_per_work) &&
-                real(r->words[4], 0, 1e9, &f->ms_per_byte) && f->overhead_ms + f->ms_per_work + f->ms_per_byte > 0;
-    return good ? FET_OK : wrong(r, "roofline: two whole numbers from 1, and three from 0");
+    return roofline_from(r, 0, &r->model->roofline) ? FET_OK : wrong(r, "roofline: two whole numbers from 1, and three or four from 0");
+}
+
+/* FET_OP_COUNT: no such operator. */
+static uint32_t op_named(const char *name)
+{
+    uint32_t op = 0;
+    while (op < FET_OP_COUNT && strcmp(fet_op_onnx_name((fet_op_kind)op), name) != 0) op++;
+    return op;
+}
+
+static fet_status read_variant(reader *r, char *rest)
+{
+    fet_variant *v = &r->model->variants[r->model->n_variants];
+    uint64_t flags = 0, extra = 0;
+    FET_TRY(split(r, rest));
+    if (r->model->n_variants == FET_VARIANTS_MAX)
+        return fet_fail(FET_ERROR_LIMIT, "%s:%zu: more than %d variants of a family", r->name, r->number, FET_VARIANTS_MAX);
+    bool good = r->n_words == 10 && (v->op = op_named(r->words[0])) < FET_OP_COUNT && whole(r->words[1], 16, UINT32_MAX, &flags) &&
+                whole(r->words[2], 16, UINT32_MAX, &extra) && whole32(r->words[3], &v->shape) && v->shape <= 2 &&
+                roofline_from(r, 4, &v->roofline);
+    if (!good) return wrong(r, "variant: an operator, bits of flags, extra, 0 to 2, and a roofline's six numbers");
+    v->flags = (uint32_t)flags, v->extra = (uint32_t)extra;
+    r->model->n_variants++;
+    return FET_OK;
 }
 
 static fet_status read_scale(reader *r, char *rest)
@@ -251,8 +283,7 @@ static fet_status read_operators(reader *r, char *rest)
 {
     FET_TRY(split(r, rest));
     for (size_t i = 0; i < r->n_words; i++) {
-        uint32_t op = 0;
-        while (op < FET_OP_COUNT && strcmp(fet_op_onnx_name((fet_op_kind)op), r->words[i]) != 0) op++;
+        uint32_t op = op_named(r->words[i]);
         if (op == FET_OP_COUNT) return wrong(r, "operators: names as ONNX has them");
         r->model->ops[op / 64] |= 1ull << (op % 64);
     }
@@ -308,16 +339,27 @@ static const struct {
     const char *word;
     bool of_family;
     fet_status (*read)(reader *r, char *rest);
-} lines[] = {{"device", false, read_device},       {"precision", false, read_precision},
-             {"fusion", false, read_fusion},       {"parallelism", false, read_parallelism},
-             {"rounding", false, read_rounding},   {"outside", false, read_outside},
-             {"coverage", false, read_coverage},   {"kernels", false, read_kernels},
-             {"seed", false, read_seed},           {"between", false, read_between},
-             {"features", false, read_features},   {"known", false, read_known},
-             {"family", false, read_family},       {"roofline", true, read_roofline},
-             {"scale", true, read_scale},          {"range", true, read_range},
-             {"operators", true, read_operators},  {"activations", true, read_activations},
-             {"error", true, read_error},          {"ratio", true, read_ratio},
+} lines[] = {{"device", false, read_device},
+             {"precision", false, read_precision},
+             {"fusion", false, read_fusion},
+             {"parallelism", false, read_parallelism},
+             {"rounding", false, read_rounding},
+             {"outside", false, read_outside},
+             {"coverage", false, read_coverage},
+             {"kernels", false, read_kernels},
+             {"seed", false, read_seed},
+             {"between", false, read_between},
+             {"features", false, read_features},
+             {"known", false, read_known},
+             {"family", false, read_family},
+             {"roofline", true, read_roofline},
+             {"variant", true, read_variant},
+             {"scale", true, read_scale},
+             {"range", true, read_range},
+             {"operators", true, read_operators},
+             {"activations", true, read_activations},
+             {"error", true, read_error},
+             {"ratio", true, read_ratio},
              {"difficulty", true, read_difficulty}};
 enum { N_LINES = sizeof lines / sizeof *lines };
 

@@ -29,6 +29,7 @@ typedef struct table {
     size_t n;
     const fet_estimator_options *options;
     fet_parallelism parallelism; /* as given, or found from all of them */
+    bool variants;               /* rooflines by variant, where the family has any */
     double prior_scale;          /* of all families together, a logarithm */
 } table;
 
@@ -36,6 +37,7 @@ typedef struct table {
 typedef struct part {
     uint32_t *at;
     size_t n;
+    const fet_kernel_key **keys;
     fet_workload *workloads;
     double *ms;
     float *rows, *targets, *weights;
@@ -51,6 +53,7 @@ static void free_table(table *t)
 static void free_part(part *p)
 {
     fet_free(p->at);
+    fet_free(p->keys);
     fet_free(p->workloads);
     fet_free(p->ms);
     fet_free(p->rows);
@@ -59,6 +62,7 @@ static void free_part(part *p)
 static fet_status make_part(size_t n, part *p)
 {
     FET_TRY(fet_alloc_zeroed(n, sizeof *p->at, "kernels", &p->at));
+    FET_TRY(fet_alloc_zeroed(n, sizeof *p->keys, "kernels", &p->keys));
     FET_TRY(fet_alloc_zeroed(n, sizeof *p->workloads, "kernels", &p->workloads));
     FET_TRY(fet_alloc_zeroed(n, sizeof *p->ms, "kernels", &p->ms));
     FET_TRY(fet_alloc_zeroed(n * (FET_FEATURE_COUNT + 2), sizeof *p->rows, "features", &p->rows));
@@ -91,10 +95,14 @@ static fet_status fit_baseline(const table *t, const part *p, fet_model *model)
 {
     if (model->scales_prior) scale_prior(t, p, model);
     if (p->n == 0) { /* only ever asked for a share of nothing */
-        model->roofline = (fet_roofline){1, 1, 1, 1, 1};
+        model->roofline = (fet_roofline){1, 1, 1, 1, 1, 0};
         return FET_OK;
     }
-    return fet_roofline_fit(p->workloads, p->ms, p->n, t->parallelism.out_channels, t->parallelism.in_channels, &model->roofline);
+    FET_TRY(fet_roofline_fit(p->workloads, p->ms, p->n, t->parallelism.out_channels, t->parallelism.in_channels, &model->roofline));
+    model->n_variants = 0;
+    if (!t->variants) return FET_OK;
+    for (size_t i = 0; i < p->n; i++) p->keys[i] = &t->samples[p->at[i]]->key;
+    return fet_variants_fit(p->keys, p->workloads, p->ms, p->n, &model->roofline, model->variants, &model->n_variants);
 }
 
 /* --- trees --- */
@@ -244,31 +252,43 @@ static void note_ranges(const table *t, fet_model *model)
     }
 }
 
-/* The mean error on unseen kernels of a baseline, with trees or without, whichever is less. */
-static fet_status try_baseline(const table *t, part *p, bool scales_prior, unseen *u, double *out_error, bool *out_trees)
+/* What a family's model is made of. */
+typedef struct form {
+    bool scales_prior, variants, trees;
+    double error; /* mean size of the logarithm, on unseen kernels */
+} form;
+
+/* Its error, with trees or without, whichever is less. */
+static fet_status try_form(table *t, part *p, unseen *u, form *f)
 {
+    t->variants = f->variants;
     bool trees = t->n >= TREES_FROM;
-    FET_TRY(leave_each_out(t, p, scales_prior, trees, u));
+    FET_TRY(leave_each_out(t, p, f->scales_prior, trees, u));
     double with = mean_size(u->with_trees, t->n), without = mean_size(u->without, t->n);
-    *out_trees = trees && with < without;
-    *out_error = *out_trees ? with : without;
+    f->trees = trees && with < without;
+    f->error = f->trees ? with : without;
     return FET_OK;
 }
 
-/* Which baseline, and whether trees help, is what errors on unseen kernels say; with many kernels, no prior and no intervals it is known.
- */
-static fet_status choose(const table *t, part *p, unseen *u, bool *scales_prior, bool *with_trees)
+/* Errors on unseen kernels say which baseline it is, and whether trees help; with many kernels, no prior and no intervals it is known. */
+static fet_status choose(table *t, part *p, unseen *u, form *out_form)
 {
-    bool prior = all_have_prior(t), prior_trees = false;
-    double prior_error = INFINITY, error = 0;
-    *scales_prior = false;
-    *with_trees = t->n >= TREES_FROM;
-    if (!prior && !t->options->intervals && t->n >= 200) return FET_OK;
-    if (prior) FET_TRY(try_baseline(t, p, true, u, &prior_error, &prior_trees));
-    FET_TRY(try_baseline(t, p, false, u, &error, with_trees));
-    if (!(prior_error < error)) return FET_OK;
-    *scales_prior = true, *with_trees = prior_trees;
-    return try_baseline(t, p, true, u, &prior_error, with_trees); /* its errors are what intervals are made of */
+    bool prior = all_have_prior(t), variants = fet_family_has_variants(fet_family_of(&t->samples[0]->key));
+    const form all[] = {{.scales_prior = true}, {.variants = true}, {.variants = false}};
+    form best = {.variants = variants, .trees = t->n >= TREES_FROM, .error = INFINITY};
+    size_t which = 0, last = 0;
+    if (prior || t->options->intervals || t->n < 200)
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+            form one = all[i];
+            if ((one.scales_prior && !prior) || (one.variants && !variants)) continue;
+            FET_TRY(try_form(t, p, u, &one));
+            last = i;
+            if (one.error < best.error) best = one, which = i;
+        }
+    if (which != last) FET_TRY(try_form(t, p, u, &best)); /* its errors are what intervals are made of */
+    t->variants = best.variants;
+    *out_form = best;
+    return FET_OK;
 }
 
 /* Once a family: parts of its kernels would find the same. */
@@ -282,26 +302,28 @@ static fet_status find_parallelism(table *t)
 
 static fet_status fit_family(table *t, part *p, unseen *u, fet_model *model)
 {
-    bool with_trees = false;
+    form chosen = {.error = INFINITY};
     FET_TRY(make_part(t->n, p));
     FET_TRY(make_unseen(t, u));
     FET_TRY(find_parallelism(t));
-    FET_TRY(choose(t, p, u, &model->scales_prior, &with_trees));
+    FET_TRY(choose(t, p, u, &chosen));
+    model->scales_prior = chosen.scales_prior;
     p->n = t->n;
     for (uint32_t i = 0; i < t->n; i++) p->at[i] = i;
-    FET_TRY(fit_part(t, p, with_trees, model));
+    FET_TRY(fit_part(t, p, chosen.trees, model));
     model->n = (uint32_t)t->n;
     model->is_there = true;
     note_ranges(t, model);
     if (!t->options->intervals) return FET_OK;
-    return fet_conformal_fit(u->rows, with_trees ? u->with_trees : u->without, u->folds, u->n_folds, t->n, t->options->seed, model);
+    return fet_conformal_fit(u->rows, chosen.trees ? u->with_trees : u->without, u->folds, u->n_folds, t->n, t->options->seed, model);
 }
 
 static fet_status make_table(const fet_estimator_options *options, const fet_estimate_sample *samples, size_t n, fet_family family,
                              table *t)
 {
     t->options = options;
-    t->parallelism = options->parallelism;
+    /* What is given is of multiplying units; others have widths of their own. */
+    if (!fet_family_has_variants(family)) t->parallelism = options->parallelism;
     for (size_t i = 0; i < n; i++) t->n += fet_family_of(&samples[i].key) == family;
     FET_TRY(fet_alloc_zeroed(t->n + 1, sizeof *t->samples, "kernels", &t->samples));
     FET_TRY(fet_alloc_zeroed(t->n + 1, sizeof *t->workloads, "kernels", &t->workloads));

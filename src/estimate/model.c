@@ -57,7 +57,8 @@ bool fet_model_look(const fet_model *model, const fet_kernel_key *key, double pr
     fet_feature_context context = {.prior_ms = prior_ms};
     row->workload = fet_workload_of(key);
     row->prior_ms = prior_ms;
-    double roofline_ms = fet_roofline_ms(&model->roofline, &row->workload, &context.compute_share);
+    const fet_variant *variant = fet_variant_find(model->variants, model->n_variants, key);
+    double roofline_ms = fet_roofline_ms(variant ? &variant->roofline : &model->roofline, &row->workload, &context.compute_share);
     row->baseline_ms = roofline_ms;
     if (model->scales_prior) {
         if (!(prior_ms > 0)) return false;

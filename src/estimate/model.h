@@ -8,6 +8,7 @@
 #include "estimate/known.h"
 #include "estimate/roofline.h"
 #include "estimate/trees.h"
+#include "estimate/variant.h"
 
 /* Dimensions of a key whose range in the data is kept: X(name, member). */
 #define FET_MODEL_DIMENSIONS(X) X(n) X(ic) X(ih) X(iw) X(oc) X(oh) X(ow) X(group) X(kh) X(kw) X(sh) X(sw) X(dh) X(dw)
@@ -32,6 +33,8 @@ typedef struct fet_model {
     uint32_t n; /* kernels it was fitted to; 0 with a prior: only the prior's, scaled */
     bool is_there;
     fet_roofline roofline;
+    fet_variant variants[FET_VARIANTS_MAX]; /* whose kernels have another roofline */
+    uint32_t n_variants;
     bool scales_prior; /* the baseline is exp(prior_offset) * prior^prior_slope, not the roofline */
     double prior_offset, prior_slope;
     uint32_t low[FET_DIMENSION_COUNT], high[FET_DIMENSION_COUNT];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The analytic time of a kernel: an overhead a call, and the longer of computing and moving,
+ * The analytic time of a kernel: an overhead a call and one a place of the result, and the longer of computing and moving,
  *
- *     t = overhead + max(rounded work * ms_per_work, bytes * ms_per_byte),
+ *     t = overhead + places * ms_per_pixel + max(rounded work * ms_per_work, bytes * ms_per_byte),
  *
- * work rounded up to whole units of the device's parallelism. Three constants a family, found from measured kernels.
+ * work rounded up to whole units of the device's parallelism. Four constants a family, found from measured kernels.
  */
 #ifndef FET_ESTIMATE_ROOFLINE_H
 #define FET_ESTIMATE_ROOFLINE_H
@@ -13,7 +13,7 @@
 
 typedef struct fet_roofline {
     uint32_t out, in; /* parallelism */
-    double overhead_ms, ms_per_work, ms_per_byte;
+    double overhead_ms, ms_per_work, ms_per_byte, ms_per_pixel;
 } fet_roofline;
 
 /* *out_compute_share: of the time that is work; NULL: not wanted. */

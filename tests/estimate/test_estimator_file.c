@@ -133,7 +133,7 @@ static void test_wrong_lines(void **state)
 {
     (void)state;
     CHECK_OK(parse_with("outside", "# a remark"));
-    CHECK_FAILS(FET_ERROR_UNSUPPORTED, parse_with("# fettle", "# fettle estimator 2"));
+    CHECK_FAILS(FET_ERROR_UNSUPPORTED, parse_with("# fettle", "# fettle estimator 3"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("# fettle", "# fettle estimator x"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("precision", "precision s9"));
     assert_non_null(strstr(fet_error_message(), "f.estimate:3"));
@@ -148,6 +148,14 @@ static void test_wrong_lines(void **state)
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("family pointwise", "family conv 3"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("roofline", "roofline 0 1 1 1 1"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("roofline", "roofline 1 1 nan 1 1"));
+    CHECK_OK(parse_with("roofline", "roofline 1 1 1 1 1\nvariant MaxPool 0 0 0 1 1 1 1 1 1"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("roofline", "roofline 1 1 1 1 1 1 1"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("roofline", "roofline 1 1 1 1 1 -1"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("roofline", "variant Oven 0 0 0 1 1 1 1 1 1"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("roofline", "variant MaxPool 0 0 3 1 1 1 1 1 1"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("roofline", "variant MaxPool 0 0 0 0 1 1 1 1 1"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("roofline", "variant MaxPool x 0 0 1 1 1 1 1 1"));
+    CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("precision", "variant MaxPool 0 0 0 1 1 1 1 1 1"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("roofline", "scale 1 1")); /* without a prior */
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("range ic", "range ic 3 2"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("operators", "operators Oven"));
@@ -159,6 +167,10 @@ static void test_wrong_lines(void **state)
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("known", "known 1 0 add s9 1x4x1x1>4x1x1"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("known", "known 1 0 add s8 1x4x1x1>4x1x1\nknown 1 0 add s8 1x4x1x1>4x1x1"));
     assert_non_null(strstr(fet_error_message(), "twice"));
+    char many[2048] = "roofline 1 1 1 1 1";
+    for (size_t used = strlen(many), v = 0; v <= FET_VARIANTS_MAX; v++)
+        used += (size_t)snprintf(many + used, sizeof many - used, "\nvariant MaxPool 0 %zx 0 1 1 1 1 1 1", v);
+    CHECK_FAILS(FET_ERROR_LIMIT, parse_with("roofline", many));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("seed", "prior"));
     CHECK_FAILS(FET_ERROR_CORRUPT, parse_with("seed", "oven 3"));
 }
