@@ -73,7 +73,8 @@ FET_MUST_CHECK fet_status fet_kit_plan_make(const fet_kit_pool *pool, const fet_
 void fet_kit_plan_destroy(fet_kit_plan *plan);
 FET_DEFINE_AUTO(fet_kit_plan);
 
-/* Staircases around a convolution or matrix: at most `room` keys beside it, valid ones, never `key` itself; 0 for other operators. */
+/* Staircases around a convolution, matrix, pooling, elementwise operation, cast or resize: keys beside it, valid ones, never `key` itself;
+ * 0 for others. */
 enum { FET_KIT_SWEEP_POINTS = 8 };
 uint32_t fet_kit_sweep(const fet_kernel_key *key, uint32_t n_out, uint32_t n_in, fet_rng *rng, fet_kernel_key keys[FET_KIT_SWEEP_POINTS]);
 
