@@ -41,7 +41,7 @@ grep -m1 'model name' /proc/cpuinfo || true
 echo "$precision, $n networks; $("$fettle" --version)"
 export XDG_CACHE_HOME="$work/probed"
 # Staircases (about 560 kernels, found first) and the plan together stay within 1,500.
-if has probe; then timeout -k 60 1900 "$fettle" device probe host --precision "$precision" "${spaces[@]}" --kernels 930 --whole 20 --budget 25min | tail -5; fi
+if has probe; then timeout -k 60 1900 "$fettle" device probe host --precision "$precision" "${spaces[@]}" --kernels 930 --whole 20 --budget 25min | tail -8; fi
 table=$(ls "$work"/probed/fettle/host-*.kernels 2>/dev/null | grep -E "host-(s8|bf16)-" | grep -- "-${precision/int8/s8}-" | head -1 || true)
 [ -z "$table" ] || echo "kernels the prediction may know: $(grep -vc '^#' "$table")"
 estimate="$work/$precision.estimate"

@@ -19,7 +19,7 @@ typedef struct values {
     const char *devices, *precision, *sweep, *input, *stem, *plot, *trace, *isa;
     const char *keys, *budget, *export, *import, *like;
     fet_cli_texts spaces, networks;
-    int64_t kernels, draws, whole, seed;
+    int64_t kernels, draws, whole, again, seed;
     const char *output, *prior, *outside;
     double coverage;
     int64_t splits, suggest;
@@ -111,6 +111,13 @@ static const fet_cli_option OPTIONS[] = {
      .low = 0,
      .high = FET_LESSON_MAX,
      .help = "probe: networks of the space measured whole, to learn what stands between kernels (default 12; 0: none)"},
+    {.name = "again",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, again),
+     .value = "N",
+     .low = -1,
+     .high = 100000,
+     .help = "probe: measure the N most doubtful kernels again, at another time (default -1: a tenth of all known; 0: none)"},
     {.name = "budget",
      .kind = FET_CLI_TEXT,
      .offset = offsetof(values, budget),
@@ -191,6 +198,7 @@ static void defaults(void *v)
                             .kernels = 1500,
                             .draws = 500,
                             .whole = 12,
+                            .again = -1,
                             .outside = "refuse",
                             .coverage = 0.9,
                             .splits = 5,
@@ -360,6 +368,7 @@ static fet_status probe(fet_cli *cli, const values *given)
                                         .kernels = given->kernels,
                                         .draws = given->draws,
                                         .whole = given->whole,
+                                        .again = given->again,
                                         .seed = given->seed,
                                         .plan_only = given->plan,
                                         .json = given->json};
@@ -430,7 +439,8 @@ const fet_command fet_cmd_device = {
         "block beats an\ninverted bottleneck. Both measure what is missing on a device that can be measured, once.\n"
         "fusion finds which pairs of operators DEVICE runs as one, beside what its rules state.\n"
         "probe measures what the networks of a job's space (--space) or given networks (--networks) contain, spread over kernel families, "
-        "and staircases\naround it; nothing is measured twice, a killed run goes on.\n"
+        "and staircases\naround it; a killed run goes on. Then kernels whose measurement is doubtful are measured again at another time, "
+        "beside others that are\nnot, and the figure counts on which most measurements of a kernel agree.\n"
         "fit learns from DEVICE's measured kernels, or from a CSV of recorded ones, and prints how well kernels that were left out are "
         "estimated; the "
         "file it writes\nis a device like any other.\n"

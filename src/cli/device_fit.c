@@ -8,6 +8,7 @@
 #include "cli/table.h"
 #include "cli/wrap.h"
 #include "device/between.h"
+#include "device/kit/samples.h"
 #include "device/recorded/recorded.h"
 #include "estimate/suggest.h"
 
@@ -16,9 +17,7 @@
 
 /* What there is to fit to. */
 typedef struct data {
-    fet_estimate_sample *samples;
-    size_t n, capacity;
-    uint32_t others; /* kernels in other precisions, left out */
+    fet_kit_samples samples;
     char device[256];
     fet_dtype precision;
     fet_fusion_rules rules;
@@ -33,19 +32,6 @@ static bool ends_in(const char *text, const char *ending)
     return n > e && strcmp(text + n - e, ending) == 0;
 }
 
-static fet_status add(data *d, const fet_kernel_key *key, double latency_ms, double spread)
-{
-    FET_TRY(fet_grow(&d->samples, &d->capacity, d->n + 1, sizeof *d->samples));
-    d->samples[d->n++] = (fet_estimate_sample){.key = *key, .latency_ms = latency_ms, .spread = spread};
-    return FET_OK;
-}
-
-/* A kernel of the long tail is in plain f32 whatever the network is in. */
-static bool belongs(const fet_kernel_key *key, fet_dtype precision)
-{
-    return key->precision == precision || key->flags & FET_KERNEL_PLAIN_SRC;
-}
-
 /* Kernels that somebody recorded: the precision is what most of them are in, the rules are the host's. */
 static fet_status read_csv(const char *path, data *d)
 {
@@ -57,8 +43,9 @@ static fet_status read_csv(const char *path, data *d)
         if (in[p] > in[d->precision]) d->precision = (fet_dtype)p;
     fet_status status = FET_OK;
     for (uint32_t i = 0; i < n && status == FET_OK; i++) {
-        if (belongs(&kernels[i].key, d->precision)) status = add(d, &kernels[i].key, kernels[i].latency_ms, kernels[i].spread);
-        else d->others++;
+        if (fet_kit_belongs(&kernels[i].key, d->precision))
+            status = fet_kit_samples_add(&d->samples, &kernels[i].key, kernels[i].latency_ms, kernels[i].spread);
+        else d->samples.others++;
     }
     fet_free(kernels);
     snprintf(d->device, sizeof d->device, "%s", path);
@@ -84,15 +71,10 @@ static fet_status read_device(const fet_fit_options *options, data *d)
 {
     fet_device_options wanted = options->device;
     fet_auto(fet_device) device = NULL;
-    fet_kernel_key key;
-    fet_cost cost;
     wanted.name = options->source;
     FET_TRY(fet_device_open(&wanted, &device));
-    for (uint32_t i = 0; fet_device_known(device, i, &key, &cost); i++) {
-        if (belongs(&key, wanted.precision)) FET_TRY(add(d, &key, cost.latency_ms, cost.spread));
-        else d->others++;
-    }
-    if (d->n == 0)
+    FET_TRY(fet_kit_samples_read(device, &d->samples));
+    if (d->samples.n == 0)
         return fet_fail(FET_ERROR_NOT_FOUND, "%s has no measured kernels: measure some first (`fettle device probe`, `fettle inspect`)",
                         fet_device_describe(device));
     snprintf(d->device, sizeof d->device, "%s", fet_device_describe(device));
@@ -176,7 +158,7 @@ static fet_status print_json(const fet_cli *cli, const result *r, const fet_tabl
     json_t *list = NULL;
     FET_TRY(fet_table_json(table, &list));
     json_t *root = json_pack("{s:s, s:s, s:I, s:I, s:f, s:s, s:s?, s:s?, s:o, s:o}", "device", r->data->device, "precision",
-                             fet_dtype_name(r->data->precision), "kernels", (json_int_t)r->data->n, "splits",
+                             fet_dtype_name(r->data->precision), "kernels", (json_int_t)r->data->samples.n, "splits",
                              (json_int_t)r->options->splits, "coverage", r->options->coverage, "outside", r->options->outside, "prior",
                              r->options->prior, "output", r->options->output, "families", list, "suggested", suggested_json(r));
     return root ? fet_cli_print_json(cli, root) : fet_fail(FET_ERROR_NOMEM, "no memory for JSON");
@@ -195,8 +177,8 @@ static fet_status print_text(const fet_cli *cli, const result *r, const fet_tabl
     fet_cli_wrap(cli, 0,
                  "%zu kernels of %s, %s; errors on kernels that were left out: mean and standard deviation over %lld splits, 80 %% fitted, "
                  "20 %% judged.",
-                 d->n, d->device, fet_dtype_name(d->precision), (long long)r->options->splits);
-    if (d->others) fet_cli_wrap(cli, 0, "Left out: %u kernels in other precisions.", d->others);
+                 d->samples.n, d->device, fet_dtype_name(d->precision), (long long)r->options->splits);
+    if (d->samples.others) fet_cli_wrap(cli, 0, "Left out: %u kernels in other precisions.", d->samples.others);
     if (r->scores.all.without)
         fet_cli_wrap(cli, 0, "%u estimates were not possible: their family had fewer than %d kernels to fit to.", r->scores.all.without,
                      FET_ESTIMATE_MIN);
@@ -236,8 +218,8 @@ static fet_status judge_and_fit(fet_cli *cli, const data *d, const fet_estimator
     fet_estimator_options o = estimator_options(options, d, prior);
     fet_progress progress;
     fet_progress_begin(&progress, cli, "fitting");
-    fet_status status = fet_score_by_splits(&o, d->samples, d->n, (uint32_t)options->splits, on_split, &progress, &r->scores);
-    if (status == FET_OK) status = fet_estimator_fit(&o, d->samples, d->n, &r->estimator);
+    fet_status status = fet_score_by_splits(&o, d->samples.items, d->samples.n, (uint32_t)options->splits, on_split, &progress, &r->scores);
+    if (status == FET_OK) status = fet_estimator_fit(&o, d->samples.items, d->samples.n, &r->estimator);
     fet_progress_end(&progress);
     FET_TRY(status);
     if (d->between[0]) FET_TRY(fet_estimator_set_between(r->estimator, d->between));
@@ -245,7 +227,8 @@ static fet_status judge_and_fit(fet_cli *cli, const data *d, const fet_estimator
     if (options->plot) FET_TRY(fet_device_fit_plot(options->plot, d->device, &r->scores));
     if (options->suggest == 0) return FET_OK;
     FET_TRY(fet_alloc_zeroed((size_t)options->suggest, sizeof *r->suggested, "kernels", &r->suggested));
-    return fet_estimate_suggest(r->estimator, d->samples, d->n, (uint32_t)options->suggest, o.seed, r->suggested, &r->n_suggested);
+    return fet_estimate_suggest(r->estimator, d->samples.items, d->samples.n, (uint32_t)options->suggest, o.seed, r->suggested,
+                                &r->n_suggested);
 }
 
 static fet_status run(fet_cli *cli, const data *d, const fet_estimator *prior, result *r)
@@ -277,7 +260,7 @@ fet_status fet_device_fit(fet_cli *cli, const fet_fit_options *options)
     if (options->prior) FET_TRY(fet_estimator_read(options->prior, &prior));
     fet_status status = ends_in(options->source, ".csv") ? read_csv(options->source, &d) : read_device(options, &d);
     if (status == FET_OK) status = run(cli, &d, prior, &r);
-    fet_free(d.samples);
+    fet_kit_samples_clear(&d.samples);
     fet_free(r.suggested);
     fet_scores_clear(&r.scores);
     fet_estimator_destroy(r.estimator);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fettle device probe: plan -> measure -> a few networks whole. */
+/* fettle device probe: plan -> measure -> doubtful kernels again -> a few networks whole. */
 #include "cli/device_probe.h"
 
 #include "base/clock.h"
@@ -88,8 +88,9 @@ static fet_status make_plan(probing *p)
     const fet_device_probe_options *o = p->options;
     fet_kit_plan_options options = fet_kit_plan_default_options();
     fet_parallelism parallelism = fet_device_parallelism(p->device);
-    if (o->spaces.n == 0 && !o->keys && o->networks.n == 0)
-        return fet_fail(FET_ERROR_ARG, "device probe: expected what to measure for: --space JOB, --networks MODEL or --keys FILE");
+    if (o->spaces.n == 0 && !o->keys && o->networks.n == 0 && o->again <= 0)
+        return fet_fail(FET_ERROR_ARG,
+                        "device probe: expected what to measure for: --space JOB, --networks MODEL or --keys FILE; or --again N alone");
     FET_TRY(fet_kit_pool_create(fet_device_fusion_rules(p->device), fet_device_precision(p->device), &pool));
     FET_TRY(fill_pool(p, pool));
     options.n_kernels = o->spaces.n || o->networks.n ? (uint32_t)o->kernels : fet_kit_pool_count(pool);
@@ -122,22 +123,49 @@ static fet_status learn(probing *p, fet_lesson *lesson)
     return status;
 }
 
-static fet_status measure(probing *p)
+/* 0: no end. */
+static double left_s(const probing *p)
 {
+    double spent_s = fet_clock_monotonic_s() - p->started_s;
+    return p->budget_s <= 0 ? 0 : p->budget_s > spent_s ? p->budget_s - spent_s : 1e-3;
+}
+
+typedef struct outcome {
     fet_kit_result result;
-    fet_lesson *lesson = NULL;
-    FET_TRY(check_can_measure(p->device));
-    double spent_s = fet_clock_monotonic_s() - p->started_s, left_s = p->budget_s > spent_s ? p->budget_s - spent_s : 1e-3;
+    fet_device_again again;
+    fet_lesson lesson;
+} outcome;
+
+/* Plan, doubtful kernels, networks whole; each is over at once where it was done before, or no time is left. */
+static fet_status measure_all(probing *p, outcome *o, fet_device_probed *probed)
+{
+    const fet_device_probe_options *options = p->options;
     fet_progress_begin(&p->progress, p->cli, "measuring kernels");
-    fet_status status = fet_kit_measure(p->device, p->plan, p->budget_s > 0 ? left_s : 0, on_measured, &p->progress, &result);
+    fet_status status = fet_kit_measure(p->device, p->plan, left_s(p), on_measured, &p->progress, &o->result);
     fet_progress_end(&p->progress);
     FET_TRY(status);
-    bool whole = p->options->spaces.n && p->options->whole > 0 && result.outcome != FET_KIT_STOPPED;
-    if (whole) FET_TRY(fet_alloc_zeroed(1, sizeof *lesson, "networks measured whole", &lesson));
-    if (whole) status = learn(p, lesson);
-    if (status == FET_OK) status = fet_device_probe_print(p->cli, p->options, p->device, p->plan, &result, lesson);
-    if (result.outcome == FET_KIT_STOPPED) p->cli->exit_code = FET_EXIT_INTERRUPTED;
-    fet_free(lesson);
+    *probed = (fet_device_probed){.plan = p->plan, .result = &o->result};
+    if (o->result.outcome == FET_KIT_STOPPED) return FET_OK;
+    if (o->result.outcome == FET_KIT_DONE && options->again) {
+        FET_TRY(fet_device_measure_again(p->cli, p->device, options->again, left_s(p), (uint64_t)options->seed, &o->again));
+        probed->again = &o->again;
+    }
+    if (o->again.result.outcome == FET_KIT_STOPPED || options->spaces.n == 0 || options->whole == 0) return FET_OK;
+    probed->lesson = &o->lesson;
+    return learn(p, &o->lesson);
+}
+
+static fet_status measure(probing *p)
+{
+    outcome *o = NULL;
+    fet_device_probed probed = {.plan = NULL};
+    FET_TRY(check_can_measure(p->device));
+    FET_TRY(fet_alloc_zeroed(1, sizeof *o, "what was measured", &o));
+    fet_status status = measure_all(p, o, &probed);
+    if (status == FET_OK) status = fet_device_probe_print(p->cli, p->options, p->device, &probed);
+    if (o->result.outcome == FET_KIT_STOPPED || o->again.result.outcome == FET_KIT_STOPPED) p->cli->exit_code = FET_EXIT_INTERRUPTED;
+    fet_device_again_clear(&o->again);
+    fet_free(o);
     return status;
 }
 
@@ -191,7 +219,7 @@ static fet_status run(probing *p)
     fet_cli_catch_signals();
     FET_TRY(fet_device_open(&device, &p->device));
     FET_TRY(make_plan(p));
-    if (p->options->plan_only) return fet_device_probe_print(p->cli, p->options, p->device, p->plan, NULL, NULL);
+    if (p->options->plan_only) return fet_device_probe_print(p->cli, p->options, p->device, &(fet_device_probed){.plan = p->plan});
     return p->options->export ? export(p) : measure(p);
 }
 

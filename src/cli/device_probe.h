@@ -3,8 +3,7 @@
 #ifndef FET_CLI_DEVICE_PROBE_H
 #define FET_CLI_DEVICE_PROBE_H
 
-#include "cli/command.h"
-#include "device/kit/measure.h"
+#include "cli/device_again.h"
 #include "run/probe.h"
 
 typedef struct fet_device_probe_options {
@@ -15,13 +14,20 @@ typedef struct fet_device_probe_options {
     const char *export, *import;    /* folder to fill, filled CSV to read; NULL */
     const char *like;               /* --import: the device whose fusion rules the board has */
     int64_t kernels, draws, whole, seed;
+    int64_t again; /* doubtful kernels measured again, at most; -1: a tenth of what is known */
     bool plan_only, json;
 } fet_device_probe_options;
 
 FET_MUST_CHECK fet_status fet_device_probe(fet_cli *cli, const fet_device_probe_options *options);
 
-/* What came of it; result and lesson NULL: nothing was measured (whole). */
+/* What came of it; NULL: nothing was measured (again, whole). */
+typedef struct fet_device_probed {
+    const fet_kit_plan *plan;
+    const fet_kit_result *result;
+    const fet_device_again *again;
+    const fet_lesson *lesson;
+} fet_device_probed;
 FET_MUST_CHECK fet_status fet_device_probe_print(fet_cli *cli, const fet_device_probe_options *options, const fet_device *device,
-                                                 const fet_kit_plan *plan, const fet_kit_result *result, const fet_lesson *lesson);
+                                                 const fet_device_probed *probed);
 
 #endif

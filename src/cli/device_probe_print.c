@@ -62,9 +62,10 @@ static json_t *lesson_json(const fet_lesson *lesson)
                      lesson->between.error_before, "error_after", lesson->between.error_after, "networks", networks);
 }
 
-static fet_status print_json(fet_cli *cli, const fet_device *device, const fet_kit_plan *plan, const fet_table *table,
-                             const fet_kit_result *result, const fet_lesson *lesson)
+static fet_status print_json(fet_cli *cli, const fet_device *device, const fet_device_probed *probed, const fet_table *table)
 {
+    const fet_kit_plan *plan = probed->plan;
+    const fet_kit_result *result = probed->result;
     json_t *families = NULL;
     FET_TRY(fet_table_json(table, &families));
     json_t *value = json_pack("{s:s, s:i, s:i, s:o, s:o}", "device", fet_device_describe(device), "planned", (int)plan->n, "known",
@@ -77,7 +78,8 @@ static fet_status print_json(fet_cli *cli, const fet_device *device, const fet_k
         json_object_set_new(value, "seconds", json_real(result->seconds));
         json_object_set_new(value, "outcome", json_string(fet_kit_outcome_name(result->outcome)));
     }
-    if (value && lesson) json_object_set_new(value, "between", lesson_json(lesson));
+    if (value && probed->again) json_object_set_new(value, "again", fet_device_again_json(device, probed->again));
+    if (value && probed->lesson) json_object_set_new(value, "between", lesson_json(probed->lesson));
     return value ? fet_cli_print_json(cli, value) : fet_fail(FET_ERROR_NOMEM, "no memory for JSON");
 }
 
@@ -116,15 +118,18 @@ static void print_lesson(const fet_cli *cli, const fet_lesson *lesson)
             1e6 * b->weight_ms[0], 1e9 * b->weight_ms[1], 1e9 * b->weight_ms[2]);
 }
 
-fet_status fet_device_probe_print(fet_cli *cli, const fet_device_probe_options *options, const fet_device *device, const fet_kit_plan *plan,
-                                  const fet_kit_result *result, const fet_lesson *lesson)
+fet_status fet_device_probe_print(fet_cli *cli, const fet_device_probe_options *options, const fet_device *device,
+                                  const fet_device_probed *probed)
 {
     fet_auto(fet_table) table = NULL;
+    const fet_kit_plan *plan = probed->plan;
     FET_TRY(make_table(device, plan, &table));
-    if (options->json) return print_json(cli, device, plan, table, result, lesson);
-    FET_TRY(fet_table_print(table, cli));
-    fprintf(cli->out, "\n%s: %u kernels planned, %u known\n", fet_device_describe(device), plan->n, fet_kit_count_known(device, plan));
-    if (result) print_result(cli, result);
-    if (lesson) print_lesson(cli, lesson);
+    if (options->json) return print_json(cli, device, probed, table);
+    if (plan->n) FET_TRY(fet_table_print(table, cli));
+    if (plan->n)
+        fprintf(cli->out, "\n%s: %u kernels planned, %u known\n", fet_device_describe(device), plan->n, fet_kit_count_known(device, plan));
+    if (plan->n && probed->result) print_result(cli, probed->result);
+    if (probed->again) fet_device_again_print(cli, probed->again);
+    if (probed->lesson) print_lesson(cli, probed->lesson);
     return FET_OK;
 }

@@ -156,6 +156,31 @@ fet_status fet_device_measure(fet_device *device, const fet_kernel_key *keys, si
     return device->ops->measure(device->state, keys, n_keys, progress, context);
 }
 
+static fet_status cannot_repeat(const fet_device *device)
+{
+    return fet_fail(FET_ERROR_UNSUPPORTED, "%s is %s: nothing here can measure its kernels again", fet_device_describe(device),
+                    fet_cost_source_name(fet_device_source(device)));
+}
+
+fet_status fet_device_repeat(fet_device *device, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context,
+                             fet_repeat *out_repeats)
+{
+    if (!device->ops->repeat) return cannot_repeat(device);
+    if (n_keys > FET_DEVICE_REPEAT_MAX)
+        return fet_fail(FET_ERROR_ARG, "%zu kernels measured again in turns: expected at most %d", n_keys, (int)FET_DEVICE_REPEAT_MAX);
+    return device->ops->repeat(device->state, keys, n_keys, progress, context, out_repeats);
+}
+
+fet_status fet_device_keep_repeat(fet_device *device, const fet_kernel_key *key, const fet_repeat *repeat)
+{
+    return device->ops->keep_repeat ? device->ops->keep_repeat(device->state, key, repeat) : cannot_repeat(device);
+}
+
+uint32_t fet_device_repeats(const fet_device *device, const fet_kernel_key *key, fet_repeat repeats[FET_REPEATS_MAX])
+{
+    return device->ops->repeats ? device->ops->repeats(device->state, key, repeats) : 0;
+}
+
 fet_status fet_device_network_latency(const fet_device *device, const fet_graph *graph, const fet_kernels *kernels, fet_arena *scratch,
                                       double *kernel_ms, double *out_ms)
 {

@@ -7,6 +7,7 @@
 #ifndef FET_DEVICE_DEVICE_H
 #define FET_DEVICE_DEVICE_H
 
+#include "device/repeat.h"
 #include "kernel/kernel.h"
 #include "space/space.h" /* fet_parallelism */
 
@@ -74,6 +75,19 @@ bool fet_device_known(const fet_device *device, uint32_t i, fet_kernel_key *out_
  */
 FET_MUST_CHECK fet_status fet_device_measure(fet_device *device, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress,
                                              void *context);
+
+/*
+ * Measures kernels that are known already at this other time, all of them in turns (FET_DEVICE_REPEAT_MAX at most), and keeps nothing:
+ * whether this was a better time is for the caller to say (kit/again.h). out_repeats[n_keys]. progress is asked while another process
+ * measures. Errors: UNSUPPORTED nothing here can be measured; ARG too many.
+ */
+enum { FET_DEVICE_REPEAT_MAX = 16 };
+FET_MUST_CHECK fet_status fet_device_repeat(fet_device *device, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress,
+                                            void *context, fet_repeat *out_repeats);
+/* Keeps one of them beside the kernel's earlier measurements; which figure counts from now on: repeat.h. Errors: NOT_FOUND, LIMIT, IO. */
+FET_MUST_CHECK fet_status fet_device_keep_repeat(fet_device *device, const fet_kernel_key *key, const fet_repeat *repeat);
+/* Every measurement of a kernel that is kept, its first one first; how many. 0: it is not known, or the device keeps none. */
+uint32_t fet_device_repeats(const fet_device *device, const fet_kernel_key *key, fet_repeat repeats[FET_REPEATS_MAX]);
 
 /*
  * Latency of a whole network: the sum of its kernels, which all must be known (NOT_FOUND names the missing one); a described device

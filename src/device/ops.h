@@ -21,6 +21,12 @@ typedef struct fet_device_ops {
     bool (*lookup)(const void *state, const fet_kernel_key *key, fet_cost *out_cost);
     /* Makes all of them known; those that are known already cost nothing. */
     fet_status (*measure)(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context);
+    /* Measures known kernels at another time, in turns, and keeps nothing; NULL: nothing here can be measured. */
+    fet_status (*repeat)(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context,
+                         fet_repeat *out_repeats);
+    /* Keeps one of them in its table; every measurement of a kernel, the first one first. NULL where repeat is. */
+    fet_status (*keep_repeat)(void *state, const fet_kernel_key *key, const fet_repeat *repeat);
+    uint32_t (*repeats)(const void *state, const fet_kernel_key *key, fet_repeat repeats[FET_REPEATS_MAX]);
     /* End to end; NULL: nothing here can be measured, networks cost what is known of them. */
     fet_status (*measure_networks)(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread);
     /* A whole network, where the kind knows better than the sum of its kernels; NULL: the sum. kernel_ms may be NULL. */

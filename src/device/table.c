@@ -15,12 +15,23 @@
 #define MAGIC "# fettle kernel table 1"
 #define COLUMNS "# kernel, latency ms, spread, samples, implementation; tab-separated"
 
-enum { LIMIT_FILE_BYTES = 1 << 28, LINE_BYTES = FET_KERNEL_KEY_TEXT_BYTES + 192 };
+#define AGAIN "# again\t"
+#define PULSE "# pulse\t"
+
+enum { LIMIT_FILE_BYTES = 1 << 28, LINE_BYTES = FET_KERNEL_KEY_TEXT_BYTES + 192, FIELDS = 5 };
 
 typedef struct entry {
     fet_kernel_key key;
-    double latency_ms, spread;
+    double latency_ms, spread; /* the figure that counts */
+    fet_repeat first;          /* the kernel's own line */
+    uint32_t n_again;
 } entry;
+
+/* A later measurement; few kernels have any. */
+typedef struct again {
+    uint32_t entry;
+    fet_repeat repeat;
+} again;
 
 struct fet_kernel_table {
     char *path, *lock_path, *target;
@@ -29,6 +40,8 @@ struct fet_kernel_table {
     size_t n_entries, capacity;
     uint32_t *slots; /* index + 1, 0: free; at most half full */
     size_t n_slots;
+    again *agains; /* in the order of the file */
+    size_t n_agains, again_capacity;
     size_t read_bytes, read_lines; /* of the file */
 };
 
@@ -55,6 +68,7 @@ void fet_kernel_table_destroy(fet_kernel_table *table)
     fet_free(table->target);
     fet_free(table->entries);
     fet_free(table->slots);
+    fet_free(table->agains);
     fet_free(table);
 }
 
@@ -112,38 +126,138 @@ static fet_status insert(fet_kernel_table *table, const entry *new)
     return FET_OK;
 }
 
+/* --- further measurements --- */
+
+static entry *find_entry(const fet_kernel_table *table, const fet_kernel_key *key)
+{
+    uint32_t slot = table->n_slots ? table->slots[find_slot(table, key)] : 0;
+    return slot ? &table->entries[slot - 1] : NULL;
+}
+
+static uint32_t collect(const fet_kernel_table *table, const entry *e, fet_repeat repeats[FET_REPEATS_MAX])
+{
+    uint32_t n = 0, index = (uint32_t)(e - table->entries);
+    repeats[n++] = e->first;
+    for (size_t i = 0; i < table->n_agains && n <= e->n_again; i++)
+        if (table->agains[i].entry == index) repeats[n++] = table->agains[i].repeat;
+    return n;
+}
+
+static void judge(const fet_kernel_table *table, entry *e)
+{
+    fet_repeat repeats[FET_REPEATS_MAX];
+    fet_repeat_figure figure = fet_repeats_judge(repeats, collect(table, e, repeats));
+    e->latency_ms = figure.latency_ms;
+    e->spread = figure.spread;
+}
+
+uint32_t fet_kernel_table_repeats(const fet_kernel_table *table, const fet_kernel_key *key, fet_repeat repeats[FET_REPEATS_MAX])
+{
+    const entry *e = find_entry(table, key);
+    return e ? collect(table, e, repeats) : 0;
+}
+
+static fet_status add_again(fet_kernel_table *table, const entry *new)
+{
+    entry *e = find_entry(table, &new->key);
+    if (!e || e->n_again + 1 >= FET_REPEATS_MAX) return FET_OK;
+    FET_TRY(fet_grow(&table->agains, &table->again_capacity, table->n_agains + 1, sizeof *table->agains));
+    table->agains[table->n_agains++] = (again){.entry = (uint32_t)(e - table->entries), .repeat = new->first};
+    e->n_again++;
+    judge(table, e);
+    return FET_OK;
+}
+
+/* The file is read from its beginning again: what it says of known kernels is said anew. */
+static void forget_agains(fet_kernel_table *table)
+{
+    if (table->n_agains == 0) return;
+    table->n_agains = 0;
+    for (size_t i = 0; i < table->n_entries; i++) {
+        table->entries[i].n_again = 0;
+        judge(table, &table->entries[i]);
+    }
+}
+
+/* --- lines --- */
+
+/* Cuts at tabs; false where there are more or fewer than `wanted` fields. */
+static bool cut(char *line, int wanted, char *field[FIELDS])
+{
+    int n = 0;
+    for (char *at = line; at; n++) {
+        char *tab = strchr(at, '\t');
+        if (tab) *tab++ = '\0';
+        if (n < wanted) field[n] = at;
+        at = tab;
+    }
+    return n == wanted;
+}
+
+static bool number(const char *text, double low, double high, double *out)
+{
+    char *end = NULL;
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && *out >= low && *out < high;
+}
+
+/* Latency and spread. */
+static bool read_numbers(char *field[FIELDS], fet_repeat *out)
+{
+    return number(field[1], 0, 1e9, &out->latency_ms) && out->latency_ms > 0 && number(field[2], 0, 1e9, &out->spread);
+}
+
+static fet_status read_key(const fet_kernel_table *table, const char *text, fet_kernel_key *out_key)
+{
+    fet_status status = fet_kernel_key_parse(text, out_key);
+    return status == FET_OK ? FET_OK : fet_note(status, "%s:%zu", table->path, table->read_lines + 1);
+}
+
+/* "# again" and "# pulse"; any other comment says nothing to us. */
+static fet_status parse_comment(fet_kernel_table *table, char *line)
+{
+    entry new = {0};
+    char *field[FIELDS];
+    bool pulse = strncmp(line, PULSE, strlen(PULSE)) == 0;
+    if (!pulse && strncmp(line, AGAIN, strlen(AGAIN)) != 0) return FET_OK;
+    char *rest = line + strlen(pulse ? PULSE : AGAIN);
+    bool good = pulse ? cut(rest, 2, field) && number(field[1], 0, 1e6, &new.first.pulse)
+                      : cut(rest, 4, field) && read_numbers(field, &new.first) && number(field[3], 0, 1e6, &new.first.pulse);
+    if (!good)
+        return fet_fail(
+            FET_ERROR_CORRUPT, "%s:%zu: no further measurement: expected %s; delete the line", table->path, table->read_lines + 1,
+            pulse ? "\"# pulse\", kernel and pulse between tabs" : "\"# again\", kernel, latency in ms, spread and pulse between tabs");
+    FET_TRY(read_key(table, field[0], &new.key));
+    if (!pulse) return add_again(table, &new);
+    entry *e = find_entry(table, &new.key);
+    if (e) {
+        e->first.pulse = new.first.pulse;
+        judge(table, e);
+    }
+    return FET_OK;
+}
+
 /* One line without its newline; the text is taken apart. */
 static fet_status parse_line(fet_kernel_table *table, char *line)
 {
     entry new = {0};
-    size_t number = table->read_lines + 1;
-    if (number == 1 && strcmp(line, MAGIC) != 0)
+    char *field[FIELDS];
+    size_t row = table->read_lines + 1;
+    if (row == 1 && strcmp(line, MAGIC) != 0)
         return fet_fail(FET_ERROR_CORRUPT, "%s:1: \"%.80s\" does not start a kernel table: expected \"" MAGIC "\"", table->path, line);
-    if (number == 2 && (strncmp(line, "# ", 2) != 0 || strcmp(line + 2, table->target) != 0))
+    if (row == 2 && (strncmp(line, "# ", 2) != 0 || strcmp(line + 2, table->target) != 0))
         return fet_fail(FET_ERROR_STATE, "%s:2: measured on another target (%.200s): expected \"%s\"; move the file away", table->path,
                         line, table->target);
-    if (line[0] == '#') return FET_OK;
-    char *field[5] = {line};
-    for (int i = 1; i < 5; i++) {
-        char *tab = field[i - 1] ? strchr(field[i - 1], '\t') : NULL;
-        if (tab) *tab++ = '\0';
-        field[i] = tab;
-    }
-    char *end[3] = {NULL, NULL, NULL};
-    if (field[4]) {
-        new.latency_ms = strtod(field[1], &end[0]);
-        new.spread = strtod(field[2], &end[1]);
-        (void)strtoul(field[3], &end[2], 10);
-    }
-    bool numbers = field[4] && *end[0] == '\0' && *end[1] == '\0' && *end[2] == '\0' && end[2] != field[3];
-    if (!numbers || !(new.latency_ms > 0 && new.latency_ms < 1e9) || !(new.spread >= 0 && new.spread < 1e9) || strchr(field[4], '\t'))
+    if (line[0] == '#') return parse_comment(table, line);
+    double samples;
+    if (!cut(line, FIELDS, field) || !read_numbers(field, &new.first) || !number(field[3], 0, 4294967296.0, &samples))
         return fet_fail(
             FET_ERROR_CORRUPT,
             "%s:%zu: no kernel with its latency: expected kernel, latency in ms, spread, samples and implementation between tabs; "
             "delete the line to measure the kernel again",
-            table->path, number);
-    fet_status status = fet_kernel_key_parse(field[0], &new.key);
-    if (status != FET_OK) return fet_note(status, "%s:%zu", table->path, number);
+            table->path, row);
+    FET_TRY(read_key(table, field[0], &new.key));
+    new.latency_ms = new.first.latency_ms, new.spread = new.first.spread;
     return insert(table, &new);
 }
 
@@ -157,7 +271,10 @@ fet_status fet_kernel_table_refresh(fet_kernel_table *table)
     void *data = NULL;
     size_t bytes = 0;
     FET_TRY(fet_file_read(table->path, LIMIT_FILE_BYTES, &data, &bytes));
-    if (bytes < table->read_bytes) table->read_bytes = table->read_lines = 0; /* it was replaced */
+    if (bytes < table->read_bytes) { /* it was replaced */
+        table->read_bytes = table->read_lines = 0;
+        forget_agains(table);
+    }
     fet_status status = FET_OK;
     for (char *line = (char *)data + table->read_bytes, *end; status == FET_OK; line = end + 1) {
         end = memchr(line, '\n', bytes - table->read_bytes);
@@ -213,16 +330,37 @@ static fet_status prepare(const fet_kernel_table *table)
     return fet_file_replace(table->path, header, (size_t)n);
 }
 
-fet_status fet_kernel_table_append(fet_kernel_table *table, const fet_kernel_key *key, const fet_kernel_time *time)
+/* Lines in one write, with the lock. */
+static fet_status append(fet_kernel_table *table, const char *lines, int n, size_t room, const char *kernel)
 {
-    char line[LINE_BYTES], text[FET_KERNEL_KEY_TEXT_BYTES];
-    if (table->lock < 0) return fet_fail(FET_ERROR_STATE, "%s: a kernel is added without the lock", table->path);
-    int n = snprintf(line, sizeof line, "%s\t%.6g\t%.3g\t%u\t%s\n", fet_kernel_key_print(key, text, sizeof text), time->latency_ms,
-                     time->spread, time->n_samples, time->implementation);
-    if (n < 0 || (size_t)n >= sizeof line) return fet_fail(FET_ERROR_LIMIT, "%s: a line for kernel \"%s\" is too long", table->path, text);
     struct stat info;
+    if (table->lock < 0) return fet_fail(FET_ERROR_STATE, "%s: a kernel is added without the lock", table->path);
+    if (n < 0 || (size_t)n >= room) return fet_fail(FET_ERROR_LIMIT, "%s: a line for kernel \"%s\" is too long", table->path, kernel);
     bool whole = table->read_bytes > 0 && stat(table->path, &info) == 0 && (size_t)info.st_size == table->read_bytes;
     if (!whole) FET_TRY(prepare(table));
-    FET_TRY(fet_file_append(table->path, line, (size_t)n));
+    FET_TRY(fet_file_append(table->path, lines, (size_t)n));
     return fet_kernel_table_refresh(table);
+}
+
+fet_status fet_kernel_table_append(fet_kernel_table *table, const fet_kernel_key *key, const fet_kernel_time *time)
+{
+    char lines[2 * LINE_BYTES], text[FET_KERNEL_KEY_TEXT_BYTES], pulse[LINE_BYTES] = "";
+    const fet_repeat repeat = {.pulse = time->pulse};
+    fet_kernel_key_print(key, text, sizeof text);
+    if (fet_repeat_is_disturbed(&repeat)) snprintf(pulse, sizeof pulse, PULSE "%s\t%.4g\n", text, time->pulse);
+    int n = snprintf(lines, sizeof lines, "%s\t%.6g\t%.3g\t%u\t%s\n%s", text, time->latency_ms, time->spread, time->n_samples,
+                     time->implementation, pulse);
+    return append(table, lines, n, sizeof lines, text);
+}
+
+fet_status fet_kernel_table_append_again(fet_kernel_table *table, const fet_kernel_key *key, const fet_repeat *repeat)
+{
+    char line[LINE_BYTES], text[FET_KERNEL_KEY_TEXT_BYTES];
+    const entry *e = find_entry(table, key);
+    fet_kernel_key_print(key, text, sizeof text);
+    if (!e) return fet_fail(FET_ERROR_NOT_FOUND, "%s: kernel \"%s\" is not there, to be measured again", table->path, text);
+    if (e->n_again + 1 >= FET_REPEATS_MAX)
+        return fet_fail(FET_ERROR_LIMIT, "%s: kernel \"%s\" was measured %d times already", table->path, text, (int)FET_REPEATS_MAX);
+    int n = snprintf(line, sizeof line, AGAIN "%s\t%.6g\t%.3g\t%.4g\n", text, repeat->latency_ms, repeat->spread, repeat->pulse);
+    return append(table, line, n, sizeof line, text);
 }

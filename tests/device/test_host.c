@@ -104,6 +104,14 @@ static void test_measured_once_and_looked_up_ever_after(void **state)
         assert_true(small.spread >= 0 && small.spread < 10);
     }
     fet_auto(fet_device) device = NULL;
+    {
+        fet_auto(fet_device) later = NULL;
+        fet_repeat repeats[2];
+        CHECK_OK(fet_device_open(&options, &later));
+        CHECK_OK(fet_device_repeat(later, keys, 2, NULL, NULL, repeats));
+        for (int i = 0; i < 2; i++) assert_true(repeats[i].latency_ms > 1e-5 && repeats[i].latency_ms < 10 && repeats[i].pulse >= 1);
+        assert_true(fet_device_lookup(later, &keys[0], &again) && again.latency_ms == small.latency_ms); /* it keeps nothing */
+    }
     setenv("FET_TEST_CHILD", "die", 1); /* nothing may be measured any more */
     CHECK_OK(fet_device_open(&options, &device));
     CHECK_OK(fet_device_measure(device, keys, 3, count_progress, &calls));

@@ -188,6 +188,85 @@ static void test_corrupt_lines_are_named(void **state)
     check_corrupt(FET_ERROR_CORRUPT, HEADER "\n", ":4:");
 }
 
+static double figure(const fet_kernel_table *table, uint32_t i)
+{
+    fet_kernel_key key = key_of(i);
+    double ms = 0, spread = 0;
+    assert_true(fet_kernel_table_lookup(table, &key, &ms, &spread));
+    return ms;
+}
+
+/* Later measurements stand behind the first line; what counts is what they say together, in memory and from the file. */
+static void test_measured_again(void **state)
+{
+    (void)state;
+    fet_auto(fet_kernel_table) table = NULL;
+    fet_auto(fet_kernel_table) read = NULL;
+    fet_kernel_key first = key_of(0), slow = key_of(1), unknown = key_of(9);
+    fet_kernel_time disturbed = time_of(1);
+    fet_repeat repeat = {.latency_ms = 0.0008, .spread = 0.01, .pulse = 1.01}, repeats[FET_REPEATS_MAX];
+    disturbed.pulse = 1.3;
+    CHECK_OK(fet_kernel_table_open(path, "a target", &table));
+    lock(table);
+    append(table, 0);
+    CHECK_OK(fet_kernel_table_append(table, &slow, &disturbed));
+    assert_int_equal(fet_kernel_table_repeats(table, &slow, repeats), 1);
+    CHECK_NEAR(repeats[0].pulse, 1.3, 1e-9);
+    CHECK_NEAR(figure(table, 1), 0.002, 1e-9); /* there is no other */
+    CHECK_OK(fet_kernel_table_append_again(table, &slow, &repeat));
+    CHECK_NEAR(figure(table, 1), 0.0008, 1e-9); /* the calm one */
+    for (uint32_t i = 1; i < FET_REPEATS_MAX; i++) CHECK_OK(fet_kernel_table_append_again(table, &first, &repeat));
+    CHECK_NEAR(figure(table, 0), 0.0008, 1e-9); /* seven against one */
+    CHECK_FAILS(FET_ERROR_LIMIT, fet_kernel_table_append_again(table, &first, &repeat));
+    CHECK_FAILS(FET_ERROR_NOT_FOUND, fet_kernel_table_append_again(table, &unknown, &repeat));
+    CHECK_OK(fet_kernel_table_open(path, "a target", &read));
+    CHECK_NEAR(figure(read, 0), 0.0008, 1e-9);
+    CHECK_NEAR(figure(read, 1), 0.0008, 1e-9);
+    assert_int_equal(fet_kernel_table_count(read), 2);
+    assert_int_equal(fet_kernel_table_repeats(read, &first, repeats), FET_REPEATS_MAX);
+    CHECK_NEAR(repeats[0].latency_ms, 0.001, 1e-9);
+    CHECK_NEAR(repeats[1].pulse, 1.01, 1e-9);
+    assert_int_equal(fet_kernel_table_repeats(read, &unknown, repeats), 0);
+}
+
+/* The file was replaced by a shorter one: what it says counts once. */
+static void test_replaced_file(void **state)
+{
+    (void)state;
+    fet_auto(fet_kernel_table) table = NULL;
+    fet_repeat repeats[FET_REPEATS_MAX];
+    fet_kernel_key key;
+    unlink(path);
+    add_text(HEADER KEY "\t0.2\t0.01\t50\tjit\n# again\t" KEY "\t0.1\t0.01\t1\n# again\t" KEY "\t0.1\t0.01\t1\n");
+    CHECK_OK(fet_kernel_table_open(path, "a target", &table));
+    CHECK_OK(fet_kernel_key_parse(KEY, &key));
+    assert_int_equal(fet_kernel_table_repeats(table, &key, repeats), 3);
+    unlink(path);
+    add_text(HEADER KEY "\t0.2\t0.01\t50\tjit\n# again\t" KEY "\t0.3\t0.01\t1\n");
+    CHECK_OK(fet_kernel_table_refresh(table));
+    assert_int_equal(fet_kernel_table_repeats(table, &key, repeats), 2);
+    CHECK_NEAR(repeats[1].latency_ms, 0.3, 1e-9);
+}
+
+/* What is said of a kernel that is not there (its line was deleted, to measure it again) says nothing; nor do other comments. */
+static void test_other_comments(void **state)
+{
+    (void)state;
+    fet_auto(fet_kernel_table) table = NULL;
+    fet_repeat repeats[FET_REPEATS_MAX];
+    fet_kernel_key key;
+    unlink(path);
+    add_text(HEADER "# again\t" KEY "\t0.1\t0.01\t1\n# pulse\t" KEY "\t1.3\n# a note\n" KEY "\t0.2\t0.01\t50\tjit\n");
+    CHECK_OK(fet_kernel_table_open(path, "a target", &table));
+    CHECK_OK(fet_kernel_key_parse(KEY, &key));
+    assert_int_equal(fet_kernel_table_repeats(table, &key, repeats), 1);
+    assert_true(repeats[0].pulse == 0);
+    check_corrupt(FET_ERROR_CORRUPT, HEADER "# again\t" KEY "\t0.1\t0.01\n", ":4:");
+    check_corrupt(FET_ERROR_CORRUPT, HEADER "# again\t" KEY "\t0\t0.01\t1\n", ":4:");
+    check_corrupt(FET_ERROR_CORRUPT, HEADER "# again\tcnov\t1\t0.01\t1\n", ":4:");
+    check_corrupt(FET_ERROR_CORRUPT, HEADER "# pulse\t" KEY "\tslow\n", ":4:");
+}
+
 static void test_one_writer_at_a_time(void **state)
 {
     (void)state;
@@ -235,6 +314,8 @@ static void test_allocation_failures(void **state)
         CHECK_OK(fet_kernel_table_open(path, "a target", &table));
         lock(table);
         for (uint32_t i = 0; i < 20; i++) append(table, i);
+        fet_kernel_key key = key_of(0);
+        CHECK_OK(fet_kernel_table_append_again(table, &key, &(fet_repeat){.latency_ms = 1, .pulse = 1}));
     }
     fet_status status = FET_ERROR_NOMEM;
     uint64_t n = 0;
@@ -253,8 +334,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
-        TEST(test_written_is_read),         TEST(test_the_first_line_counts), TEST(test_half_line),        TEST(test_half_header),
-        TEST(test_corrupt_lines_are_named), TEST(test_one_writer_at_a_time),  TEST(test_read_only_folder), TEST(test_allocation_failures),
+        TEST(test_written_is_read),  TEST(test_the_first_line_counts),   TEST(test_half_line),
+        TEST(test_half_header),      TEST(test_measured_again),          TEST(test_replaced_file),
+        TEST(test_other_comments),   TEST(test_corrupt_lines_are_named), TEST(test_one_writer_at_a_time),
+        TEST(test_read_only_folder), TEST(test_allocation_failures),
     };
     return cmocka_run_group_tests_name("table", tests, NULL, NULL);
 }

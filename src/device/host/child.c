@@ -198,7 +198,7 @@ fet_status fet_host_child_kernel(fet_host_child *child, const fet_kernel_key *ke
     int n = snprintf(request, sizeof request, "kernel %s\n", fet_kernel_key_print(key, text, sizeof text));
     FET_TRY(send_text(child, request, (size_t)n, text));
     FET_TRY(read_line(child, KERNEL_S, line, text));
-    if (sscanf(line, "ok %lf %lf %u %63s", &time.latency_ms, &time.spread, &time.n_samples, time.implementation) == 4) {
+    if (sscanf(line, "ok %lf %lf %u %63s %lf", &time.latency_ms, &time.spread, &time.n_samples, time.implementation, &time.pulse) == 5) {
         *out_time = time;
         return FET_OK;
     }

@@ -2,7 +2,7 @@
 /*
  * The process that measures, seen from outside. Lines over a socket pair; a request has one answer:
  *
- *   kernel <key text>                           ok <latency ms> <spread> <samples> <implementation>
+ *   kernel <key text>                           ok <latency ms> <spread> <samples> <implementation> <pulse>
  *   networks <precision> <n>, then n paths      ok, then n lines <latency ms> <spread> <samples>
  *   (at the start, unasked)                     ok <instruction set>
  *   anything                                    error <code> <message>

@@ -161,10 +161,9 @@ static size_t count_missing(const host *h, const fet_kernel_key *keys, size_t n_
     return n;
 }
 
-/* A few kernels in turns, until each has settled; then they go into the table. */
-static fet_status measure_group(host *h, const fet_kernel_key *const *keys, size_t n)
+/* A few kernels in turns, until each has settled. */
+static fet_status visit_in_turns(host *h, const fet_kernel_key *const *keys, size_t n, fet_rounds *rounds)
 {
-    fet_rounds rounds[GROUP] = {0};
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < n; i++) {
@@ -173,6 +172,13 @@ static fet_status measure_group(host *h, const fet_kernel_key *const *keys, size
             again |= !fet_rounds_are_settled(&rounds[i], h->rounds);
         }
     }
+    return FET_OK;
+}
+
+static fet_status measure_group(host *h, const fet_kernel_key *const *keys, size_t n)
+{
+    fet_rounds rounds[GROUP] = {0};
+    FET_TRY(visit_in_turns(h, keys, n, rounds));
     for (size_t i = 0; i < n; i++) {
         fet_kernel_time time = fet_rounds_summarise(&rounds[i]);
         FET_TRY(fet_kernel_table_append(h->table, keys[i], &time));
@@ -203,7 +209,8 @@ static fet_status measure_missing(host *h, const fet_kernel_key *keys, size_t n_
     return go_on(progress, context, total, total);
 }
 
-/* Two processes that measure at once disturb each other: only the one with the table's lock does; the other waits and learns from it. */
+/* Two processes that measure at once disturb each other: only the one with the table's lock does; the other waits and learns from it.
+ * keys: what is wanted, so that waiting ends when another process has made it; n_keys 0: the lock itself. */
 static fet_status lock_table(host *h, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context)
 {
     for (;;) {
@@ -212,7 +219,7 @@ static fet_status lock_table(host *h, const fet_kernel_key *keys, size_t n_keys,
         if (locked) return FET_OK;
         FET_TRY(fet_kernel_table_refresh(h->table));
         size_t missing = count_missing(h, keys, n_keys);
-        if (missing == 0) return FET_OK;
+        if (missing == 0 && n_keys > 0) return FET_OK;
         FET_TRY(go_on(progress, context, 0, missing));
         fet_clock_sleep_s(0.05);
     }
@@ -226,6 +233,38 @@ static fet_status host_measure(void *state, const fet_kernel_key *keys, size_t n
     fet_status status = measure_missing(h, keys, n_keys, progress, context);
     fet_kernel_table_unlock(h->table);
     return status;
+}
+
+static fet_status host_repeat(void *state, const fet_kernel_key *keys, size_t n_keys, fet_device_progress progress, void *context,
+                              fet_repeat *out_repeats)
+{
+    host *h = state;
+    const fet_kernel_key *order[FET_DEVICE_REPEAT_MAX];
+    fet_rounds rounds[FET_DEVICE_REPEAT_MAX] = {0};
+    for (size_t i = 0; i < n_keys; i++) order[i] = &keys[i];
+    FET_TRY(lock_table(h, NULL, 0, progress, context));
+    fet_status status = visit_in_turns(h, order, n_keys, rounds);
+    fet_kernel_table_unlock(h->table);
+    FET_TRY(status);
+    for (size_t i = 0; i < n_keys; i++) {
+        fet_kernel_time time = fet_rounds_summarise(&rounds[i]);
+        out_repeats[i] = (fet_repeat){.latency_ms = time.latency_ms, .spread = time.spread, .pulse = time.pulse};
+    }
+    return FET_OK;
+}
+
+static fet_status host_keep_repeat(void *state, const fet_kernel_key *key, const fet_repeat *repeat)
+{
+    host *h = state;
+    FET_TRY(lock_table(h, NULL, 0, NULL, NULL));
+    fet_status status = fet_kernel_table_append_again(h->table, key, repeat);
+    fet_kernel_table_unlock(h->table);
+    return status;
+}
+
+static uint32_t host_repeats(const void *state, const fet_kernel_key *key, fet_repeat repeats[FET_REPEATS_MAX])
+{
+    return fet_kernel_table_repeats(((const host *)state)->table, key, repeats);
 }
 
 static fet_status host_measure_networks(void *state, const char *const *onnx_paths, size_t n, double *out_ms, double *out_spread)
@@ -269,6 +308,9 @@ const fet_device_ops fet_device_host = {
     .lookup = host_lookup,
     .known = host_known,
     .measure = host_measure,
+    .repeat = host_repeat,
+    .keep_repeat = host_keep_repeat,
+    .repeats = host_repeats,
     .measure_networks = host_measure_networks,
     .parallelism = host_parallelism,
     .table_path = host_table_path,

@@ -26,7 +26,7 @@ static fet_status measure_kernel(const char *text, fet_pulse *pulse, FILE *out)
     char implementation[64];
     FET_TRY(fet_kernel_key_parse(text, &key));
     FET_TRY(fet_host_measure_kernel(&key, pulse, &samples, implementation, sizeof implementation));
-    fprintf(out, "ok %.9g %.6g %u %s\n", samples.latency_ms, samples.spread, samples.n_samples, implementation);
+    fprintf(out, "ok %.9g %.6g %u %s %.4g\n", samples.latency_ms, samples.spread, samples.n_samples, implementation, samples.pulse);
     return FET_OK;
 }
 

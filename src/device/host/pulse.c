@@ -42,7 +42,13 @@ double fet_pulse_ms(void)
 bool fet_pulse_judge(fet_pulse *pulse, double ms)
 {
     if (pulse->best_ms == 0 || ms < pulse->best_ms) pulse->best_ms = ms;
+    if (pulse->ever_ms == 0 || ms < pulse->ever_ms) pulse->ever_ms = ms;
     return ms > SLOW * pulse->best_ms;
+}
+
+double fet_pulse_ratio(const fet_pulse *pulse, double ms)
+{
+    return pulse->ever_ms > 0 && ms > pulse->ever_ms ? ms / pulse->ever_ms : 1;
 }
 
 bool fet_pulse_is_slow(fet_pulse *pulse)
@@ -80,6 +86,7 @@ void fet_pulse_recall(fet_pulse *pulse, const char *path)
 {
     double ms = read_best(path);
     if (ms > 0 && (pulse->best_ms == 0 || ms < pulse->best_ms)) pulse->best_ms = ms;
+    if (ms > 0 && (pulse->ever_ms == 0 || ms < pulse->ever_ms)) pulse->ever_ms = ms;
 }
 
 void fet_pulse_remember(const fet_pulse *pulse, const char *path)

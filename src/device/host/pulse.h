@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 typedef struct fet_pulse {
-    double best_ms; /* the quickest pulse so far; 0: none yet */
+    double best_ms; /* the quickest pulse so far, since patience last ended; 0: none yet */
+    double ever_ms; /* the quickest ever, which is never forgotten; 0: none yet */
 } fet_pulse;
 
 /* The median of a few, about 50 microseconds in all. */
@@ -20,6 +21,8 @@ double fet_pulse_ms(void);
 bool fet_pulse_is_slow(fet_pulse *pulse);
 /* The same of a pulse taken elsewhere. */
 bool fet_pulse_judge(fet_pulse *pulse, double ms);
+/* A pulse over the quickest ever: what is written beside a measurement. */
+double fet_pulse_ratio(const fet_pulse *pulse, double ms);
 
 /*
  * Waits until a pulse is not slow, at most patience_s: on a shared machine whole minutes are slow. After that the machine is taken as it is

@@ -37,15 +37,17 @@ bool fet_rounds_are_settled(const fet_rounds *rounds, uint32_t wanted)
 
 fet_kernel_time fet_rounds_summarise(const fet_rounds *rounds)
 {
-    double away[FET_ROUNDS_MAX], own[FET_ROUNDS_MAX], median = median_ms(rounds);
+    double away[FET_ROUNDS_MAX], own[FET_ROUNDS_MAX], pulse[FET_ROUNDS_MAX], median = median_ms(rounds);
     fet_kernel_time time = rounds->times[0];
     time.n_samples = 0;
     for (uint32_t i = 0; i < rounds->n; i++) {
         away[i] = fabs(rounds->times[i].latency_ms - median) / median;
         own[i] = rounds->times[i].spread;
+        pulse[i] = rounds->times[i].pulse;
         time.n_samples += rounds->times[i].n_samples;
     }
     time.latency_ms = median;
     time.spread = fmax(middle(away, rounds->n), middle(own, rounds->n));
+    time.pulse = middle(pulse, rounds->n);
     return time;
 }

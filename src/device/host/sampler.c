@@ -103,10 +103,13 @@ fet_status fet_sampler_measure(fet_sampler_run run, void *context, const fet_sam
     fet_status status = FET_OK;
     for (uint32_t pass = 0; pass == 0 || (pass < options->max_passes && (best.disturbed || best.spread > options->steady_spread)); pass++) {
         fet_samples one;
-        bool slow = options->pulse && fet_pulse_is_slow(options->pulse);
+        double before = options->pulse ? fet_pulse_ms() : 0;
+        bool slow = options->pulse && fet_pulse_judge(options->pulse, before);
         status = measure_pass(run, context, options, times, &one);
         if (status != FET_OK) break;
-        one.disturbed = (options->pulse && fet_pulse_is_slow(options->pulse)) || slow;
+        double after = options->pulse ? fet_pulse_ms() : 0;
+        one.disturbed = (options->pulse && fet_pulse_judge(options->pulse, after)) || slow;
+        if (options->pulse) one.pulse = fet_pulse_ratio(options->pulse, before > after ? before : after);
         bool calmer = best.disturbed && !one.disturbed;
         if (pass == 0 || calmer || (one.disturbed == best.disturbed && one.latency_ms < best.latency_ms)) best = one;
         best.n_passes = pass + 1;

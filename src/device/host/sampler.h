@@ -38,6 +38,7 @@ typedef struct fet_samples {
     uint32_t n_samples, n_dropped; /* batches of the pass that counts */
     uint32_t n_passes;
     bool disturbed; /* every pass was */
+    double pulse;   /* the slower one beside the pass that counts, over the quickest ever; 0: none was taken */
 } fet_samples;
 
 /* Errors: those of run; NOMEM. */
