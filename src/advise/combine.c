@@ -27,6 +27,7 @@ const char *fet_advice_text(const fet_space *space, uint32_t d, uint8_t option, 
     case FET_DECISION_MULTIPLIER: return fet_arena_printf(arena, "all widths %s", to);
     case FET_DECISION_KERNEL: return fet_arena_printf(arena, "kernel %sx%s -> %sx%s in %.*s", from, from, to, to, site, name);
     case FET_DECISION_SKIP: return fet_arena_printf(arena, "leave out %.*s", site, name);
+    case FET_DECISION_PRECISION: return fet_arena_printf(arena, "%.*s in %s", site, name, to);
     case FET_DECISION_TAIL:
         return fet_arena_printf(arena,
                                 strcmp(to, "logits") == 0 ? "leave out the softmax at the end" : "argmax before the resize at the end");

@@ -257,7 +257,8 @@ static fet_status run(fet_cli *cli, const void *val)
     advising a = {.given = val};
     FET_TRY(check_arguments(cli, a.given));
     fet_cli_catch_signals();
-    fet_status status = fet_survey_init(&a.survey, cli->arguments[0], &a.given->costing, a.given->space);
+    /* Of speed alone: wider numbers buy quality. */
+    fet_status status = fet_survey_init(&a.survey, cli->arguments[0], &a.given->costing, a.given->space, false);
     if (status == FET_OK) status = advise(cli, &a);
     fet_survey_deinit(&a.survey);
     return status;

@@ -126,7 +126,7 @@ static fet_status evaluate(fet_cli *cli, const values *given, const fet_network 
     fet_auto(fet_dataset) dataset = NULL;
     fet_task_sight sight = {.split = FET_SPLIT_TEST, .limit = (uint32_t)given->limit};
     FET_TRY(fet_cli_precision(given->precision, &sight.precision));
-    FET_TRY(fet_cli_read_quantise(&given->quantise, &sight.quantise));
+    FET_TRY(fet_cli_read_quantise(&given->quantise, network, &sight.quantise));
     fet_split_parse(given->split, &sight.split);
     fet_cli_data source = {given->data,          fet_cli_image_size(&given->input), given->mean, given->std, given->val_share,
                            (uint64_t)given->seed};

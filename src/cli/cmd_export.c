@@ -51,7 +51,8 @@ static const fet_cli_option OPTIONS[] = {
      .kind = FET_CLI_TEXT,
      .offset = offsetof(values, data),
      .value = "KIND:PATH",
-     .help = "int8: training samples that ranges are found on: idx:FOLDER, image_folder:FOLDER, images:FOLDER or tensors:FOLDER"},
+     .help = "int8: training samples that ranges are found on: idx:FOLDER, image_folder:FOLDER, images:FOLDER or tensors:FOLDER "
+             "(default: those of the study that MODEL is from)"},
     FET_CLI_MEAN(values, mean),
     FET_CLI_STD(values, std),
     FET_CLI_QUANTISE(values, quantise),
@@ -89,14 +90,28 @@ static fet_status write_f32(const fet_cli *cli, const values *given, fet_network
     return FET_OK;
 }
 
+/* Those given, else those of the study that the network is from. *out_opened: for the caller to close. */
+static fet_status find_data(const values *given, const fet_network *network, fet_dataset **out_opened, const fet_dataset **out_dataset)
+{
+    fet_cli_data source = {.text = given->data, .mean = given->mean, .std = given->std, .val_share = 0.1, .seed = 1};
+    if (given->data) {
+        FET_TRY(fet_cli_open_data(&source, network, out_opened));
+        *out_dataset = *out_opened;
+        return FET_OK;
+    }
+    if (network->workspace) FET_TRY(fet_workspace_data(network->workspace));
+    *out_dataset = network->workspace ? network->workspace->dataset : NULL;
+    return *out_dataset ? FET_OK : fet_fail(FET_ERROR_ARG, "--precision int8 without --data: expected samples to find ranges on");
+}
+
 static fet_status write_int8(const fet_cli *cli, const values *given, fet_network *network, double *out_share)
 {
-    fet_auto(fet_dataset) dataset = NULL;
+    fet_auto(fet_dataset) opened = NULL;
     fet_auto(fet_calibration) calibration = NULL;
+    const fet_dataset *dataset = NULL;
     fet_quantise_options options;
-    fet_cli_data source = {.text = given->data, .mean = given->mean, .std = given->std, .val_share = 0.1, .seed = 1};
-    FET_TRY(fet_cli_read_quantise(&given->quantise, &options));
-    FET_TRY(fet_cli_open_data(&source, network, &dataset));
+    FET_TRY(fet_cli_read_quantise(&given->quantise, network, &options));
+    FET_TRY(find_data(given, network, &opened, &dataset));
     FET_TRY(fet_export_int8(network->graph, dataset, &options, given->output, given->opset, &calibration));
     *out_share = 0;
     if (!cli->quiet) fprintf(cli->out, "%s\n", given->output);
@@ -115,7 +130,6 @@ static fet_status run(fet_cli *cli, const void *v)
     bool int8 = strcmp(given->precision, "int8") == 0;
     if (!given->force && fet_file_exists(given->output))
         return fet_fail(FET_ERROR_EXISTS, "%s: is there already; --force replaces it", given->output);
-    if (int8 && !given->data) return fet_fail(FET_ERROR_ARG, "--precision int8 without --data: expected samples to find ranges on");
     if (!int8 && given->data) return fet_fail(FET_ERROR_ARG, "--data with --precision f32: expected none, it belongs to int8");
     fet_network network;
     double share = -1; /* of the difference that is allowed; below 0: nothing is written yet */

@@ -108,7 +108,7 @@ static fet_status measure(const fet_cli *cli, view *v)
     return status;
 }
 
-/* At the device's precision: an f32 weight counts 1 byte in int8; biases and other vectors keep 4 there, 2 in bf16. */
+/* At the layer's precision: an f32 weight counts 1 byte in int8; biases and other vectors keep 4 there, 2 in bf16. */
 static int64_t weight_bytes(const view *v, const fet_kernel *kernel)
 {
     fet_op_work work;
@@ -117,9 +117,10 @@ static int64_t weight_bytes(const view *v, const fet_kernel *kernel)
     const fet_value *weights = fet_node_input(v->graph, node, 1);
     bool dense = (node->op == FET_OP_CONV || node->op == FET_OP_GEMM || node->op == FET_OP_CONV_TRANSPOSE) && weights;
     int64_t numbers = dense ? fet_shape_elements(&weights->shape) : work.param_bytes / 4;
-    int64_t bytes = numbers * (int64_t)fet_dtype_bytes(v->precision);
+    fet_dtype precision = fet_kernel_dtype(&kernel->key, v->precision);
+    int64_t bytes = numbers * (int64_t)fet_dtype_bytes(precision);
     if (kernel->key.flags & FET_KERNEL_BIAS)
-        bytes += (int64_t)kernel->key.oc * (v->precision == FET_DTYPE_S8 ? 4 : (int64_t)fet_dtype_bytes(v->precision));
+        bytes += (int64_t)kernel->key.oc * (precision == FET_DTYPE_S8 ? 4 : (int64_t)fet_dtype_bytes(precision));
     return bytes;
 }
 
@@ -136,7 +137,8 @@ static void add_row(const view *v, uint32_t k, bool json, fet_table *table)
     const fet_shape *output = kernel->dst != FET_NONE ? &v->graph->values[kernel->dst].shape : NULL;
     int64_t macs = fet_kernel_key_macs(&kernel->key);
     double ms = v->device ? v->costs[k].latency_ms : (double)NAN;
-    size_t item_bytes = fet_dtype_bytes(kernel->key.flags & FET_KERNEL_F32_DST ? FET_DTYPE_F32 : v->precision);
+    size_t item_bytes =
+        fet_dtype_bytes(kernel->key.flags & FET_KERNEL_F32_DST ? FET_DTYPE_F32 : fet_kernel_dtype(&kernel->key, v->precision));
     fet_table_text(table, json ? layer_name(v, kernel) : fet_names_strip(&v->prefix, layer_name(v, kernel)));
     fet_table_text(table, fet_layer_describe(&kernel->key, what, sizeof what));
     fet_table_text(table, fet_kernel_key_print(&kernel->key, key, sizeof key));

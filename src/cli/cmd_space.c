@@ -297,7 +297,7 @@ static fet_status run(fet_cli *cli, const void *val)
     if (given->save && !given->force && fet_file_exists(given->save))
         return fet_fail(FET_ERROR_EXISTS, "%s: is there already; --force replaces it", given->save);
     fet_cli_catch_signals();
-    fet_status status = fet_survey_init(&s, cli->arguments[0], &given->costing, given->space);
+    fet_status status = fet_survey_init(&s, cli->arguments[0], &given->costing, given->space, true);
     if (status == FET_OK) status = survey(cli, given, &s);
     fet_survey_deinit(&s);
     return status;

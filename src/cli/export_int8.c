@@ -2,10 +2,10 @@
 #include "cli/export_int8.h"
 
 #include "data/loader.h"
-#include "engine/quantise/mark.h"
 #include "engine/quantise/qdq.h"
 #include "format/onnx/onnx.h"
 #include "format/ort/ort.h"
+#include "rewrite/mark_precision.h"
 #include "task/task.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@ fet_status fet_export_int8(fet_graph *graph, const fet_dataset *dataset, const f
 {
     fet_auto(fet_calibration) calibration = NULL;
     fet_auto(fet_graph) whole = NULL;
-    FET_TRY(fet_quantise_mark_ends(graph, options->first, options->last));
+    FET_TRY(fet_mark_precision_ends(graph, options->first, options->last));
     FET_TRY(fet_task_calibrate(graph, dataset, options, &calibration));
     FET_TRY(fet_quantise_to_qdq(graph, calibration, &whole));
     FET_TRY(fet_onnx_write(whole, path, opset));

@@ -174,6 +174,8 @@ static fet_status put_decisions(text *t, const char *list)
                  {"activation", "{activation: network}"},
                  {"resolution", "{resolution: network}"},
                  {"tail", "{tail: network}"},
+                 {"precision", "{precision: blocks}"},
+                 {"layers", "{precision: layers}"},
                  {"width", "{width: stages}"},
                  {"inner", "{width: blocks}"},
                  {"groups", "{width: groups}"},
@@ -186,8 +188,8 @@ static fet_status put_decisions(text *t, const char *list)
         if (k == N_KNOWN)
             return fet_fail(
                 FET_ERROR_ARG,
-                "--decisions has \"%.*s\", expected some of fuse, dense, group, kernel, skip, activation, resolution, tail, width, "
-                "inner, groups, multiplier, with commas between",
+                "--decisions has \"%.*s\", expected some of fuse, dense, group, kernel, skip, activation, resolution, tail, precision, "
+                "layers, width, inner, groups, multiplier, with commas between",
                 (int)length, at);
         put(t, "    - %s\n", known[k].entry);
         at = at[length] ? at + length + 1 : NULL;

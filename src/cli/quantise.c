@@ -6,7 +6,7 @@
 
 static fet_status find_method(const char *name, const fet_calibration_method **out_method)
 {
-    *out_method = name ? fet_calibration_method_find(name) : fet_calibration_default;
+    *out_method = fet_calibration_method_find(name);
     if (*out_method) return FET_OK;
     char names[160] = "";
     for (const fet_calibration_method *m = fet_calibration_methods; m->name; m++) {
@@ -19,15 +19,19 @@ static fet_status find_method(const char *name, const fet_calibration_method **o
 static fet_status find_end(const char *name, fet_dtype *out_precision)
 {
     fet_dtype precision = FET_DTYPE_S8;
-    if (name) FET_TRY(fet_cli_precision(name, &precision));
+    if (!name) return FET_OK;
+    FET_TRY(fet_cli_precision(name, &precision));
     *out_precision = precision == FET_DTYPE_S8 ? FET_DTYPE_NONE : precision;
     return FET_OK;
 }
 
-fet_status fet_cli_read_quantise(const fet_cli_quantise *given, fet_quantise_options *out_options)
+fet_status fet_cli_read_quantise(const fet_cli_quantise *given, const fet_network *network, fet_quantise_options *out_options)
 {
-    fet_quantise_options options = {.batches = (uint32_t)given->batches, .keep_shift = given->keep_shift};
-    FET_TRY(find_method(given->calibrate, &options.method));
+    fet_quantise_options options = {.method = fet_calibration_default};
+    if (network->workspace && network->workspace->job->device.precision == FET_DTYPE_S8) options = network->workspace->job->quantise;
+    if (given->batches) options.batches = (uint32_t)given->batches;
+    if (given->keep_shift) options.keep_shift = true;
+    if (given->calibrate) FET_TRY(find_method(given->calibrate, &options.method));
     FET_TRY(find_end(given->first, &options.first));
     FET_TRY(find_end(given->last, &options.last));
     *out_options = options;

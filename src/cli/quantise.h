@@ -41,10 +41,11 @@ typedef struct fet_cli_quantise {
     }
 #define FET_CLI_QUANTISE_DEFAULTS                                                                                                          \
     {                                                                                                                                      \
-        .batches = 8                                                                                                                       \
+        .batches = 0                                                                                                                       \
     }
 
-/* ARG names the option. */
-FET_MUST_CHECK fet_status fet_cli_read_quantise(const fet_cli_quantise *given, fet_quantise_options *out_options);
+/* What is not given is as the job of the network's study says, where it has one. ARG names the option. */
+FET_MUST_CHECK fet_status fet_cli_read_quantise(const fet_cli_quantise *given, const fet_network *network,
+                                                fet_quantise_options *out_options);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "engine/init.h"
 #include "format/onnx/onnx.h"
+#include "rewrite/mark_precision.h"
 #include "run/evaluate.h"
 
 #include <jansson.h>
@@ -44,7 +45,9 @@ static fet_status load_trial(fet_network *network, const fet_trial *trial, const
     fet_workspace *w = network->workspace;
     if (strcmp(trial->series, FET_SERIES_BASE) == 0) {
         FET_TRY(fet_workspace_base(w));
-        return fet_graph_copy(w->base, NULL, 0, &network->graph);
+        FET_TRY(fet_graph_copy(w->base, NULL, 0, &network->graph));
+        /* As every candidate has them. */
+        return fet_mark_precision_ends(network->graph, w->job->quantise.first, w->job->quantise.last);
     }
     json_error_t error;
     json_t *parameters = json_loads(trial->parameters[0] ? trial->parameters : "{}", 0, &error);

@@ -26,9 +26,10 @@ static double weight_bytes(const fet_kernel_key *key, double item)
 
 void fet_between_terms(const fet_graph *graph, const fet_kernels *kernels, fet_dtype precision, double cache_bytes, double terms[N])
 {
-    double item = (double)fet_dtype_bytes(precision), weights = 0, maps = 0;
+    double weights = 0, maps = 0;
     for (uint32_t k = 0; k < kernels->count; k++) {
         const fet_kernel *kernel = &kernels->items[k];
+        double item = (double)fet_dtype_bytes(fet_kernel_dtype(&kernel->key, precision));
         weights += weight_bytes(&kernel->key, item);
         if (kernel->dst != FET_NONE) maps += item * (double)fet_shape_elements(&graph->values[kernel->dst].shape);
     }

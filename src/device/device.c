@@ -127,6 +127,13 @@ fet_status fet_device_parallelism_of(const fet_device_options *options, fet_para
     return ops->parallelism(options, out_parallelism);
 }
 
+fet_status fet_device_computes(const fet_device_options *options, fet_dtype precision, bool *out_computes)
+{
+    const fet_device_ops *ops = NULL;
+    FET_TRY(find_ops(options, &ops));
+    return ops->computes(options, precision, out_computes);
+}
+
 fet_status fet_device_side_file(const fet_device *device, const char *kind, char **out_path)
 {
     const char *table = device->ops->table_path ? device->ops->table_path(device->state) : NULL;

@@ -54,6 +54,9 @@ fet_parallelism fet_device_parallelism(const fet_device *device);
 /* The same from the options alone, without opening the device: workers derive candidates but never measure. */
 FET_MUST_CHECK fet_status fet_device_parallelism_of(const fet_device_options *options, fet_parallelism *out_parallelism);
 
+/* Whether some layers of a network may be computed in `precision` there, beside the options' own. From the options alone. */
+FET_MUST_CHECK fet_status fet_device_computes(const fet_device_options *options, fet_dtype precision, bool *out_computes);
+
 /* A file beside the kernel table for what else is learned of the device: "...-1a2b3c4d.KIND". Heap; NULL for a device without a table. */
 FET_MUST_CHECK fet_status fet_device_side_file(const fet_device *device, const char *kind, char **out_path);
 

@@ -3,6 +3,9 @@
  * The memory planner's front: kernels become steps that read and write tensors (1), a better running order is looked for where branches
  * leave a choice (2), live ranges in that order become buffers, with results written over operands that die (3), buffers get offsets (4),
  * parameters are counted (5). All working memory is the caller's arena, so planning a candidate costs no heap.
+ *
+ * In a network of several precisions a tensor is a value in one of them. A kernel that reads a value in another one than it is there in has
+ * a step before it, which reads the one tensor and writes the other: the two are alive together.
  */
 #include "device/memory.h"
 
@@ -16,7 +19,13 @@ typedef struct builder {
     const fet_memory_options *options;
     fet_memory_net net;
     uint32_t *tensor_of; /* [n_values], FET_NONE: not known (yet) */
-    uint32_t *item_of;   /* [net.n_kernels] index in the caller's kernels: casts have no step */
+    uint32_t *item_of;   /* [net.n_kernels] index in the caller's kernels: casts have no step, but from one precision to another */
+    /* Of several precisions only: */
+    bool mixed;
+    uint8_t *dtype_of;                  /* [net.n_tensors] */
+    uint32_t *forms[FET_KERNEL_WORLDS]; /* [n_values]: what the value was converted to; FET_NONE */
+    uint32_t *cast_of;                  /* [n_values]: the last cast of it that was met */
+    uint8_t *given_as;                  /* [n_values]: what a value that no fast kernel makes is first wanted as, NONE: as the network */
 } builder;
 
 fet_memory_options fet_memory_default_options(fet_dtype precision)
@@ -50,7 +59,15 @@ static uint32_t add_tensor(builder *b, fet_id value, uint32_t producer, fet_dtyp
     b->net.tensors[t] =
         (fet_memory_tensor){.bytes = value_bytes(b->options, &b->graph->values[value], as), .value = value, .producer = producer};
     b->tensor_of[value] = t;
+    if (b->mixed) b->dtype_of[t] = (uint8_t)as;
     return t;
+}
+
+/* What a value that no fast kernel makes is kept as. */
+static fet_dtype given_as(const builder *b, fet_id value)
+{
+    fet_dtype network = b->options->activation_dtype;
+    return b->mixed && b->given_as[value] != FET_DTYPE_NONE ? (fet_dtype)b->given_as[value] : network;
 }
 
 /* The tensor that holds a value, through views; FET_NONE for parameters and what is computed from shapes alone. */
@@ -77,17 +94,40 @@ static void add_read(builder *b, uint32_t k, uint32_t tensor)
     b->net.n_reads++;
 }
 
+/* The tensor that a kernel of precision `as` reads for `value`, converted in a step of its own where it is there in others only. */
+static uint32_t find_form(builder *b, fet_id value, fet_dtype as)
+{
+    uint32_t native = find_tensor(b, value), w = fet_kernel_world(as);
+    if (!b->mixed || native == FET_NONE || b->dtype_of[native] == as) return native;
+    fet_id root = b->net.tensors[native].value;
+    if (!is_float(b->graph->values[root].dtype)) return native;
+    if (b->forms[w][root] != FET_NONE) return b->forms[w][root];
+    uint32_t k = b->net.n_kernels++, cast = b->cast_of[root];
+    b->net.kernels[k] = (fet_memory_kernel){.first_read = b->net.n_reads, .first_write = b->net.n_tensors, .n_writes = 1};
+    b->item_of[k] = cast;
+    add_read(b, k, native);
+    b->forms[w][root] = add_tensor(b, root, k, as);
+    b->tensor_of[root] = native;
+    return b->forms[w][root];
+}
+
+/* Kernels of the long tail take what is there. */
+static uint32_t find_read(builder *b, const fet_kernel *kernel, fet_id value)
+{
+    if (kernel->key.flags & FET_KERNEL_PLAIN_SRC) return find_tensor(b, value);
+    return find_form(b, value, fet_kernel_dtype(&kernel->key, b->options->activation_dtype));
+}
+
 /* Which operand a kernel may overwrite: the residual that a convolution adds up into, or any operand of an elementwise operation. */
-static void mark_in_place(builder *b, const fet_kernel *kernel, uint32_t k)
+static void mark_in_place(builder *b, const fet_kernel *kernel, uint32_t k, uint32_t residual)
 {
     fet_memory_kernel *entry = &b->net.kernels[k];
     const fet_node *anchor = &b->graph->nodes[kernel->anchor];
     bool elementwise = fet_op_find(anchor->op)->flags & FET_OP_ELEMENTWISE;
-    uint32_t residual = find_tensor(b, kernel->residual);
     if (entry->n_writes != 1 || (!elementwise && residual == FET_NONE)) return;
     /* A convolution still reads its source while it writes, so x + conv(x) needs room of its own. */
     for (uint32_t i = 0; !elementwise && i < anchor->n_inputs; i++)
-        if (find_tensor(b, fet_kernel_operand(b->graph, kernel, i)) == residual) return;
+        if (find_read(b, kernel, fet_kernel_operand(b->graph, kernel, i)) == residual) return;
     uint64_t bytes = b->net.tensors[entry->first_write].bytes;
     for (uint32_t i = 0; i < entry->n_reads; i++) {
         fet_memory_read *read = &b->net.reads[entry->first_read + i];
@@ -95,26 +135,62 @@ static void mark_in_place(builder *b, const fet_kernel *kernel, uint32_t k)
     }
 }
 
-static fet_status add_kernel(builder *b, const fet_kernel *kernel, uint32_t k)
+/* Steps of conversion come before the kernel's own. */
+static void prepare_reads(builder *b, const fet_kernel *kernel)
 {
     const fet_node *anchor = &b->graph->nodes[kernel->anchor];
+    for (uint32_t i = 0; i < anchor->n_inputs; i++) (void)find_read(b, kernel, fet_kernel_operand(b->graph, kernel, i));
+    (void)find_read(b, kernel, kernel->residual);
+}
+
+static fet_status add_kernel(builder *b, const fet_kernel *kernel, uint32_t item)
+{
+    const fet_node *anchor = &b->graph->nodes[kernel->anchor];
+    bool plain = kernel->key.flags & FET_KERNEL_PLAIN_SRC;
+    fet_dtype as = fet_kernel_dtype(&kernel->key, b->options->activation_dtype);
+    if (b->mixed) prepare_reads(b, kernel);
+    uint32_t k = b->net.n_kernels++;
     fet_memory_kernel *entry = &b->net.kernels[k];
     *entry = (fet_memory_kernel){.first_read = b->net.n_reads, .first_write = b->net.n_tensors};
-    uint32_t residual = find_tensor(b, kernel->residual);
+    b->item_of[k] = item;
+    uint32_t residual = find_read(b, kernel, kernel->residual);
     if (kernel->residual != FET_NONE && residual == FET_NONE && b->graph->values[kernel->residual].kind == FET_VALUE_COMPUTED)
         return fet_fail(FET_ERROR_CORRUPT, "%s: its kernel adds %s, which no kernel before it has made", anchor->name,
                         b->graph->values[kernel->residual].name);
     for (uint32_t i = 0; i < anchor->n_inputs; i++) {
-        uint32_t tensor = find_tensor(b, fet_kernel_operand(b->graph, kernel, i));
+        uint32_t tensor = find_read(b, kernel, fet_kernel_operand(b->graph, kernel, i));
         if (tensor != FET_NONE) add_read(b, k, tensor);
     }
     if (residual != FET_NONE) add_read(b, k, residual);
-    fet_dtype dtype = kernel->key.flags & FET_KERNEL_F32_DST ? FET_DTYPE_F32 : b->options->activation_dtype;
+    fet_dtype dtype = kernel->key.flags & FET_KERNEL_F32_DST ? FET_DTYPE_F32 : as;
     for (uint32_t i = 1; i < anchor->n_outputs; i++)
-        if (anchor->outputs[i] != FET_NONE) add_tensor(b, anchor->outputs[i], k, dtype);
-    add_tensor(b, kernel->dst, k, dtype);
+        if (anchor->outputs[i] != FET_NONE) add_tensor(b, anchor->outputs[i], k, plain ? given_as(b, anchor->outputs[i]) : dtype);
+    add_tensor(b, kernel->dst, k, plain ? given_as(b, kernel->dst) : dtype);
     entry->n_writes = b->net.n_tensors - entry->first_write;
-    mark_in_place(b, kernel, k);
+    mark_in_place(b, kernel, k, residual);
+    return FET_OK;
+}
+
+/* Whether some kernels work in another precision than the network; then room for what that takes. */
+static fet_status look_for_others(builder *b, const fet_kernels *kernels, fet_arena *arena)
+{
+    fet_dtype network = b->options->activation_dtype;
+    uint32_t n_values = b->graph->n_values;
+    for (uint32_t i = 0; i < kernels->count && !b->mixed; i++) b->mixed = fet_kernel_dtype(&kernels->items[i].key, network) != network;
+    if (!b->mixed) return FET_OK;
+    b->cast_of = fet_arena_zalloc(arena, n_values + 1, sizeof *b->cast_of);
+    b->given_as = fet_arena_zalloc(arena, n_values + 1, 1);
+    if (!b->cast_of || !b->given_as) return fet_arena_full();
+    for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++) {
+        b->forms[w] = fet_arena_alloc(arena, (n_values + 1) * sizeof *b->forms[w]);
+        if (!b->forms[w]) return fet_arena_full();
+        memset(b->forms[w], 0xff, n_values * sizeof *b->forms[w]);
+    }
+    for (uint32_t i = kernels->count; i-- > 0;) {
+        const fet_kernel *kernel = &kernels->items[i];
+        bool to_fast = kernel->anchor == FET_NONE && kernel->key.flags & FET_KERNEL_PLAIN_SRC;
+        if (to_fast) b->given_as[fet_kernel_view_root(b->graph, kernel->src)] = kernel->key.precision;
+    }
     return FET_OK;
 }
 
@@ -148,7 +224,9 @@ static fet_status build_net(builder *b, const fet_kernels *kernels, fet_arena *a
 {
     const fet_graph *graph = b->graph;
     size_t n_tensors = graph->n_inputs, n_reads = 0;
+    FET_TRY(look_for_others(b, kernels, arena));
     for (uint32_t k = 0; k < kernels->count; k++) {
+        if (kernels->items[k].anchor == FET_NONE) n_tensors++, n_reads++; /* perhaps from one precision to another */
         if (kernels->items[k].anchor == FET_NONE) continue;
         const fet_node *anchor = &graph->nodes[kernels->items[k].anchor];
         n_tensors += anchor->n_outputs ? anchor->n_outputs : 1;
@@ -159,13 +237,14 @@ static fet_status build_net(builder *b, const fet_kernels *kernels, fet_arena *a
     b->net.reads = fet_arena_alloc(arena, n_reads * sizeof *b->net.reads);
     b->tensor_of = fet_arena_alloc(arena, graph->n_values * sizeof *b->tensor_of);
     b->item_of = fet_arena_alloc(arena, kernels->count * sizeof *b->item_of);
-    if (!b->net.tensors || !b->net.kernels || !b->net.reads || !b->tensor_of || !b->item_of) return fet_arena_full();
+    b->dtype_of = fet_arena_zalloc(arena, n_tensors + 1, 1);
+    if (!b->net.tensors || !b->net.kernels || !b->net.reads || !b->tensor_of || !b->item_of || !b->dtype_of) return fet_arena_full();
     memset(b->tensor_of, 0xff, graph->n_values * sizeof *b->tensor_of);
-    for (uint32_t i = 0; i < graph->n_inputs; i++) add_tensor(b, graph->inputs[i], FET_NONE, b->options->activation_dtype);
+    for (uint32_t i = 0; i < graph->n_inputs; i++) add_tensor(b, graph->inputs[i], FET_NONE, given_as(b, graph->inputs[i]));
     for (uint32_t i = 0; i < kernels->count; i++) {
-        if (kernels->items[i].anchor == FET_NONE) continue;
-        b->item_of[b->net.n_kernels] = i;
-        FET_TRY(add_kernel(b, &kernels->items[i], b->net.n_kernels++));
+        const fet_kernel *kernel = &kernels->items[i];
+        if (kernel->anchor == FET_NONE && b->mixed) b->cast_of[fet_kernel_view_root(graph, kernel->src)] = i;
+        if (kernel->anchor != FET_NONE) FET_TRY(add_kernel(b, kernel, i));
     }
     for (uint32_t o = 0; o < graph->n_outputs; o++) {
         uint32_t tensor = find_tensor(b, graph->outputs[o]);
@@ -253,19 +332,21 @@ static fet_status plan_net(const fet_memory_net *net, const fet_memory_options *
 /* 5. Weights as stored: the anchors' float parameters, each once; the bias as folded. counted: [n_params] */
 static uint64_t count_params(const fet_graph *graph, const fet_kernels *kernels, const fet_memory_options *options, uint8_t *counted)
 {
-    uint64_t bytes = 0, weight_bytes = fet_dtype_bytes(options->weight_dtype);
-    uint64_t bias_bytes = options->weight_dtype == FET_DTYPE_S8 ? 4 : weight_bytes;
+    uint64_t bytes = 0;
     for (uint32_t k = 0; k < kernels->count; k++) {
         const fet_kernel *kernel = &kernels->items[k];
         if (kernel->anchor == FET_NONE) continue;
         const fet_node *anchor = &graph->nodes[kernel->anchor];
         bool folded = kernel->key.flags & FET_KERNEL_BIAS;
-        if (folded) bytes += kernel->key.oc * bias_bytes;
+        fet_dtype dtype = fet_kernel_dtype(&kernel->key, options->weight_dtype);
+        uint64_t weight_bytes = fet_dtype_bytes(dtype);
+        uint8_t form = (uint8_t)(1u << fet_kernel_world(dtype)); /* shared by kernels of two precisions they are there twice */
+        if (folded) bytes += kernel->key.oc * (dtype == FET_DTYPE_S8 ? 4 : weight_bytes);
         for (uint32_t i = 0; i < anchor->n_inputs; i++) {
             const fet_value *value = fet_node_input(graph, anchor, i);
-            if (!value || value->kind != FET_VALUE_PARAM || !is_float(value->dtype) || counted[value->param] || (folded && i == 2))
+            if (!value || value->kind != FET_VALUE_PARAM || !is_float(value->dtype) || counted[value->param] & form || (folded && i == 2))
                 continue;
-            counted[value->param] = 1;
+            counted[value->param] |= form;
             bytes += (uint64_t)fet_shape_elements(&value->shape) * weight_bytes;
         }
     }

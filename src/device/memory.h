@@ -32,18 +32,21 @@ typedef struct fet_memory_plan {
     uint32_t peak_step;         /* where the lower bound is reached */
     fet_memory_buffer *buffers; /* from the arena */
     uint32_t n_buffers;
-    uint32_t *order; /* step s runs kernels->items[order[s]]; casts between the worlds have no step; from the arena */
+    uint32_t *order; /* step s runs kernels->items[order[s]]; casts between the worlds have no step, but from one precision to another; from
+                        the arena */
     uint32_t n_steps;
 } fet_memory_plan;
 
 /*
  * Views (Reshape, ...) share their source's buffer; a residual added in place shares the destination's, an elementwise result that of an
  * operand that dies there. Inputs are alive from the first step, outputs to the last. Bytes of buffers are rounded up to the alignment, in
- * the bound too. A value counts once, at the device's type: casts between the host's fast and plain world (kernels without anchor) are left
- * out. param_bytes: weights as stored after folding (batch norm gone, one bias an output channel), shared ones once; quantisation scales
- * are not counted. Cost: some microseconds for 60 kernels in a row, without touching the heap; tens to hundreds where branches leave a
- * choice of order. Source: greedy by size: Pisarchyk and Lee, Efficient memory management for deep neural net inference, 2020; order: Ahn
- * et al., Ordering chaos, MLSys 2020. Errors: NOMEM; CORRUPT when a kernel reads what nobody has written before it.
+ * the bound too. A value counts once, at the type of the kernel that makes it, which is the device's but for layers marked otherwise
+ * (fet_node.precision): casts between the host's fast and plain world (kernels without anchor) are left out. Where layers of two precisions
+ * meet, the conversion is a step, and the value is there in both meanwhile. param_bytes: weights as stored after folding (batch norm gone,
+ * one bias an output channel), shared ones once; quantisation scales are not counted. Cost: some microseconds for 60 kernels in a row,
+ * without touching the heap; tens to hundreds where branches leave a choice of order. Source: greedy by size: Pisarchyk and Lee, Efficient
+ * memory management for deep neural net inference, 2020; order: Ahn et al., Ordering chaos, MLSys 2020. Errors: NOMEM; CORRUPT when a
+ * kernel reads what nobody has written before it.
  */
 FET_MUST_CHECK fet_status fet_memory_plan_make(const fet_graph *graph, const fet_kernels *kernels, const fet_memory_options *options,
                                                fet_arena *arena, fet_memory_plan *out_plan);

@@ -6,12 +6,12 @@
  */
 #include "device/memory.h"
 
-static uint64_t elements_of(const fet_graph *graph, fet_id value)
+static uint64_t bytes_of(const fet_graph *graph, fet_id value, fet_dtype dtype)
 {
     const fet_shape *shape = &graph->values[value].shape;
-    uint64_t elements = 1;
-    for (uint32_t axis = 0; axis < shape->rank; axis++) elements *= (uint64_t)shape->dim[axis];
-    return elements;
+    uint64_t bytes = fet_dtype_bytes(dtype);
+    for (uint32_t axis = 0; axis < shape->rank; axis++) bytes *= (uint64_t)shape->dim[axis];
+    return bytes;
 }
 
 /* The kernel that makes `value`; kernels->count: none, an input of the graph. */
@@ -23,7 +23,7 @@ static uint32_t maker_of(const fet_kernels *kernels, fet_id value)
 }
 
 /* What waits, made before kernel k, to be added behind it; `src` itself does not count twice. */
-static uint64_t waiting(const fet_graph *graph, const fet_kernels *kernels, uint32_t k, fet_id src)
+static uint64_t waiting(const fet_graph *graph, const fet_kernels *kernels, uint32_t k, fet_id src, fet_dtype network)
 {
     uint64_t most = 0;
     for (uint32_t later = k; later < kernels->count; later++) { /* its own addition, too */
@@ -35,8 +35,8 @@ static uint64_t waiting(const fet_graph *graph, const fet_kernels *kernels, uint
             if (added[i] == FET_NONE || graph->values[added[i]].kind == FET_VALUE_PARAM) continue;
             fet_id value = fet_kernel_view_root(graph, added[i]);
             uint32_t maker = maker_of(kernels, value);
-            uint64_t elements = elements_of(graph, value);
-            if (value != src && (maker < k || maker == kernels->count) && elements > most) most = elements;
+            uint64_t bytes = bytes_of(graph, value, fet_kernel_dtype(&kernel->key, network));
+            if (value != src && (maker < k || maker == kernels->count) && bytes > most) most = bytes;
         }
     }
     return most;
@@ -50,9 +50,10 @@ uint64_t fet_memory_mcunet_peak(const fet_graph *graph, const fet_kernels *kerne
         const fet_kernel_key *key = &kernel->key;
         if (kernel->anchor == FET_NONE || (key->op != FET_OP_CONV && key->op != FET_OP_GEMM && key->op != FET_OP_MATMUL)) continue;
         fet_id src = fet_kernel_view_root(graph, fet_kernel_operand(graph, kernel, 0));
-        uint64_t sum = elements_of(graph, src) + elements_of(graph, kernel->dst);
-        if (residuals && key->group > 1 && key->group == key->ic) sum += waiting(graph, kernels, k, src);
+        fet_dtype dtype = fet_kernel_dtype(key, activation_dtype);
+        uint64_t sum = bytes_of(graph, src, dtype) + bytes_of(graph, kernel->dst, dtype);
+        if (residuals && key->group > 1 && key->group == key->ic) sum += waiting(graph, kernels, k, src, activation_dtype);
         peak = sum > peak ? sum : peak;
     }
-    return peak * fet_dtype_bytes(activation_dtype);
+    return peak;
 }

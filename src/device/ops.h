@@ -40,6 +40,8 @@ typedef struct fet_device_ops {
     const char *(*table_path)(const void *state);    /* of a table that grows; NULL: none */
     /* From the options alone, without opening. */
     fet_status (*parallelism)(const fet_device_options *options, fet_parallelism *out_parallelism);
+    /* Whether it has kernels of this precision, whatever the options' own is. From the options alone, too. */
+    fet_status (*computes)(const fet_device_options *options, fet_dtype precision, bool *out_computes);
 } fet_device_ops;
 
 extern const fet_device_ops fet_device_host;      /* host/host.c */

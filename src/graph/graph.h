@@ -78,7 +78,7 @@ typedef struct fet_node {
     fet_op_kind op;
     uint16_t n_inputs, n_outputs, n_attrs;
     /* fet_dtype: where the network runs in int8, this Conv, Gemm or the like is computed in F32 or BF16 all the same; 0 (FET_DTYPE_NONE):
-     * as the network. Not a part of what the network is: no file holds it. */
+     * as the network. ONNX files hold it among their metadata (format/onnx), a candidate's genome decides it (space/precision.c). */
     uint16_t precision;
     const char *name;
     fet_id *inputs;  /* value ids */

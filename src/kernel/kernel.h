@@ -107,6 +107,14 @@ enum { FET_KERNEL_WORLDS = 3 };
 uint32_t fet_kernel_world(fet_dtype precision);
 fet_dtype fet_kernel_world_precision(uint32_t world);
 
+/* What the numbers of a kernel of a network in `network` are: its own precision, where it works in a fast world; the network's elsewhere.
+ */
+static inline fet_dtype fet_kernel_dtype(const fet_kernel_key *key, fet_dtype network)
+{
+    bool plain = key->flags & FET_KERNEL_PLAIN_SRC && key->op != FET_OP_CAST;
+    return network == FET_DTYPE_S8 && !plain && key->precision != FET_DTYPE_NONE ? (fet_dtype)key->precision : network;
+}
+
 /* What `kernel` reads in memory for input i of its anchor: what stands before a Pad that is folded into it. FET_NONE: left out. */
 fet_id fet_kernel_operand(const fet_graph *graph, const fet_kernel *kernel, uint32_t i);
 

@@ -46,6 +46,7 @@ static uint64_t hash_node(const fet_graph *graph, const fet_node *node, const ui
     uint64_t attrs = 0, hash = fet_hash_combine(1, (uint64_t)node->op << 32 | node->n_outputs);
     for (uint32_t a = 0; a < node->n_attrs; a++) attrs += hash_attr(&node->attrs[a]); /* in any order */
     hash = fet_hash_combine(hash, attrs);
+    if (node->precision) hash = fet_hash_combine(hash, (uint64_t)6 << 32 | node->precision);
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] == FET_NONE) {
             hash = fet_hash_combine(hash, 2);

@@ -292,6 +292,7 @@ static fet_status write_nodes(maker *m)
         if (m->nodes[n] == FET_NONE) continue;
         const fet_node *from = &base->nodes[n];
         *to = *from;
+        if (m->blueprint->precisions) to->precision = m->blueprint->precisions[n];
         to->inputs = ids;
         for (uint32_t i = 0; i < from->n_inputs; i++) *ids++ = mapped(m->values, from->inputs[i]);
         to->outputs = ids;

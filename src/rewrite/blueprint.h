@@ -24,6 +24,8 @@ typedef struct fet_blueprint {
     const uint8_t *follows_group; /* [n_nodes]: a depthwise convolution, whose group attribute is its input's channels */
     const fet_id *tensor_nodes;   /* nodes with a tensor in an attribute */
     uint32_t n_tensor_nodes;
+    const uint16_t
+        *precisions; /* [n_nodes]: fet_node.precision of a candidate's nodes; NULL: as the base's. For a caller to set in a copy */
 } fet_blueprint;
 
 /*

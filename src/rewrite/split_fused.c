@@ -92,10 +92,12 @@ fet_status fet_split_fused_apply(fet_graph *graph, const char *conv)
     FET_TRY(add_factor(graph, conv, "expand", &was, &expand_shape, &expand));
     FET_TRY(add_factor(graph, conv, "depthwise", &was, &depthwise_shape, &depthwise));
     FET_TRY(add_expand(graph, conv, graph->nodes[n].inputs[0], expand, &value));
+    const fet_id first = value;
     if (activation != FET_NONE) FET_TRY(add_activation(graph, conv, activation, &value));
     FET_TRY(fet_graph_set_int(graph, n, FET_ATTR_GROUP, expand_shape.dim[0]));
     graph->nodes[n].inputs[0] = value;
     graph->nodes[n].inputs[1] = depthwise;
+    graph->nodes[graph->values[first].node].precision = graph->nodes[n].precision;
     FET_TRY(fet_graph_compact(graph)); /* sorts, and drops the dense kernel */
     return fet_graph_infer(graph);
 }

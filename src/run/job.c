@@ -84,29 +84,11 @@ static fet_status read_task(reader *r)
     return fet_job_real(&r->yaml, raw->data.test_share, "task.data.test_share", 0.2, 0.001, 0.9, &data->test_share);
 }
 
-static fet_status read_calibrate(reader *r)
-{
-    enum { MOST = 16 };
-    const char *names[MOST];
-    size_t n = 0, otherwise = 0, chosen = 0;
-    for (const fet_calibration_method *m = fet_calibration_methods; m->name && n < MOST; m++, n++) {
-        names[n] = m->name;
-        if (m == fet_calibration_default) otherwise = n;
-    }
-    const char *text = r->yaml.raw->device.calibrate;
-    FET_TRY(fet_job_choice(&r->yaml, text, "device.calibrate", "way to calibrate", names, n, otherwise, &chosen));
-    if (text && r->job->device.precision != FET_DTYPE_S8)
-        return fet_job_yaml_fail(&r->yaml, "device.calibrate", "the device computes in %s: expected nothing, it belongs to int8",
-                                 fet_dtype_name(r->job->device.precision));
-    r->job->quantise.method = &fet_calibration_methods[chosen];
-    return FET_OK;
-}
-
 static fet_status read_device(reader *r)
 {
     const char *cache = r->yaml.raw->device.cache;
     FET_TRY(fet_job_device(&r->yaml, r->arena, r->folder, &r->job->device));
-    FET_TRY(read_calibrate(r));
+    FET_TRY(fet_job_read_quantise(r));
     return cache ? fet_job_keep_path(r, cache, &r->job->device.cache) : FET_OK;
 }
 

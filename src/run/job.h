@@ -60,9 +60,11 @@ typedef struct fet_job {
     float base_learning_rate; /* default 0.1; of an ONNX network 0.02 */
     /* device */
     fet_device_options device;     /* default host, S8, auto */
-    fet_quantise_options quantise; /* of candidates, on a device that computes in int8 */
+    fet_quantise_options quantise; /* of every network, on a device that computes in int8; first and last are marked in every candidate */
     /* space; widths and all other decisions are switched by the variant */
-    uint32_t kinds; /* set of fet_space_kind; default fusing; for an ONNX network skipping, activations and resolution too */
+    uint32_t kinds;          /* set of fet_space_kind; default fusing; for an ONNX network skipping, activations and resolution too */
+    fet_dtype precisions[2]; /* beside int8, that layers may be computed in, where that is decided */
+    uint32_t n_precisions;
     bool has_width;
     bool curate; /* "device" (default) or "off" */
     double width_low, width_high;

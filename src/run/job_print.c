@@ -110,7 +110,14 @@ static void put_device(printer *p, const fet_job *job)
     put_quoted(p, "device:\n  name: ", device->name);
     put(p, "  precision: %s\n  isa: %s\n", device->precision == FET_DTYPE_S8 ? "int8" : fet_dtype_name(device->precision), device->isa);
     if (device->cache) put_quoted(p, "  cache: ", device->cache);
-    if (device->precision == FET_DTYPE_S8 && job->quantise.method) put(p, "  calibrate: %s\n", job->quantise.method->name);
+    const fet_quantise_options *quantise = &job->quantise;
+    if (device->precision != FET_DTYPE_S8 || !quantise->method) return;
+    put(p, "  calibrate: %s\n", quantise->method->name);
+    /* Younger than the first studies, which are to stay equal to their jobs: left out where nothing is asked for. */
+    if (quantise->batches) put(p, "  calibration: %u\n", quantise->batches);
+    if (quantise->keep_shift) put(p, "  bias_correction: false\n");
+    if (quantise->first != FET_DTYPE_NONE) put(p, "  first: %s\n", fet_dtype_name(quantise->first));
+    if (quantise->last != FET_DTYPE_NONE) put(p, "  last: %s\n", fet_dtype_name(quantise->last));
 }
 
 static void put_space(printer *p, const fet_job *job)
@@ -129,6 +136,11 @@ static void put_space(printer *p, const fet_job *job)
     put(p, "space:\n  curate: %s\n  decisions:\n", job->curate ? "device" : "off");
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         if (job->kinds & kinds[k].kind) put(p, "    - {%s}\n", kinds[k].text);
+    if (job->kinds & FET_SPACE_PRECISIONS) {
+        put(p, "    - {precision: %s, options: [int8", job->kinds & FET_SPACE_LAYER_PRECISION ? "layers" : "blocks");
+        for (uint32_t i = 0; i < job->n_precisions; i++) put(p, ", %s", fet_dtype_name(job->precisions[i]));
+        put(p, "]}\n");
+    }
     if (job->has_width) {
         bool groups = job->kinds & FET_SPACE_GROUP_WIDTH, inner = job->kinds & FET_SPACE_INNER_WIDTH;
         put(p, "    - {width: %s, ", groups && inner ? "all" : groups ? "groups" : inner ? "blocks" : "stages");

@@ -34,14 +34,14 @@ typedef struct fet_job_raw_base {
 } fet_job_raw_base;
 
 typedef struct fet_job_raw_device {
-    char *name, *precision, *isa, *cache, *calibrate;
+    char *name, *precision, *isa, *cache, *calibrate, *calibration, *bias_correction, *first, *last;
 } fet_job_raw_device;
 
 typedef struct fet_job_raw_decision {
-    char *fuse, *dense, *group, *kernel, *skip, *activation, *resolution, *tail, *width, *options;
+    char *fuse, *dense, *group, *kernel, *skip, *activation, *resolution, *tail, *precision, *width;
     char **multiplier;
     uint32_t n_multiplier;
-} fet_job_raw_decision;
+} fet_job_raw_decision; /* options: a range or a list, so read from the document */
 
 typedef struct fet_job_raw_space {
     char *curate, *file;

@@ -43,22 +43,31 @@ static const cyaml_schema_field_t base_fields[] = {FET_YAML_TEXT(fet_job_raw_bas
                                                    FET_YAML_TEXT(fet_job_raw_base, learning_rate),
                                                    FET_YAML_END};
 
-static const cyaml_schema_field_t device_fields[] = {
-    FET_YAML_TEXT(fet_job_raw_device, name),  FET_YAML_TEXT(fet_job_raw_device, precision), FET_YAML_TEXT(fet_job_raw_device, isa),
-    FET_YAML_TEXT(fet_job_raw_device, cache), FET_YAML_TEXT(fet_job_raw_device, calibrate), FET_YAML_END};
+static const cyaml_schema_field_t device_fields[] = {FET_YAML_TEXT(fet_job_raw_device, name),
+                                                     FET_YAML_TEXT(fet_job_raw_device, precision),
+                                                     FET_YAML_TEXT(fet_job_raw_device, isa),
+                                                     FET_YAML_TEXT(fet_job_raw_device, cache),
+                                                     FET_YAML_TEXT(fet_job_raw_device, calibrate),
+                                                     FET_YAML_TEXT(fet_job_raw_device, calibration),
+                                                     FET_YAML_TEXT(fet_job_raw_device, bias_correction),
+                                                     FET_YAML_TEXT(fet_job_raw_device, first),
+                                                     FET_YAML_TEXT(fet_job_raw_device, last),
+                                                     FET_YAML_END};
 
-static const cyaml_schema_field_t decision_fields[] = {FET_YAML_TEXT(fet_job_raw_decision, fuse),
-                                                       FET_YAML_TEXT(fet_job_raw_decision, dense),
-                                                       FET_YAML_TEXT(fet_job_raw_decision, group),
-                                                       FET_YAML_TEXT(fet_job_raw_decision, kernel),
-                                                       FET_YAML_TEXT(fet_job_raw_decision, skip),
-                                                       FET_YAML_TEXT(fet_job_raw_decision, activation),
-                                                       FET_YAML_TEXT(fet_job_raw_decision, resolution),
-                                                       FET_YAML_TEXT(fet_job_raw_decision, tail),
-                                                       FET_YAML_TEXT(fet_job_raw_decision, width),
-                                                       FET_YAML_TEXT(fet_job_raw_decision, options),
-                                                       FET_YAML_LIST(fet_job_raw_decision, multiplier, text_entry, 8),
-                                                       FET_YAML_END};
+static const cyaml_schema_field_t decision_fields[] = {
+    FET_YAML_TEXT(fet_job_raw_decision, fuse),
+    FET_YAML_TEXT(fet_job_raw_decision, dense),
+    FET_YAML_TEXT(fet_job_raw_decision, group),
+    FET_YAML_TEXT(fet_job_raw_decision, kernel),
+    FET_YAML_TEXT(fet_job_raw_decision, skip),
+    FET_YAML_TEXT(fet_job_raw_decision, activation),
+    FET_YAML_TEXT(fet_job_raw_decision, resolution),
+    FET_YAML_TEXT(fet_job_raw_decision, tail),
+    FET_YAML_TEXT(fet_job_raw_decision, precision),
+    FET_YAML_TEXT(fet_job_raw_decision, width),
+    {.key = "options", .value = {.type = CYAML_IGNORE, .flags = (enum cyaml_flag)FET_YAML_OPTIONAL}},
+    FET_YAML_LIST(fet_job_raw_decision, multiplier, text_entry, 8),
+    FET_YAML_END};
 static const cyaml_schema_value_t decision_entry = {
     .type = CYAML_MAPPING, .flags = CYAML_FLAG_DEFAULT, .data_size = sizeof(fet_job_raw_decision), .mapping = {.fields = decision_fields}};
 static const cyaml_schema_field_t space_fields[] = {

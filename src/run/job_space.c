@@ -23,16 +23,17 @@ static const struct {
     {"activation", {"network"}, {FET_SPACE_ACTIVATION}},
     {"resolution", {"network"}, {FET_SPACE_RESOLUTION}},
     {"tail", {"network"}, {FET_SPACE_TAIL}},
+    {"precision", {"blocks", "layers"}, {FET_SPACE_PRECISION, FET_SPACE_LAYER_PRECISION}},
     {"width",
      {"stages", "groups", "blocks", "all"},
      {0, FET_SPACE_GROUP_WIDTH, FET_SPACE_INNER_WIDTH, FET_SPACE_GROUP_WIDTH | FET_SPACE_INNER_WIDTH}},
 };
-enum { N_KNOWN = sizeof known / sizeof *known, WIDTH = N_KNOWN - 1, MULTIPLIER = N_KNOWN };
+enum { N_KNOWN = sizeof known / sizeof *known, WIDTH = N_KNOWN - 1, PRECISION = N_KNOWN - 2, MULTIPLIER = N_KNOWN };
 
 static const char *text_of(const fet_job_raw_decision *raw, uint32_t k)
 {
-    const char *const texts[N_KNOWN] = {raw->fuse,       raw->dense,      raw->group, raw->kernel, raw->skip,
-                                        raw->activation, raw->resolution, raw->tail,  raw->width};
+    const char *const texts[N_KNOWN] = {raw->fuse,       raw->dense,      raw->group, raw->kernel,    raw->skip,
+                                        raw->activation, raw->resolution, raw->tail,  raw->precision, raw->width};
     return texts[k];
 }
 
@@ -50,6 +51,17 @@ static fet_status read_multipliers(reader *r, const fet_job_raw_decision *raw, u
     return has_one ? FET_OK : fet_job_yaml_fail(&r->yaml, path, "1 is not among them: expected the base itself to be a choice");
 }
 
+/* {width: stages, options: 0.5..1.5} */
+static fet_status read_range(reader *r, uint32_t d)
+{
+    char path[64];
+    snprintf(path, sizeof path, "space.decisions[%u].options", d);
+    const yaml_node_t *node = fet_job_yaml_find(&r->yaml, path);
+    if (!node) return FET_OK;
+    if (node->type != YAML_SCALAR_NODE) return fet_job_yaml_fail(&r->yaml, path, "expected a range such as 0.5..1.5");
+    return fet_job_range(&r->yaml, (const char *)node->data.scalar.value, path, 0.05, 8, &r->job->width_low, &r->job->width_high);
+}
+
 /* One entry is one decision; `has`: those of the entries above. */
 static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
 {
@@ -64,17 +76,21 @@ static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
         return fet_job_yaml_fail(
             &r->yaml, path,
             "expected one of {fuse: blocks}, {dense: blocks}, {group: blocks}, {kernel: blocks}, {skip: blocks}, "
-            "{activation: network}, {resolution: network}, {tail: network}, {width: stages, options: 0.5..1.5} and {multiplier: [0.5, 1]}");
+            "{activation: network}, {resolution: network}, {tail: network}, {precision: blocks, options: [int8, bf16]}, {width: stages, "
+            "options: 0.5..1.5} and {multiplier: [0.5, 1]}");
     if (*has & 1u << kind) return fet_job_yaml_fail(&r->yaml, path, "a decision of this kind stands above already");
-    if (raw->options && kind != WIDTH) return fet_job_yaml_fail(&r->yaml, path, "\"options\" belongs to {width: stages} alone");
+    char options[80];
+    snprintf(options, sizeof options, "%s.options", path);
+    if (kind != WIDTH && kind != PRECISION && fet_job_yaml_find(&r->yaml, options))
+        return fet_job_yaml_fail(&r->yaml, path, "\"options\" belongs to {width: stages} and {precision: blocks} alone");
     *has |= 1u << kind;
     if (kind == MULTIPLIER) return read_multipliers(r, raw, d);
     snprintf(path, sizeof path, "space.decisions[%u].%s", d, known[kind].key);
     while (n_sites < 4 && known[kind].sites[n_sites]) n_sites++;
     FET_TRY(fet_job_choice(&r->yaml, text_of(raw, kind), path, "site of a decision", known[kind].sites, n_sites, 0, &site));
     r->job->kinds |= known[kind].kinds[site];
-    snprintf(path, sizeof path, "space.decisions[%u].options", d);
-    return raw->options ? fet_job_range(&r->yaml, raw->options, path, 0.05, 8, &r->job->width_low, &r->job->width_high) : FET_OK;
+    if (kind == PRECISION) return fet_job_read_precisions(r, path, options);
+    return kind == WIDTH ? read_range(r, d) : FET_OK;
 }
 
 /* {stage2.block0: ibn} becomes "stage2.block0.form=ibn"; whether there is such a decision, the space will say. */
@@ -118,8 +134,10 @@ static fet_status read_file(reader *r, const char *text)
         return fet_job_yaml_fail(&r->yaml, "space.file", "%s has %u lines: expected at most %d", path, n, FET_JOB_MAX_LOCKS);
     memcpy(r->job->locks, locks, n * sizeof *locks);
     r->job->n_locks = n;
-    if (r->yaml.raw->space.n_decisions == 0) r->job->kinds = FET_SPACE_ALL;
-    return FET_OK;
+    if (r->yaml.raw->space.n_decisions) return FET_OK;
+    uint32_t more = fet_space_file_kinds(locks, n);
+    r->job->kinds = FET_SPACE_ALL | more;
+    return more & FET_SPACE_PRECISION ? fet_job_read_precisions(r, "space.file", NULL) : FET_OK;
 }
 
 /* Nothing said: the published comparison for a template; for a network that somebody else made, what takes latency away on most devices.

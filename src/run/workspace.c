@@ -176,6 +176,10 @@ fet_status fet_job_space(const fet_job *job, const fet_graph *base, const fet_pa
     options.width_high = job->width_high;
     options.multipliers = job->multipliers;
     options.n_multipliers = job->n_multipliers;
+    options.precisions = job->precisions;
+    options.n_precisions = job->n_precisions;
+    options.first = job->quantise.first;
+    options.last = job->quantise.last;
     options.curate = job->curate;
     options.parallelism = *parallelism;
     options.locks = job->locks;

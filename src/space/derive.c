@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "rewrite/mark_precision.h"
 #include "rewrite/split_fused.h"
 #include "space/internal.h"
 
@@ -37,11 +38,13 @@ fet_status fet_space_derive(const fet_space *space, const fet_genome *genome, fe
     for (uint32_t d = 0; d < genome->n; d++)
         if (space->patch_of[d] && space->patch_of[d][genome->option[d]] != FET_NONE) patch_on[space->patch_of[d][genome->option[d]]] = 1;
     uint32_t size = space->resolution == FET_NONE ? FET_NONE : genome->option[space->resolution];
-    const fet_blueprint *blueprint = size == FET_NONE || !space->resized[size] ? &space->blueprint : &space->resized_blueprint[size];
+    fet_blueprint blueprint = size == FET_NONE || !space->resized[size] ? space->blueprint : space->resized_blueprint[size];
+    FET_TRY(space_precisions(space, genome, arena, &blueprint.precisions));
     fet_auto(fet_graph) graph = NULL;
-    FET_TRY(fet_blueprint_make(blueprint, channels, patch_on, arena, &graph));
+    FET_TRY(fet_blueprint_make(&blueprint, channels, patch_on, arena, &graph));
     FET_TRY(split_blocks(space, genome, graph));
     FET_TRY(space_trim_tail(space, genome, graph));
+    FET_TRY(fet_mark_precision_ends(graph, space->first, space->last));
     *out_graph = fet_take(graph);
     return FET_OK;
 }

@@ -118,7 +118,9 @@ static fet_status add_stage(fet_space *space, uint32_t s, const fet_space_option
     for (uint32_t b = 0; b < space->blocks.count; b++) {
         if (space->block_stage[b] != s) continue;
         FET_TRY(space_add_block(space, b, number, options));
-        FET_TRY(add_inner(space, b, number++, options));
+        FET_TRY(add_inner(space, b, number, options));
+        if (options->kinds & FET_SPACE_PRECISION) FET_TRY(space_add_block_precision(space, b, number, options));
+        number++;
     }
     if (space->stages[s].n_groups == 0) return FET_OK;
     fet_decision decision = {.kind = FET_DECISION_WIDTH};
@@ -168,10 +170,12 @@ fet_status space_discover(fet_space *space, const fet_space_options *options)
     if (!space->patches || !space->sites) return fet_arena_full();
     FET_TRY(find_stages(space));
     FET_TRY(share_groups(space, options));
+    if (options->kinds & FET_SPACE_PRECISIONS) FET_TRY(space_find_layers(space, options));
     for (uint32_t s = 0, n = space->n_stages; s < n; s++) FET_TRY(add_stage(space, s, options)); /* those of groups come behind */
     FET_TRY(space_add_network(space, options));
     if (options->kinds & FET_SPACE_RESOLUTION) FET_TRY(space_add_resolution(space, options));
     if (options->kinds & FET_SPACE_TAIL) FET_TRY(space_add_tail(space));
+    if (options->kinds & FET_SPACE_PRECISIONS) FET_TRY(space_add_layer_precisions(space, options));
     if (options->kinds & FET_SPACE_GROUP_WIDTH) FET_TRY(add_groups(space, options));
     bool any_free = false;
     for (uint32_t g = 0; g < space->groups.n_groups; g++) any_free |= !space->groups.groups[g].fixed;

@@ -28,6 +28,7 @@ typedef enum fet_decision_kind {
     FET_DECISION_ACTIVATION,     /* options: the network's smooth activations as they are or ReLUs */
     FET_DECISION_RESOLUTION,     /* options: sizes of the input image; the value is its share of the base's height */
     FET_DECISION_TAIL,           /* options: work at the end of the network that the answer may not need */
+    FET_DECISION_PRECISION,      /* options: what a block's layers, or one layer, are computed in; the value is its bits */
     FET_DECISION_TABLE,          /* options: a column of a table; no graph behind it */
 } fet_decision_kind;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside of a space. create: discover.c (decisions; sites.c, resolution.c) -> width.c (channels for each pair of options) -> lock.c; use:
- * derive.c, settle.c. */
+/* Inside of a space. create: discover.c (decisions; sites.c, resolution.c, precision.c) -> width.c (channels for each pair of options) ->
+ * lock.c; use: derive.c, settle.c. */
 #ifndef FET_SPACE_INTERNAL_H
 #define FET_SPACE_INTERNAL_H
 
@@ -20,10 +20,19 @@ typedef struct space_stage {
 
 /* Decisions at a block; FET_NONE for what it has not. */
 typedef struct space_sites {
-    uint32_t form, kernel, skip, inner;
+    uint32_t form, kernel, skip, inner, precision;
 } space_sites;
 
 enum { SPACE_FORM_SPLIT = 5 }; /* the value of the form "ibn" of a fused block */
+
+/* A layer (rewrite/mark_precision.h) whose precision may be decided. */
+typedef struct space_layer {
+    fet_id node;       /* of the base */
+    uint32_t number;   /* among all layers of the base, from 1 */
+    uint32_t block;    /* or FET_NONE */
+    uint32_t decision; /* on its precision, alone or with its block; FET_NONE */
+    uint64_t gone;     /* bit o: it is not there when its block has form o; 0 where the decision is about the block */
+} space_layer;
 
 struct fet_space {
     fet_arena *arena;
@@ -48,6 +57,10 @@ struct fet_space {
     space_sites *sites;                                /* [blocks] */
     uint32_t multiplier;                               /* decision, or FET_NONE: there is one multiplier, 1 */
     uint32_t tail;                                     /* decision, or FET_NONE */
+    space_layer *layers;
+    uint32_t n_layers;
+    bool decides_precision;
+    fet_dtype first, last; /* what the first and the last layers of every candidate are computed in; FET_DTYPE_NONE: as the network */
 
     /* [groups]: channels for each pair (multiplier, width option of the group's stage); NULL for a fixed group. */
     uint32_t **channels;
@@ -85,6 +98,16 @@ fet_status space_rebase_resolutions(fet_space *space);
 /* The decision on the end of the network, if something there can go; and what a genome says of it, done to its candidate. */
 fet_status space_add_tail(fet_space *space);
 fet_status space_trim_tail(const fet_space *space, const fet_genome *genome, fet_graph *graph);
+
+/* Layers that may be computed in another precision than the network; those that options->first and last name are decided already. */
+fet_status space_find_layers(fet_space *space, const fet_space_options *options);
+/* The decision on all layers of a block; those on layers of no block, and where so wished on every single one. */
+fet_status space_add_block_precision(fet_space *space, uint32_t block, uint32_t number_in_stage, const fet_space_options *options);
+fet_status space_add_layer_precisions(fet_space *space, const fet_space_options *options);
+/* By node of the base, for a blueprint; NULL where nothing is decided. */
+fet_status space_precisions(const fet_space *space, const fet_genome *genome, fet_arena *arena, const uint16_t **out_precisions);
+/* Decisions on layers that are not there have no effect. */
+void space_settle_precisions(const fet_space *space, fet_genome *genome);
 
 fet_status space_discover(fet_space *space, const fet_space_options *options);
 

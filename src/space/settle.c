@@ -58,6 +58,7 @@ void space_settle(const void *context, fet_genome *genome)
 {
     const fet_space *space = context;
     settle_skipped(space, genome);
+    space_settle_precisions(space, genome);
     const fet_decision *multiplier = space->multiplier == FET_NONE ? NULL : &space->decisions[space->multiplier];
     uint32_t from = multiplier ? genome->option[space->multiplier] : 0, base = multiplier ? multiplier->base_option : 0;
     fet_genome settled;

@@ -201,7 +201,7 @@ static fet_status add_site(fet_space *space, fet_decision_kind kind, const char 
 fet_status space_add_block(fet_space *space, uint32_t block, uint32_t number_in_stage, const fet_space_options *options)
 {
     space_sites *sites = &space->sites[block];
-    sites->inner = FET_NONE; /* discover.c */
+    sites->inner = sites->precision = FET_NONE; /* discover.c */
     /* Forms before kernels: a kernel edit comes behind what else its convolution becomes. */
     const struct {
         fet_decision_kind kind;

@@ -3,6 +3,7 @@
 
 #include "space/internal.h"
 
+static const fet_dtype default_precisions[] = {FET_DTYPE_BF16};
 static const double default_multipliers[] = {0.5, 0.75, 1, 1.25}, default_resolutions[] = {0.5, 0.625, 0.75, 1};
 
 fet_space_options fet_space_default_options(void)
@@ -17,6 +18,8 @@ fet_space_options fet_space_default_options(void)
         .n_multipliers = sizeof default_multipliers / sizeof *default_multipliers,
         .resolutions = default_resolutions,
         .n_resolutions = sizeof default_resolutions / sizeof *default_resolutions,
+        .precisions = default_precisions,
+        .n_precisions = sizeof default_precisions / sizeof *default_precisions,
         .curate = true,
         .parallelism = {1, 1},
     };
@@ -42,8 +45,11 @@ fet_status fet_space_create(const fet_graph *base, const fet_space_options *opti
     FET_TRY(fet_alloc_zeroed(1, sizeof *space, "a search space", &space));
     FET_TRY(fet_arena_create(&space->arena));
     space->base = base;
+    if (!options) options = &defaults;
     space->multiplier = space->resolution = space->tail = FET_NONE;
-    FET_TRY(fill(space, options ? options : &defaults));
+    space->first = options->first;
+    space->last = options->last;
+    FET_TRY(fill(space, options));
     *out_space = fet_take(space);
     return FET_OK;
 }
@@ -70,7 +76,8 @@ const fet_block *fet_space_block(const fet_space *space, uint32_t decision)
 {
     for (uint32_t b = 0; b < space->blocks.count; b++) {
         const space_sites *sites = &space->sites[b];
-        if (sites->form == decision || sites->kernel == decision || sites->skip == decision || sites->inner == decision)
+        if (sites->form == decision || sites->kernel == decision || sites->skip == decision || sites->inner == decision ||
+            sites->precision == decision)
             return &space->blocks.items[b];
     }
     return NULL;

@@ -34,6 +34,11 @@ typedef enum fet_space_kind {
     /* "stage2.block1.inner": the channels between a block's first and last convolution, apart from its stage's width, which is the trunk's
        alone then. Not among ALL: without it a stage is scaled as a whole, which is the coarser and the usual step. */
     FET_SPACE_INNER_WIDTH = 1 << 9,
+    /* "stage1.block0.precision": what the layers of a block, and "layer1.precision": a layer of no block, are computed in where the network
+       is int8. LAYER: of every layer by itself. Not among ALL: for devices that have both. */
+    FET_SPACE_PRECISION = 1 << 10,
+    FET_SPACE_LAYER_PRECISION = 1 << 11,
+    FET_SPACE_PRECISIONS = FET_SPACE_PRECISION | FET_SPACE_LAYER_PRECISION,
     FET_SPACE_WIDTHS = FET_SPACE_GROUP_WIDTH | FET_SPACE_INNER_WIDTH, /* those that are about widths */
 } fet_space_kind;
 
@@ -48,6 +53,10 @@ typedef struct fet_space_options {
     const double *resolutions; /* shares of the base's height and width; default {0.5, 0.625, 0.75, 1}. Each is taken as the nearest
                                   step of rewrite/input_size.h, if the network can have it */
     uint32_t n_resolutions;
+    const fet_dtype *precisions; /* beside int8, for decisions on precision: BF16, F32; default {BF16} */
+    uint32_t n_precisions;
+    fet_dtype first, last; /* BF16 or F32: what the first, the last layers of every candidate are computed in; default FET_DTYPE_NONE, as
+                              the network. Then they are no decisions */
     bool curate; /* default true: widths only at multiples of the parallelism factor (see width.c for the rounding); else at steps of one,
                     evenly thinned where they are more than a decision holds */
     fet_parallelism parallelism; /* default 1, 1 */

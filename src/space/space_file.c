@@ -36,6 +36,16 @@ static fet_status copy_locks(const raw_space *raw, fet_arena *arena, const char 
     return FET_OK;
 }
 
+uint32_t fet_space_file_kinds(const char *const *locks, uint32_t n)
+{
+    static const char suffix[] = ".precision";
+    for (uint32_t i = 0; i < n; i++) {
+        size_t length = strcspn(locks[i], "!="), bytes = sizeof suffix - 1;
+        if (length > bytes && strncmp(locks[i] + length - bytes, suffix, bytes) == 0) return FET_SPACE_PRECISION;
+    }
+    return 0;
+}
+
 fet_status fet_space_file_read(const char *path, fet_arena *arena, const char *const **out_locks, uint32_t *out_n)
 {
     void *text = NULL;

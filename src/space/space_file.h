@@ -20,6 +20,9 @@ typedef const char *(*fet_space_file_note)(void *context, uint32_t decision);
 FET_MUST_CHECK fet_status fet_space_file_write(const char *path, const fet_space *space, const char *heading, fet_space_file_note note,
                                                void *context);
 
+/* Kinds of decisions (fet_space_kind) that such lines name beside those of FET_SPACE_ALL. */
+uint32_t fet_space_file_kinds(const char *const *locks, uint32_t n);
+
 /* What fet_space_options.locks wants; from the arena. Errors: NOT_FOUND, IO; ARG with file and line; NOMEM. */
 FET_MUST_CHECK fet_status fet_space_file_read(const char *path, fet_arena *arena, const char *const **out_locks, uint32_t *out_n);
 

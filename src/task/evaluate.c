@@ -2,8 +2,8 @@
 /* Accuracy at a precision, and running statistics set anew. */
 #include "task/internal.h"
 
-#include "engine/quantise/mark.h"
 #include "op/op.h"
+#include "rewrite/mark_precision.h"
 
 #include <math.h>
 #include <string.h>
@@ -141,7 +141,7 @@ fet_status fet_task_executor_create(const fet_graph *graph, const fet_dataset *d
     if (sight->precision == FET_DTYPE_S8 && !sight->calibration) {
         if (sight->quantise.first != FET_DTYPE_NONE || sight->quantise.last != FET_DTYPE_NONE) {
             FET_TRY(fet_graph_copy(graph, NULL, 0, &marked));
-            FET_TRY(fet_quantise_mark_ends(marked, sight->quantise.first, sight->quantise.last));
+            FET_TRY(fet_mark_precision_ends(marked, sight->quantise.first, sight->quantise.last));
             graph = marked;
         }
         FET_TRY(fet_task_calibrate(graph, dataset, &sight->quantise, &calibration));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "task/layers.h"
 
-#include "engine/quantise/mark.h"
+#include "rewrite/mark_precision.h"
 #include "task/internal.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ static fet_status judge(const fet_graph *graph, const fet_dataset *dataset, cons
     fet_auto(fet_graph) marked = NULL;
     fet_task_quality quality;
     FET_TRY(fet_graph_copy(graph, NULL, 0, &marked));
-    fet_quantise_mark_others(marked, loss->node, FET_DTYPE_F32);
+    fet_mark_precision_others(marked, loss->node, FET_DTYPE_F32);
     if (!sight->quantise.keep_shift) FET_TRY(fet_task_correct(marked, dataset, calibration));
     FET_TRY(fet_agreement_eval(marked, dataset, sight, &quality));
     loss->error = 0.0;
@@ -46,7 +46,7 @@ fet_status fet_task_layer_losses(const fet_graph *graph, const fet_dataset *data
     if (!losses) return fet_arena_full();
     uint32_t n = 0;
     for (fet_id node = 0; node < graph->n_nodes; node++)
-        if (graph->nodes[node].op != FET_OP_NONE && fet_quantise_is_layer(graph, &graph->nodes[node])) losses[n++].node = node;
+        if (graph->nodes[node].op != FET_OP_NONE && fet_mark_precision_is_layer(graph, &graph->nodes[node])) losses[n++].node = node;
     for (uint32_t i = 0; i < n; i++) {
         if (progress && !progress(context, i, n)) return fet_fail(FET_ERROR_STATE, "interrupted");
         FET_TRY(judge(graph, dataset, &alone, calibration, &losses[i]));

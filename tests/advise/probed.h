@@ -24,7 +24,7 @@ static inline probed probe_on(const char *device, const char *const *locks, uint
     give_numbers(p.base, 5);
     CHECK_OK(fet_arena_create(&p.arena));
     CHECK_OK(fet_device_open(&options, &p.device));
-    CHECK_OK(fet_whole_space_create(p.base, fet_device_parallelism(p.device), locks, n_locks, &p.space, &left_out));
+    CHECK_OK(fet_whole_space_create(p.base, fet_device_parallelism(p.device), 0, locks, n_locks, &p.space, &left_out));
     CHECK_OK(fet_probe_create(p.space, p.device, &p.probe));
     return p;
 }

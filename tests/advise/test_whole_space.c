@@ -17,15 +17,15 @@ static void whole(void **state)
     fet_graph *base = small_network();
     fet_space *space = NULL;
     const char *left_out = NULL, *lock = "stage2.block0=fused", *wrong = "stage9.block0=fused";
-    CHECK_OK(fet_whole_space_create(base, (fet_parallelism){1, 1}, NULL, 0, &space, &left_out));
+    CHECK_OK(fet_whole_space_create(base, (fet_parallelism){1, 1}, 0, NULL, 0, &space, &left_out));
     assert_string_equal(left_out, "");
     static const fet_decision_kind kinds[] = {FET_DECISION_BLOCK_FORM, FET_DECISION_WIDTH, FET_DECISION_MULTIPLIER, FET_DECISION_KERNEL,
                                               FET_DECISION_SKIP};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) assert_true(has_kind(space, kinds[k]));
     fet_space_destroy(space);
-    CHECK_OK(fet_whole_space_create(base, (fet_parallelism){1, 1}, &lock, 1, &space, &left_out));
+    CHECK_OK(fet_whole_space_create(base, (fet_parallelism){1, 1}, 0, &lock, 1, &space, &left_out));
     fet_space_destroy(space);
-    CHECK_FAILS(FET_ERROR_ARG, fet_whole_space_create(base, (fet_parallelism){1, 1}, &wrong, 1, &space, &left_out));
+    CHECK_FAILS(FET_ERROR_ARG, fet_whole_space_create(base, (fet_parallelism){1, 1}, 0, &wrong, 1, &space, &left_out));
     fet_graph_destroy(base);
 }
 
@@ -42,7 +42,7 @@ static void too_many(void **state)
         const char *left_out = NULL;
         for (uint32_t s = 0; s < 3; s++) options.stages[s].blocks = blocks[n] + s;
         CHECK_OK(fet_template_build("ibn_classifier", &options, &base));
-        CHECK_OK(fet_whole_space_create(base, (fet_parallelism){1, 1}, NULL, 0, &space, &left_out));
+        CHECK_OK(fet_whole_space_create(base, (fet_parallelism){1, 1}, 0, NULL, 0, &space, &left_out));
         assert_true(left_out[0] != '\0');
         assert_false(has_kind(space, FET_DECISION_KERNEL));
         assert_true(has_kind(space, FET_DECISION_BLOCK_FORM));

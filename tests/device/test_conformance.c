@@ -180,6 +180,40 @@ static void test_kernels_become_known(void **state)
     }
 }
 
+/* It computes in what it was opened for; of a precision that it does not have it knows no kernel, whatever stands in its models. */
+static void test_precisions(void **state)
+{
+    (void)state;
+    static const fet_dtype others[] = {FET_DTYPE_BF16, FET_DTYPE_F32, FET_DTYPE_F16};
+    for (size_t k = 0; fet_device_kinds[k]; k++) {
+        fet_auto(fet_device) device = NULL;
+        fet_auto(fet_arena) arena = NULL;
+        fet_auto(fet_graph) graph = network();
+        fet_kernels kernels;
+        fet_cost cost;
+        bool computes = false;
+        CHECK_OK(fet_arena_create(&arena));
+        CHECK_OK(open_kind(fet_device_kinds[k], &device));
+        fet_device_options options = {.name = example(fet_device_kinds[k]), .precision = FET_DTYPE_S8, .isa = "auto", .cache = folder};
+        CHECK_OK(fet_device_computes(&options, FET_DTYPE_S8, &computes));
+        assert_true(computes);
+        CHECK_OK(fet_kernels_split(graph, fet_device_fusion_rules(device), FET_DTYPE_S8, arena, &kernels));
+        uint32_t conv = 0;
+        while (kernels.items[conv].key.op != FET_OP_CONV) conv++;
+        for (size_t o = 0; o < sizeof others / sizeof *others; o++) {
+            fet_kernel_key key = kernels.items[conv].key;
+            key.precision = (uint8_t)others[o];
+            key.flags &= ~(uint32_t)FET_KERNEL_SIGNED_SRC;
+            CHECK_OK(fet_device_computes(&options, others[o], &computes));
+            if (!computes) assert_false(fet_device_lookup(device, &key, &cost));
+            if (!computes && fet_device_source(device) != FET_COST_MEASURED)
+                assert_int_not_equal(fet_device_measure(device, &key, 1, NULL, NULL), FET_OK);
+        }
+        CHECK_OK(fet_device_computes(&options, FET_DTYPE_NONE, &computes));
+        assert_false(computes);
+    }
+}
+
 static void test_lookup_does_not_measure(void **state)
 {
     (void)state;
@@ -201,6 +235,6 @@ int main(int argc, char **argv)
 {
     if (fet_host_is_measure_command(argc, argv)) return fet_host_measure_main();
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_says_what_it_is), cmocka_unit_test(test_kernels_become_known),
-                                       cmocka_unit_test(test_lookup_does_not_measure)};
+                                       cmocka_unit_test(test_precisions), cmocka_unit_test(test_lookup_does_not_measure)};
     return cmocka_run_group_tests_name("devices", tests, NULL, remove_folder);
 }

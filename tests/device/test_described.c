@@ -16,7 +16,7 @@ static void test_shipped(void **state)
     (void)state;
     static const char *const expected[] = {"edge-tpu-like", "ethos-u55-128", "ethos-u55-256", "ethos-u55-32",
                                            "ethos-u55-64",  "ethos-u65-256", "ethos-u65-512", "host",
-                                           "npu-16",        "npu-64",        "systolic-32x32"};
+                                           "npu-16",        "npu-32-bf16",   "npu-64",        "systolic-32x32"};
     fet_auto(fet_arena) arena = NULL;
     const char *const *names = NULL;
     uint32_t n = 0, found = 0;

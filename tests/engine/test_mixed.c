@@ -7,11 +7,11 @@
 #include "engine/engine.h"
 #include "engine/executor.h"
 #include "engine/infer/calibration.h"
-#include "engine/quantise/mark.h"
 #include "engine/quantise/method.h"
 #include "nets.h"
 #include "op/builder.h"
 #include "op/op.h"
+#include "rewrite/mark_precision.h"
 #include "slow.h"
 
 #include <math.h>
@@ -57,7 +57,7 @@ static double run(const fet_graph *graph, const fet_calibration *calibration, co
 static int n_layers(const fet_graph *graph)
 {
     int n = 0;
-    for (fet_id i = 0; i < graph->n_nodes; i++) n += fet_quantise_is_layer(graph, &graph->nodes[i]);
+    for (fet_id i = 0; i < graph->n_nodes; i++) n += fet_mark_precision_is_layer(graph, &graph->nodes[i]);
     return n;
 }
 
@@ -80,7 +80,7 @@ static void test_random_marks(void **state)
         double error[3];
         for (int what = 0; what < 3; what++) {
             for (fet_id n = 0; n < graph->n_nodes; n++) {
-                bool marked = fet_quantise_is_layer(graph, &graph->nodes[n]) && (what == 2 || (what == 1 && fet_rng_below(&rng, 2)));
+                bool marked = fet_mark_precision_is_layer(graph, &graph->nodes[n]) && (what == 2 || (what == 1 && fet_rng_below(&rng, 2)));
                 graph->nodes[n].precision =
                     marked ? (bf16 && what == 1 && fet_rng_below(&rng, 2) ? FET_DTYPE_BF16 : FET_DTYPE_F32) : FET_DTYPE_NONE;
             }
@@ -134,17 +134,17 @@ static void test_ends(void **state)
     (void)state;
     fet_graph *graph = make_chain(3, 1);
     assert_int_equal(n_layers(graph), 4);
-    CHECK_OK(fet_quantise_mark_ends(graph, FET_DTYPE_F32, FET_DTYPE_BF16));
+    CHECK_OK(fet_mark_precision_ends(graph, FET_DTYPE_F32, FET_DTYPE_BF16));
     for (fet_id n = 0; n < graph->n_nodes; n++) {
         const fet_node *node = &graph->nodes[n];
         bool first = strcmp(node->name, "a") == 0, last = strcmp(node->name, "fc") == 0;
         assert_int_equal(node->precision, first ? FET_DTYPE_F32 : last ? FET_DTYPE_BF16 : FET_DTYPE_NONE);
     }
-    CHECK_FAILS(FET_ERROR_ARG, fet_quantise_mark_ends(graph, FET_DTYPE_S16, FET_DTYPE_NONE));
+    CHECK_FAILS(FET_ERROR_ARG, fet_mark_precision_ends(graph, FET_DTYPE_S16, FET_DTYPE_NONE));
     fet_id b = FET_NONE;
     for (fet_id n = 0; n < graph->n_nodes; n++)
         if (strcmp(graph->nodes[n].name, "b") == 0) b = n;
-    fet_quantise_mark_others(graph, b, FET_DTYPE_F32);
+    fet_mark_precision_others(graph, b, FET_DTYPE_F32);
     float image[3 * 81];
     for (int i = 0; i < 3 * 81; i++) image[i] = (float)(i % 7) - 3.0f;
     const float *src[] = {image};
@@ -248,7 +248,7 @@ static void test_no_memory(void **state)
     for (uint64_t n = 0;; n++) {
         fet_alloc_fail_after(n);
         fet_status status = fet_calibration_correct(calibration, graph, (const float *const[]){image}, 1);
-        if (status == FET_OK) status = fet_quantise_mark_ends(graph, FET_DTYPE_F32, FET_DTYPE_F32);
+        if (status == FET_OK) status = fet_mark_precision_ends(graph, FET_DTYPE_F32, FET_DTYPE_F32);
         bool done = fet_alloc_fail_after(UINT64_MAX) <= n;
         if (status != FET_OK) assert_int_equal(status, FET_ERROR_NOMEM);
         if (done) {

@@ -9,7 +9,6 @@
 #include "engine/engine.h"
 #include "engine/executor.h"
 #include "engine/init.h"
-#include "engine/quantise/mark.h"
 #include "engine/quantise/method.h"
 #include "engine/quantise/qdq.h"
 #include "engine/quantise/qdq_weights.h"
@@ -17,6 +16,7 @@
 #include "format/ort/ort.h"
 #include "op/builder.h"
 #include "op/op.h"
+#include "rewrite/mark_precision.h"
 #include "space/template/template.h"
 
 #include <math.h>
@@ -194,7 +194,7 @@ static void test_template(void **state)
                                               .head_channels = 64};
         CHECK_OK(fet_template_build("ibn_classifier", &options, &graph));
         CHECK_OK(fet_graph_init_params(graph, NULL, 3));
-        if (marked) CHECK_OK(fet_quantise_mark_ends(graph, FET_DTYPE_F32, FET_DTYPE_F32));
+        if (marked) CHECK_OK(fet_mark_precision_ends(graph, FET_DTYPE_F32, FET_DTYPE_F32));
         subject s = make(graph);
         if (!marked) check_form(&s);
         check_ours(&s, 2.0, "template");

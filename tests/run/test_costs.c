@@ -162,9 +162,87 @@ static void test_between_kernels(void **state)
     unlink(path);
 }
 
+static void set_precision(const fet_space *space, fet_genome *genome, const char *name, uint8_t option)
+{
+    for (uint32_t d = 0; d < fet_space_n_decisions(space); d++)
+        if (strcmp(fet_space_decision(space, d)->name, name) == 0) genome->option[d] = option;
+}
+
+/* A block in bf16 on a machine that has both: its kernels cost what they cost in bf16, and passing there and back costs time too; what a
+ * file of the candidate is measured as is the same. */
+static void test_mixed_precision(void **state)
+{
+    (void)state;
+    fet_auto(fet_device) device = NULL;
+    fet_auto(fet_graph) base = network();
+    fet_auto(fet_arena) arena = NULL;
+    fet_device_options options = {.name = "npu-32-bf16", .precision = FET_DTYPE_S8};
+    fet_space_options wanted = fet_space_default_options();
+    CHECK_OK(fet_arena_create(&arena));
+    CHECK_OK(fet_device_open(&options, &device));
+    wanted.kinds = FET_SPACE_PRECISION;
+    fet_auto(fet_space) space = NULL;
+    CHECK_OK(fet_space_create(base, &wanted, &space));
+    fet_auto(fet_costs) costs = NULL;
+    CHECK_OK(fet_costs_create(space, device, &costs));
+    fet_genome int8, one, two, all;
+    fet_candidate_cost cost[4];
+    fet_space_base_genome(space, &int8);
+    one = two = all = int8;
+    set_precision(space, &one, "stage1.block1.precision", 1);
+    set_precision(space, &two, "stage1.block1.precision", 1);
+    set_precision(space, &two, "stage2.block0.precision", 1);
+    for (uint32_t d = 0; d < all.n; d++)
+        if (fet_space_decision(space, d)->kind == FET_DECISION_PRECISION) all.option[d] = 1;
+    const fet_genome *const genomes[] = {&int8, &one, &two, &all};
+    for (int i = 0; i < 4; i++) CHECK_OK(fet_costs_of(costs, genomes[i], &cost[i]));
+    for (int i = 1; i < 3; i++) {
+        assert_true(cost[i].metric[FET_METRIC_LATENCY] > cost[i - 1].metric[FET_METRIC_LATENCY]);
+        assert_true(cost[i].metric[FET_METRIC_PARAMS] > cost[i - 1].metric[FET_METRIC_PARAMS]);
+        assert_true(cost[i].hash != cost[i - 1].hash && cost[i].macs == cost[0].macs);
+    }
+    /* Everything in bf16: as if the network were, and nothing but its ends is converted. */
+    fet_auto(fet_device) wide = NULL;
+    fet_auto(fet_graph) graph = NULL;
+    fet_kernels kernels;
+    options.precision = FET_DTYPE_BF16;
+    CHECK_OK(fet_device_open(&options, &wide));
+    double wide_ms = 0;
+    CHECK_OK(fet_device_graph_latency(wide, base, arena, &wide_ms));
+    CHECK_NEAR(cost[3].metric[FET_METRIC_LATENCY], wide_ms, 1e-6 * wide_ms);
+    /* The kernels of the one: two conversions, two casts each, none of them for nothing. */
+    CHECK_OK(fet_space_derive(space, &one, arena, &graph));
+    CHECK_OK(fet_kernels_split(graph, fet_device_fusion_rules(device), FET_DTYPE_S8, arena, &kernels));
+    double *kernel_ms = fet_arena_zalloc(arena, kernels.count, sizeof *kernel_ms), whole_ms = 0;
+    assert_non_null(kernel_ms);
+    CHECK_OK(fet_device_network_latency(device, graph, &kernels, arena, kernel_ms, &whole_ms));
+    uint32_t n_wide = 0, n_casts = 0;
+    for (uint32_t k = 1; k + 1 < kernels.count; k++) {
+        bool cast = kernels.items[k].anchor == FET_NONE;
+        n_casts += cast;
+        if (cast) assert_true(kernel_ms[k] > 0);
+        n_wide += !cast && kernels.items[k].key.precision == FET_DTYPE_BF16;
+    }
+    assert_int_equal(n_wide, 3);
+    assert_int_equal(n_casts, 4);
+    /* Written and read again, it is the same network to the device. */
+    char path[] = "/tmp/fet-costs-XXXXXX.onnx";
+    int file = mkstemps(path, 5);
+    assert_true(file >= 0);
+    close(file);
+    fet_between_sample sample;
+    const char *paths[] = {path};
+    double measured_ms = 0, spread = 0;
+    CHECK_OK(fet_costs_sample(costs, &one, path, &sample));
+    CHECK_OK(fet_device_measure_networks(device, paths, 1, &measured_ms, &spread));
+    CHECK_NEAR(measured_ms, cost[1].metric[FET_METRIC_LATENCY], 1e-9);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_is_the_simulation), cmocka_unit_test(test_memory_is_the_devices),
-                                       cmocka_unit_test(test_what_does_not_fit), cmocka_unit_test(test_between_kernels)};
+                                       cmocka_unit_test(test_what_does_not_fit), cmocka_unit_test(test_between_kernels),
+                                       cmocka_unit_test(test_mixed_precision)};
     return cmocka_run_group_tests_name("costs", tests, NULL, NULL);
 }

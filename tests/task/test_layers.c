@@ -3,7 +3,7 @@
 #include "check.h"
 #include "made_data.h"
 
-#include "engine/quantise/mark.h"
+#include "rewrite/mark_precision.h"
 #include "task/layers.h"
 
 #include <math.h>
@@ -33,7 +33,7 @@ static void test_definition(void **state)
     fet_layer_loss *losses = NULL;
     uint32_t n = 0, calls = 0, layers = 0;
     CHECK_OK(fet_task_layer_losses(graph, made_dataset, &sight, arena, count_calls, &calls, &losses, &n));
-    for (fet_id node = 0; node < graph->n_nodes; node++) layers += fet_quantise_is_layer(graph, &graph->nodes[node]);
+    for (fet_id node = 0; node < graph->n_nodes; node++) layers += fet_mark_precision_is_layer(graph, &graph->nodes[node]);
     assert_true(n > 2);
     assert_int_equal(n, layers);
     assert_int_equal(calls, n);
@@ -44,7 +44,8 @@ static void test_definition(void **state)
         assert_true(i == 0 || losses[i].error <= losses[i - 1].error);
         CHECK_OK(fet_graph_copy(graph, NULL, 0, &alone));
         for (fet_id node = 0; node < graph->n_nodes; node++)
-            if (node != losses[i].node && fet_quantise_is_layer(alone, &alone->nodes[node])) alone->nodes[node].precision = FET_DTYPE_F32;
+            if (node != losses[i].node && fet_mark_precision_is_layer(alone, &alone->nodes[node]))
+                alone->nodes[node].precision = FET_DTYPE_F32;
         sight.original = graph;
         CHECK_OK(fet_task_imitate.evaluate(alone, made_dataset, &sight, &quality));
         CHECK_NEAR(losses[i].error, quality.error[0], 1e-9);

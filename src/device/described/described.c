@@ -123,6 +123,14 @@ static fet_status parallelism(const fet_device_options *options, fet_parallelism
     return FET_OK;
 }
 
+static fet_status computes(const fet_device_options *options, fet_dtype precision, bool *out_computes)
+{
+    fet_auto(fet_device_file) file = NULL;
+    FET_TRY(fet_device_file_load(options->name, &file));
+    *out_computes = fet_sim_precision_of(&file->machine, precision) != FET_SIM_N_PRECISIONS;
+    return FET_OK;
+}
+
 const fet_device_ops fet_device_described = {
     .name = "described",
     .help = "an accelerator from its description in a YAML file, simulated",
@@ -137,4 +145,5 @@ const fet_device_ops fet_device_described = {
     .network_latency = network_latency,
     .channel_rounding = channel_rounding,
     .parallelism = parallelism,
+    .computes = computes,
 };

@@ -118,6 +118,17 @@ static void keep(const estimated *d, const fet_kernel_key *key, const fet_estima
         .key = *key, .latency_ms = estimate->latency_ms, .spread = 0.5 * (estimate->high_ms - estimate->low_ms) / estimate->latency_ms};
 }
 
+/* Its models know kernels of one precision: of another they would say what those of their own take. */
+static fet_status check_precision(const estimated *d, const fet_kernel_key *key)
+{
+    fet_dtype precision = fet_estimator_precision(d->estimator);
+    bool plain = key->flags & FET_KERNEL_PLAIN_SRC && key->op != FET_OP_CAST;
+    char text[FET_KERNEL_KEY_TEXT_BYTES];
+    if (plain || key->precision == precision) return FET_OK;
+    return fet_fail(FET_ERROR_UNSUPPORTED, "%s: it was fitted to kernels in %s, which say nothing of kernel \"%s\"", d->text,
+                    fet_dtype_name(precision), fet_kernel_key_print(key, text, sizeof text));
+}
+
 static fet_status predict(const estimated *d, const fet_kernel_key *keys, size_t n, double *out_ms)
 {
     fet_kernel_key missing[AT_ONCE];
@@ -125,6 +136,7 @@ static fet_status predict(const estimated *d, const fet_kernel_key *keys, size_t
     size_t at[AT_ONCE], n_missing = 0;
     for (size_t i = 0; i < n; i++) {
         const entry *e = place_of(d, &keys[i]);
+        FET_TRY(check_precision(d, &keys[i]));
         if (holds(e, &keys[i])) out_ms[i] = e->latency_ms;
         else missing[n_missing] = keys[i], at[n_missing++] = i;
         if (n_missing < AT_ONCE && (i + 1 < n || n_missing == 0)) continue;
@@ -144,6 +156,7 @@ static bool lookup(const void *state, const fet_kernel_key *key, fet_cost *out_c
     const entry *e = place_of(d, key);
     fet_estimate estimate;
     if (!holds(e, key)) {
+        if (check_precision(d, key) != FET_OK) return false;
         if (fet_estimator_predict(d->estimator, key, 1, &estimate) != FET_OK) return false;
         keep(d, key, &estimate);
     }
@@ -193,6 +206,14 @@ static fet_status parallelism(const fet_device_options *options, fet_parallelism
     return FET_OK;
 }
 
+static fet_status computes(const fet_device_options *options, fet_dtype precision, bool *out_computes)
+{
+    fet_auto(fet_estimator) estimator = NULL;
+    FET_TRY(fet_estimator_read(options->name, &estimator));
+    *out_computes = fet_estimator_precision(estimator) == precision;
+    return FET_OK;
+}
+
 const fet_device_ops fet_device_estimated = {
     .name = "estimated",
     .help = "an estimator fitted to measured kernels (`fettle device fit`), from its file NAME.estimate",
@@ -208,4 +229,5 @@ const fet_device_ops fet_device_estimated = {
     .between = between,
     .channel_rounding = channel_rounding,
     .parallelism = parallelism,
+    .computes = computes,
 };

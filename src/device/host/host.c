@@ -297,6 +297,17 @@ static fet_status host_parallelism(const fet_device_options *options, fet_parall
     return FET_OK;
 }
 
+static fet_status host_computes(const fet_device_options *options, fet_dtype precision, bool *out_computes)
+{
+    fet_device_options other = *options;
+    fet_host_target target;
+    other.precision = precision;
+    fet_status status = fet_host_target_find(&other, &target);
+    *out_computes = status == FET_OK;
+    if (status == FET_ERROR_UNSUPPORTED) status = FET_OK, fet_error_clear();
+    return status;
+}
+
 const fet_device_ops fet_device_host = {
     .name = "host",
     .help = "this CPU through oneDNN, measured",
@@ -313,5 +324,6 @@ const fet_device_ops fet_device_host = {
     .repeats = host_repeats,
     .measure_networks = host_measure_networks,
     .parallelism = host_parallelism,
+    .computes = host_computes,
     .table_path = host_table_path,
 };

@@ -113,6 +113,18 @@ static fet_status parallelism(const fet_device_options *options, fet_parallelism
     return FET_OK;
 }
 
+/* What its table has kernels of. */
+static fet_status computes(const fet_device_options *options, fet_dtype precision, bool *out_computes)
+{
+    void *state = NULL;
+    FET_TRY(open(options, &state));
+    const recorded *d = state;
+    *out_computes = false;
+    for (uint32_t i = 0; i < d->n && !*out_computes; i++) *out_computes = d->kernels[i].key.precision == precision;
+    close(state);
+    return FET_OK;
+}
+
 const fet_device_ops fet_device_recorded = {
     .name = "recorded",
     .help = "a table of measured kernels, from a CSV file",
@@ -126,4 +138,5 @@ const fet_device_ops fet_device_recorded = {
     .known = known,
     .measure = measure,
     .parallelism = parallelism,
+    .computes = computes,
 };

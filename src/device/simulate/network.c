@@ -13,6 +13,7 @@ enum { LEAST_WEIGHT_SHARE = 8 }; /* of the SRAM that maps never take */
 
 typedef struct map {
     double bytes, room; /* room: on the chip, less when in stripes, 0 outside */
+    uint32_t bits;
     uint32_t first, last;
     bool external;
 } map;
@@ -47,11 +48,13 @@ static map *touch(placing *p, fet_id value, uint32_t step, uint32_t bits)
     if (root == FET_NONE || p->graph->values[root].kind == FET_VALUE_PARAM) return NULL;
     if (p->map_of[root] == 0) {
         double bytes = value_bytes(p, root, bits);
-        p->maps[p->n_maps] = (map){.bytes = bytes, .room = bytes, .first = step, .last = step};
+        p->maps[p->n_maps] = (map){.bytes = bytes, .room = bytes, .bits = bits, .first = step, .last = step};
         p->map_of[root] = ++p->n_maps;
     }
     map *m = &p->maps[p->map_of[root] - 1];
     if (step > m->last) m->last = step;
+    /* Of two precisions: it has the room of the wider one from the start. */
+    if (m->bits == 8 && bits == 16) m->bits = 16, m->bytes *= 2, m->room *= 2;
     return m;
 }
 

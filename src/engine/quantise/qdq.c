@@ -125,7 +125,6 @@ static fet_status make(maker *m, const fet_executor *executor)
 {
     m->graph = fet_executor_graph(executor);
     for (uint32_t s = 0; s < fet_executor_n_steps(executor); s++) FET_TRY(add_step(m, fet_executor_planned(executor, s)));
-    for (fet_id n = 0; n < m->out->n_nodes; n++) m->out->nodes[n].precision = FET_DTYPE_NONE;
     FET_TRY(fet_graph_compact(m->out));
     FET_TRY(fet_graph_infer(m->out));
     return fet_graph_verify(m->out);

@@ -10,9 +10,10 @@
 #include "engine/executor.h"
 
 /*
- * graph: at its batch, verified, with numbers; may have layers marked to stay in f32 (bf16 ones are written as f32). Batch norms behind
- * convolutions are folded in. Activations are u8 with the zero point 0 or, where the executor has s8, 128. Inputs and outputs keep their
- * names and stay f32. On processors without VNNI weights have 7 bits, as the executor there. Errors: those of fet_executor_create.
+ * graph: at its batch, verified, with numbers; may have layers marked to stay in f32 or bf16: they are left in f32, and keep their marks.
+ * Batch norms behind convolutions are folded in. Activations are u8 with the zero point 0 or, where the executor has s8, 128. Inputs and
+ * outputs keep their names and stay f32. On processors without VNNI weights have 7 bits, as the executor there. Errors: those of
+ * fet_executor_create.
  */
 FET_MUST_CHECK fet_status fet_quantise_to_qdq(const fet_graph *graph, const fet_calibration *calibration, fet_graph **out_graph);
 

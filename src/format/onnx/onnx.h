@@ -7,6 +7,9 @@
  * outputs are kept. What cannot be read is refused with one line that names file, node, operator, opset and the nearest thing that works. A
  * file is never trusted: sizes, depths and counts are checked before memory is asked for.
  *
+ * Layers that are to be computed in another precision than an int8 network (fet_node.precision) stand in the model's metadata, which other
+ * readers ignore: key "fettle.precision", a line "bf16 RESULT" a layer, RESULT the name of the value that it makes.
+ *
  * Writing gives opset 13 (or what the caller asks for, 13 to 18) with weights inside, atomically. Operators younger than the opset are
  * written as what they mean (HardSwish as HardSigmoid times x).
  */

@@ -176,6 +176,7 @@ static fet_status read_graph(fet_onnx_reader *reader)
     FET_TRY(fet_onnx_order(reader, &order));
     for (size_t i = 0; i < proto->n_node; i++) FET_TRY(fet_onnx_read_node(reader, proto->node[order[i]]));
     FET_TRY(read_outputs(reader));
+    FET_TRY(fet_onnx_read_precisions(reader));
     FET_TRY(fet_onnx_join_gates(reader));
     reader->graph->name = fet_arena_strdup(reader->graph->arena, proto->name ? proto->name : "");
     if (!reader->graph->name) return fet_arena_full();
@@ -194,6 +195,7 @@ static fet_status read_model(const Onnx__ModelProto *model, const char *name, co
     FET_TRY(fet_graph_create(NULL, &graph));
     fet_onnx_reader reader = {.file = name,
                               .proto = model->graph,
+                              .model = model,
                               .options = options,
                               .graph = graph,
                               .scratch = scratch,

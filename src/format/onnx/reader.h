@@ -17,6 +17,7 @@ typedef struct fet_onnx_name {
 typedef struct fet_onnx_reader {
     const char *file; /* for messages */
     const Onnx__GraphProto *proto;
+    const Onnx__ModelProto *model;
     const fet_onnx_options *options;
     int64_t opset;
     fet_graph *graph;
@@ -45,6 +46,9 @@ FET_MUST_CHECK fet_status fet_onnx_normalise(fet_onnx_reader *reader, fet_id nod
 /* decompose.c: operators that are read as others. */
 bool fet_onnx_can_decompose(const fet_onnx_reader *reader, const Onnx__NodeProto *proto, const char *type);
 FET_MUST_CHECK fet_status fet_onnx_decompose(fet_onnx_reader *reader, const Onnx__NodeProto *proto, const char *name);
+
+/* precision.c: marks the layers that the metadata names; once all nodes are read. CORRUPT names what is wrong. */
+FET_MUST_CHECK fet_status fet_onnx_read_precisions(fet_onnx_reader *reader);
 
 /* gates.c: products that are an activation become one, once all nodes and outputs are read. */
 FET_MUST_CHECK fet_status fet_onnx_join_gates(fet_onnx_reader *reader);

@@ -195,6 +195,8 @@ static fet_status pack(fet_onnx_writer *writer, void **out_data, size_t *out_byt
     model.n_opset_import = 1;
     model.opset_import = &opsets;
     model.graph = writer->proto;
+    fet_onnx_write_precisions(writer, &model);
+    FET_TRY(writer->status);
     size_t bytes = onnx__model_proto__get_packed_size(&model);
     if (bytes > FILE_LIMIT_BYTES)
         return fet_fail(FET_ERROR_LIMIT, "a model of %zu bytes; an ONNX file holds at most %zu", bytes, FILE_LIMIT_BYTES);

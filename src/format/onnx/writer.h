@@ -23,6 +23,8 @@ typedef struct fet_onnx_writer {
 
 void *fet_onnx_room(fet_onnx_writer *writer, size_t count, size_t item_bytes);
 char *fet_onnx_text(fet_onnx_writer *writer, const char *text); /* a copy */
+/* precision.c: the metadata on layers of their own precision, an entry or none. */
+void fet_onnx_write_precisions(fet_onnx_writer *writer, Onnx__ModelProto *model);
 /* A name that nobody else has; NULL without memory. */
 char *fet_onnx_unique(fet_onnx_writer *writer, const char *wanted);
 Onnx__TensorProto *fet_onnx_tensor_proto(fet_onnx_writer *writer, char *name, const fet_tensor *tensor);

@@ -133,6 +133,14 @@ static fet_status template_parallelism(const fet_device_options *options, fet_pa
     return FET_OK;
 }
 
+/* The model takes a MAC for a MAC whatever the numbers are; only their bytes differ. */
+static fet_status template_computes(const fet_device_options *options, fet_dtype precision, bool *out_computes)
+{
+    (void)options;
+    *out_computes = fet_dtype_bytes(precision) > 0;
+    return FET_OK;
+}
+
 /* Optional members that are left out: networks are the sum of their kernels, feature maps are stored as they are, no table grows. */
 const fet_device_ops fet_device_template = {
     .name = "template",
@@ -145,4 +153,5 @@ const fet_device_ops fet_device_template = {
     .lookup = template_lookup,
     .measure = template_measure,
     .parallelism = template_parallelism,
+    .computes = template_computes,
 };
