@@ -8,6 +8,7 @@
 #include "engine/init.h"
 #include "format/safetensors/safetensors.h"
 #include "run/evaluate_external.h"
+#include "run/importance.h"
 #include "run/renormalise.h"
 #include "task/refit.h"
 
@@ -154,7 +155,8 @@ static fet_status run_base(call *c)
     FET_TRY(fet_graph_copy(w->base, NULL, 0, &graph));
     FET_TRY(fet_graph_init_params(graph, NULL, w->job->seed));
     if (w->job->base_onnx) FET_TRY(fet_renormalise(graph, w->dataset, w->job->seed));
-    return train_and_keep(c, graph, NULL, w->job->base_epochs, w->job->base_learning_rate);
+    FET_TRY(train_and_keep(c, graph, NULL, w->job->base_epochs, w->job->base_learning_rate));
+    return w->job->taylor ? fet_importance_make(w, graph) : FET_OK;
 }
 
 static fet_status derive(fet_workspace *w, const char *variant, const char *genome_text, fet_arena *arena, fet_graph **out_graph)

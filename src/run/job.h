@@ -67,6 +67,7 @@ typedef struct fet_job {
     uint32_t n_precisions;
     bool has_width;
     bool curate; /* "device" (default) or "off" */
+    bool taylor; /* "importance: taylor": narrower widths keep the channels that data call for; default false, magnitudes */
     double width_low, width_high;
     double multipliers[8];
     uint32_t n_multipliers;

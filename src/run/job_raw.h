@@ -44,7 +44,7 @@ typedef struct fet_job_raw_decision {
 } fet_job_raw_decision; /* options: a range or a list, so read from the document */
 
 typedef struct fet_job_raw_space {
-    char *curate, *file;
+    char *curate, *importance, *file;
     fet_job_raw_decision *decisions;
     uint32_t n_decisions;
 } fet_job_raw_space; /* lock: any keys, so read from the document */

@@ -72,6 +72,7 @@ static const cyaml_schema_value_t decision_entry = {
     .type = CYAML_MAPPING, .flags = CYAML_FLAG_DEFAULT, .data_size = sizeof(fet_job_raw_decision), .mapping = {.fields = decision_fields}};
 static const cyaml_schema_field_t space_fields[] = {
     FET_YAML_TEXT(fet_job_raw_space, curate),
+    FET_YAML_TEXT(fet_job_raw_space, importance),
     FET_YAML_TEXT(fet_job_raw_space, file),
     FET_YAML_LIST(fet_job_raw_space, decisions, decision_entry, 16),
     /* Keys are names of decisions, which libcyaml cannot say; job.c reads them from the document. */

@@ -156,6 +156,16 @@ static void default_decisions(fet_job *job)
     job->n_multipliers = sizeof multipliers / sizeof *multipliers;
 }
 
+static fet_status read_importance(reader *r)
+{
+    static const char *const rules[] = {"magnitude", "taylor"};
+    size_t index = 0;
+    FET_TRY(fet_job_choice(&r->yaml, r->yaml.raw->space.importance, "space.importance", "importance of channels", rules, 2, 0, &index));
+    r->job->taylor = index == 1;
+    if (!r->job->taylor || !r->job->evaluate.n_words) return FET_OK;
+    return fet_job_yaml_fail(&r->yaml, "space.importance", "taylor needs the data, which only evaluate.command has: expected magnitude");
+}
+
 fet_status fet_job_read_space(reader *r)
 {
     const fet_job_raw_space *raw = &r->yaml.raw->space;
@@ -164,6 +174,7 @@ fet_status fet_job_read_space(reader *r)
     unsigned has = 0;
     FET_TRY(fet_job_choice(&r->yaml, raw->curate, "space.curate", "way to curate", ways, 2, 1, &index));
     r->job->curate = index == 1;
+    FET_TRY(read_importance(r));
     r->job->width_low = 0.5;
     r->job->width_high = 1.5;
     for (uint32_t d = 0; d < raw->n_decisions; d++) FET_TRY(read_decision(r, d, &has));

@@ -5,6 +5,7 @@
 #include "format/safetensors/safetensors.h"
 #include "op/op.h"
 #include "run/base_network.h"
+#include "run/importance.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -165,8 +166,8 @@ static fet_status parallelism_of(const fet_workspace *workspace, fet_parallelism
     return status;
 }
 
-fet_status fet_job_space(const fet_job *job, const fet_graph *base, const fet_parallelism *parallelism, bool block_form, bool width,
-                         fet_space **out_space)
+static fet_status make_space(const fet_job *job, const fet_graph *base, const fet_parallelism *parallelism, const float *const *scores,
+                             bool block_form, bool width, fet_space **out_space)
 {
     fet_space_options options = fet_space_default_options();
     options.kinds = job->kinds;
@@ -184,7 +185,14 @@ fet_status fet_job_space(const fet_job *job, const fet_graph *base, const fet_pa
     options.parallelism = *parallelism;
     options.locks = job->locks;
     options.n_locks = job->n_locks;
+    options.scores = scores;
     return fet_space_create(base, &options, out_space);
+}
+
+fet_status fet_job_space(const fet_job *job, const fet_graph *base, const fet_parallelism *parallelism, bool block_form, bool width,
+                         fet_space **out_space)
+{
+    return make_space(job, base, parallelism, NULL, block_form, width, out_space);
 }
 
 void fet_job_searches(const fet_job *job, bool *out_block_form, bool *out_width)
@@ -201,12 +209,17 @@ fet_status fet_workspace_spaces(fet_workspace *workspace)
     destroy_spaces(workspace);
     bool block_form = false, width = false;
     fet_parallelism parallelism;
-    fet_job_searches(workspace->job, &block_form, &width);
+    const fet_job *job = workspace->job;
+    const float *const *scores = NULL; /* before the base is trained nothing is inherited */
+    fet_auto(fet_arena) arena = NULL;
+    FET_TRY(fet_arena_create(&arena));
+    fet_job_searches(job, &block_form, &width);
     FET_TRY(parallelism_of(workspace, &parallelism));
-    FET_TRY(fet_job_space(workspace->job, workspace->base, &parallelism, block_form, width, &workspace->whole_space));
-    for (uint32_t v = 0; v < workspace->job->n_variants; v++) {
-        const fet_variant *variant = &workspace->job->variants[v];
-        FET_TRY(fet_job_space(workspace->job, workspace->base, &parallelism, variant->block_form, variant->width, &workspace->spaces[v]));
+    if (job->taylor && workspace->base_trained) FET_TRY(fet_importance_load(workspace, arena, &scores));
+    FET_TRY(make_space(job, workspace->base, &parallelism, scores, block_form, width, &workspace->whole_space));
+    for (uint32_t v = 0; v < job->n_variants; v++) {
+        const fet_variant *variant = &job->variants[v];
+        FET_TRY(make_space(job, workspace->base, &parallelism, scores, variant->block_form, variant->width, &workspace->spaces[v]));
     }
     return FET_OK;
 }

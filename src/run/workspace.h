@@ -6,7 +6,7 @@
  *   DIR/study.sqlite     trials, and the job as text
  *   DIR/job.yaml         the completed job, to read, edit and run again
  *   DIR/base.onnx        the network that the job names, as it was when the study began; not for a template
- *   DIR/trials/SERIES-NUMBER.safetensors, .checkpoint
+ *   DIR/trials/SERIES-NUMBER.safetensors, .checkpoint, base-0.importance (run/importance.h)
  *   DIR/front/NAME.onnx, front.csv, report.html     written at the end
  */
 #ifndef FET_RUN_WORKSPACE_H

@@ -28,8 +28,10 @@ fet_space_options fet_space_default_options(void)
 static fet_status fill(fet_space *space, const fet_space_options *options)
 {
     FET_TRY(space_discover(space, options));
+    space->groups.scores = options->scores;
     FET_TRY(fet_blueprint_init(space->base, &space->groups, space->patches, space->n_patches, space->arena, &space->blueprint));
     FET_TRY(space_rebase_resolutions(space));
+    space->groups.scores = NULL; /* the caller's; every order is in the blueprints now */
     FET_TRY(space_tabulate_widths(space, options));
     FET_TRY(space_lock(space, options));
     space->encoding.decisions = space->decisions;

@@ -64,6 +64,9 @@ typedef struct fet_space_options {
        away. A lock on a decision that is not searched wins: its options are then those that the lock leaves. */
     const char *const *locks;
     uint32_t n_locks;
+    /* By channel group of the base, [channels] or NULL: what decides which channels a narrower width keeps. NULL: magnitudes
+     * (rewrite/importance.h). Read while the space is made. */
+    const float *const *scores;
 } fet_space_options;
 
 fet_space_options fet_space_default_options(void);

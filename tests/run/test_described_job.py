@@ -26,6 +26,28 @@ def write_job(folder, name):
     return path
 
 
+def by_data(fettle, folder):
+    """Channels kept by what data say of them: scores of every group, kept with the study; a damaged file is one line that names it."""
+    path = write_job(folder, "taylor")
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(text.replace("space: {", "space: {importance: taylor, ", 1))
+    done = run(fettle, path)
+    if done.returncode:
+        return done.stderr.strip()
+    kept = os.path.join(folder, "taylor", "trials", "base-0.importance")
+    with open(kept) as file:
+        lines = [line.split() for line in file]
+    if len(lines) < 3 or any(len(line) != 2 + int(line[1]) for line in lines) or any(not max(map(float, line[2:])) > 0 for line in lines):
+        return f"{kept}: {len(lines)} lines, or one of them has not a score a channel, or nothing but zeros"
+    with open(kept, "w") as file:
+        file.write("0 3 1 nan 2\n")
+    again = run(fettle, path, "--resume")
+    said = again.stderr.strip()
+    return None if again.returncode and "base-0.importance:1" in said and "\n" not in said else f"{again.returncode}: {said}"
+
+
 def sources(folder):
     """Trouble when a latency of the report or the CSV comes from anything but the simulator."""
     facts = json.loads(subprocess.run([sys.argv[1], "study", "export", folder, "--format", "json"], capture_output=True, text=True, check=True).stdout)
@@ -54,7 +76,7 @@ def main():
     if not os.path.isdir(DATA):
         print(f"1..0 # SKIP {DATA} is not there: apt-get install dataset-fashion-mnist")
         return 0
-    tap = Tap(5)
+    tap = Tap(6)
     with tempfile.TemporaryDirectory(prefix="fettle-described-") as folder:
         os.environ["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
         chip = os.path.join(folder, "chip.yaml")
@@ -68,6 +90,7 @@ def main():
         two = run(fettle, write_job(folder, "two"), "--workers", "2")
         tap.check("two workers give the same trials",
                   two.stderr.strip() if two.returncode else difference(identity(trials_of(os.path.join(folder, "one"))), identity(trials_of(os.path.join(folder, "two")))))
+        tap.check("importance by data is kept with the study, and checked", by_data(fettle, folder))
         with open(chip, "a") as file:
             file.write("# another chip\n")
         changed = run(fettle, write_job(folder, "two"), "--resume")
