@@ -137,10 +137,12 @@ static void add_row(const view *v, uint32_t k, bool json, fet_table *table)
     const fet_shape *output = kernel->dst != FET_NONE ? &v->graph->values[kernel->dst].shape : NULL;
     int64_t macs = fet_kernel_key_macs(&kernel->key);
     double ms = v->device ? v->costs[k].latency_ms : (double)NAN;
-    size_t item_bytes =
-        fet_dtype_bytes(kernel->key.flags & FET_KERNEL_F32_DST ? FET_DTYPE_F32 : fet_kernel_dtype(&kernel->key, v->precision));
+    fet_dtype precision = fet_kernel_dtype(&kernel->key, v->precision);
+    size_t item_bytes = fet_dtype_bytes(kernel->key.flags & FET_KERNEL_F32_DST ? FET_DTYPE_F32 : precision);
     fet_table_text(table, json ? layer_name(v, kernel) : fet_names_strip(&v->prefix, layer_name(v, kernel)));
-    fet_table_text(table, fet_layer_describe(&kernel->key, what, sizeof what));
+    fet_layer_describe(&kernel->key, what, sizeof what);
+    if (precision != v->precision) snprintf(what + strlen(what), sizeof what - strlen(what), " %s", fet_dtype_name(precision));
+    fet_table_text(table, what);
     fet_table_text(table, fet_kernel_key_print(&kernel->key, key, sizeof key));
     fet_table_text(table, output ? fet_shape_print(output, shape, sizeof shape) : NULL);
     fet_table_number(table, (double)macs);
@@ -298,6 +300,21 @@ static fet_status find_prefix(view *v)
     return FET_OK;
 }
 
+/* A layer marked to be computed in what the device does not have is no layer without a figure. */
+static fet_status check_precisions(const view *v)
+{
+    for (uint32_t k = 0; v->device && k < v->kernels.count; k++) {
+        fet_dtype precision = fet_kernel_dtype(&v->kernels.items[k].key, v->precision);
+        bool can = true;
+        if (precision == v->precision || v->kernels.items[k].anchor == FET_NONE) continue;
+        FET_TRY(fet_device_computes(v->options, precision, &can));
+        if (!can)
+            return fet_fail(FET_ERROR_UNSUPPORTED, "layer \"%s\" is to be computed in %s, which %s does not have",
+                            layer_name(v, &v->kernels.items[k]), fet_dtype_name(precision), fet_device_describe(v->device));
+    }
+    return FET_OK;
+}
+
 static fet_status inspect(fet_cli *cli, const values *given, view *v)
 {
     const fet_fusion_rules *rules = v->device ? fet_device_fusion_rules(v->device) : &fet_fusion_rules_host;
@@ -305,6 +322,7 @@ static fet_status inspect(fet_cli *cli, const values *given, view *v)
     if (v->device) memory.channel_rounding = fet_device_channel_rounding(v->device);
     fet_auto(fet_table) table = NULL;
     FET_TRY(fet_kernels_split(v->graph, rules, v->precision, v->arena, &v->kernels));
+    FET_TRY(check_precisions(v));
     FET_TRY(fet_memory_plan_make(v->graph, &v->kernels, &memory, v->arena, &v->memory));
     FET_TRY(find_prefix(v));
     if (v->device) FET_TRY(measure(cli, v));

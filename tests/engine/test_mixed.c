@@ -129,6 +129,150 @@ static fet_graph *make_chain(uint64_t seed, int64_t batch)
     return g;
 }
 
+/* --- one layer after the other by definition --- */
+
+enum { SIDE = 9, PLACES = SIDE * SIDE, A = 16, C = 8, TAPS = 9 };
+
+static float round_bf16(float x)
+{
+    return fet_f32_from_bf16(fet_bf16_from_f32(x));
+}
+
+static float scale_of(const fet_calibration *calibration, const fet_graph *graph, fet_id value, bool is_unsigned)
+{
+    float range = 0.0f;
+    CHECK_OK(fet_calibration_range(calibration, graph->values[value].name, is_unsigned, &range));
+    return range / (is_unsigned ? 255.0f : 127.0f);
+}
+
+/* A dense (group 1) or depthwise convolution of 3x3 or 1x1 in exact arithmetic, on numbers as they are stored. */
+static double sum_at(const float *src, const float *weights, int64_t inputs, int64_t first, int64_t taps, int64_t o, int64_t at)
+{
+    double sum = 0.0;
+    int64_t reach = taps == TAPS ? 1 : 0, side = 2 * reach + 1;
+    for (int64_t i = 0; i < inputs; i++)
+        for (int64_t k = 0; k < taps; k++) {
+            int64_t y = at / SIDE + k / side - reach, x = at % SIDE + k % side - reach;
+            if (y < 0 || x < 0 || y >= SIDE || x >= SIDE) continue;
+            sum += (double)src[(first + i) * PLACES + y * SIDE + x] * (double)weights[(o * inputs + i) * taps + k];
+        }
+    return sum;
+}
+
+/* Whole steps of a channel's weights, and their size. */
+static float quantise_weights(const float *from, int64_t n, float *to)
+{
+    float largest = 0.0f;
+    for (int64_t i = 0; i < n; i++) largest = fmaxf(largest, fabsf(from[i]));
+    for (int64_t i = 0; i < n; i++) to[i] = nearbyintf(from[i] / (largest / 127.0f));
+    return largest / 127.0f;
+}
+
+static const float *constant_of(const fet_graph *graph, const char *node, uint32_t input)
+{
+    return fet_tensor_f32(fet_graph_constant(graph, graph->nodes[fet_graph_find_node(graph, node)].inputs[input]));
+}
+
+static fet_id result_of(const fet_graph *graph, const char *node)
+{
+    return graph->nodes[fet_graph_find_node(graph, node)].outputs[0];
+}
+
+/* Layer a in int8, unsigned behind its ReLU: steps of `*out_scale`. */
+static void layer_a(const fet_graph *g, const fet_calibration *calibration, const float *image, float *steps, float *out_scale)
+{
+    float src[3 * PLACES], weights[A * 3 * TAPS], scale = scale_of(calibration, g, g->inputs[0], false);
+    *out_scale = scale_of(calibration, g, result_of(g, "relu"), true);
+    for (int i = 0; i < 3 * PLACES; i++) src[i] = fminf(127.0f, fmaxf(-128.0f, nearbyintf(image[i] / scale)));
+    for (int64_t o = 0; o < A; o++) {
+        int64_t n = 3 * TAPS;
+        float step = quantise_weights(constant_of(g, "a", 1) + o * n, n, weights + o * n), unit = scale * step;
+        double bias = (double)nearbyintf(constant_of(g, "a", 2)[o] / unit);
+        for (int64_t at = 0; at < PLACES; at++) {
+            float sum = (float)(sum_at(src, weights, 3, 0, TAPS, o, at) + bias);
+            steps[o * PLACES + at] = fminf(255.0f, fmaxf(0.0f, nearbyintf(sum * (unit / *out_scale))));
+        }
+    }
+}
+
+/* Layer b, depthwise, in bf16: operands and result rounded, sums not. */
+static void layer_b(const fet_graph *g, const float *src, float *dst)
+{
+    float weights[A * TAPS];
+    for (int i = 0; i < A * TAPS; i++) weights[i] = round_bf16(constant_of(g, "b", 1)[i]);
+    for (int64_t o = 0; o < A; o++)
+        for (int64_t at = 0; at < PLACES; at++)
+            dst[o * PLACES + at] = round_bf16((float)(sum_at(src, weights, 1, o, TAPS, o, at) + (double)constant_of(g, "b", 2)[o]));
+}
+
+/* Layer c, 1x1, in int8 again, its result in f32. *out_step: by how much one step of a source changes a result at most. */
+static void layer_c(const fet_graph *g, const fet_calibration *calibration, const float *from, float *dst, double *out_step)
+{
+    float src[A * PLACES], weights[C * A], scale = scale_of(calibration, g, result_of(g, "b"), false);
+    for (int i = 0; i < A * PLACES; i++) src[i] = fminf(127.0f, fmaxf(-128.0f, nearbyintf(from[i] / scale)));
+    *out_step = 0.0;
+    for (int64_t o = 0; o < C; o++) {
+        float step = quantise_weights(constant_of(g, "c", 1) + o * A, A, weights + o * A), unit = scale * step;
+        double bias = (double)nearbyintf(constant_of(g, "c", 2)[o] / unit);
+        *out_step = fmax(*out_step, 127.0 * (double)unit);
+        for (int64_t at = 0; at < PLACES; at++) dst[o * PLACES + at] = (float)(sum_at(src, weights, A, 0, 1, o, at) + bias) * unit;
+    }
+}
+
+/* int8, bf16, int8: what comes out is what each layer by itself gives in its precision, values rounded where they pass from one to the
+ * next. Sums in another order may put a number of bf16 on the other side of a half, and so a source of c a step further. */
+static void test_by_definition(void **state)
+{
+    (void)state;
+    if (!fet_engine_has_vnni() || fet_engine_channel_block() != 16) {
+        print_message("# skipped: bf16 and 8-bit weights need AVX-512 with VNNI\n");
+        return;
+    }
+    int64_t exact = 0, count = 0;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        fet_graph *graph = NULL;
+        fet_id x = FET_NONE;
+        fet_shape shape = fet_shape_4d(1, 3, SIDE, SIDE);
+        CHECK_OK(fet_graph_create(NULL, &graph));
+        CHECK_OK(fet_graph_add_input(graph, "image", FET_DTYPE_F32, &shape, &x));
+        x = conv(graph, "a", x, A, 3, 1);
+        CHECK_OK(fet_build_unary(graph, FET_OP_RELU, "relu", x, &x));
+        x = conv(graph, "b", x, A, 3, A);
+        x = conv(graph, "c", x, C, 1, 1);
+        CHECK_OK(fet_graph_add_output(graph, x));
+        slow_fill(graph, seed);
+        CHECK_OK(fet_graph_infer(graph));
+        graph->nodes[fet_graph_find_node(graph, "b")].precision = FET_DTYPE_BF16;
+        fet_rng rng;
+        fet_rng_init(&rng, seed, 7, FET_RNG_TEST);
+        float *image = slow_normal(&rng, 3 * PLACES), a[A * PLACES], b[A * PLACES], c[C * PLACES], got[C * PLACES], scale = 0.0f;
+        const float *src[] = {image};
+        float *dst[] = {got};
+        double step = 0.0;
+        fet_auto(fet_calibration) calibration = NULL;
+        fet_auto(fet_executor) executor = NULL;
+        CHECK_OK(fet_calibration_create(NULL, &calibration));
+        CHECK_OK(fet_calibration_observe(calibration, graph, src, 1));
+        fet_executor_options options = {.precision = FET_DTYPE_S8, .batch = 1, .calibration = calibration};
+        CHECK_OK(fet_executor_create(graph, &options, &executor));
+        CHECK_OK(fet_executor_run(executor, src, dst));
+        layer_a(graph, calibration, image, a, &scale);
+        for (int i = 0; i < A * PLACES; i++) a[i] = round_bf16(a[i] * scale);
+        layer_b(graph, a, b);
+        layer_c(graph, calibration, b, c, &step);
+        for (int i = 0; i < C * PLACES; i++, count++) {
+            double difference = fabs((double)got[i] - (double)c[i]);
+            exact += difference <= 1e-5 * step;
+            if (!(difference <= 1.001 * step))
+                fail_msg("network %d, number %d: %g, by definition %g", (int)seed, i, (double)got[i], (double)c[i]);
+        }
+        free(image);
+        fet_graph_destroy(graph);
+    }
+    print_message("# %d of %d numbers as by definition, the others within one step\n", (int)exact, (int)count);
+    assert_true(exact > count * 97 / 100);
+}
+
 static void test_ends(void **state)
 {
     (void)state;
@@ -262,10 +406,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_marks),
-        cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_correction),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_random_marks), cmocka_unit_test(test_by_definition), cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_correction),   cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
