@@ -104,12 +104,18 @@ static fet_status evaluate_as(call *c, const fet_graph *graph, fet_task_figure f
     return FET_OK;
 }
 
-/* An unchanged network that is compared with itself has nothing to learn. */
+/* An unchanged network that is compared with itself has nothing to learn; nor has one whose layers are computed in other precisions. */
 static fet_status is_original(const call *c, bool *out_is)
 {
     char variant[64];
+    const fet_space *space = NULL;
+    fet_genome genome;
     FET_TRY(parameter(c->trial, "variant", variant, sizeof variant));
     *out_is = c->workspace->job->task->needs_original && original_of(c) && strcmp(variant, FET_SERIES_BASELINE) == 0;
+    if (*out_is || !c->workspace->job->task->needs_original || !original_of(c) || !c->trial->genome[0]) return FET_OK;
+    FET_TRY(fet_workspace_space(c->workspace, variant, &space));
+    FET_TRY(fet_genome_parse(space, c->trial->genome, &genome));
+    *out_is = fet_genome_is_base_network(space, &genome);
     return FET_OK;
 }
 

@@ -191,6 +191,15 @@ fet_status space_precisions(const fet_space *space, const fet_genome *genome, fe
     return FET_OK;
 }
 
+bool fet_genome_is_base_network(const fet_space *space, const fet_genome *genome)
+{
+    for (uint32_t d = 0; d < genome->n; d++) {
+        const fet_decision *decision = &space->decisions[d];
+        if (decision->kind != FET_DECISION_PRECISION && genome->option[d] != decision->base_option) return false;
+    }
+    return genome->n == space->encoding.n_decisions;
+}
+
 void space_settle_precisions(const fet_space *space, fet_genome *genome)
 {
     for (uint32_t l = 0; l < space->n_layers; l++) {

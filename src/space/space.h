@@ -131,6 +131,9 @@ const fet_block *fet_space_block(const fet_space *space, uint32_t decision);
 /* The block that a node of the base or of a candidate stands in: "stage1.block0". False when it stands in none. */
 bool fet_space_place(const fet_space *space, const fet_graph *graph, fet_id node, char *text, size_t bytes);
 
+/* Every decision has the base's option, but perhaps what layers are computed in: the same graph with the same numbers. */
+bool fet_genome_is_base_network(const fet_space *space, const fet_genome *genome);
+
 /* "stage1.block0=fused stage2.width=48 multiplier=x0.75": only what differs from the base, for people. Heap. */
 FET_MUST_CHECK fet_status fet_genome_describe(const fet_space *space, const fet_genome *genome, char **out_text);
 

@@ -10,11 +10,13 @@
 #include "format/onnx/onnx.h"
 #include "format/onnx/wire.h"
 #include "format/ort/ort.h"
+#include "op/op.h"
 #include "rewrite/blocks.h"
 #include "rewrite/fold_batchnorm.h"
 #include "rewrite/mark_precision.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static const char *folder;
 static char model[600], ruined[600], out[600];
@@ -216,6 +218,36 @@ static void test_export(void **state)
     assert_int_equal(code, found == FET_OK ? 0 : 1);
 }
 
+/* Without labels the network is imitated. Other precisions are the same network, so nothing of it is learned anew: not even from photos
+ * that are nothing like what it was trained on. */
+static void test_without_labels(void **state)
+{
+    (void)state;
+    enum { PHOTOS = 90 };
+    uint8_t pixels[SIDE * SIDE];
+    fet_rng rng;
+    fet_rng_init(&rng, 5, 0, FET_RNG_TEST);
+    assert_int_equal(mkdir(words("%s/photos", folder), 0777), 0);
+    for (unsigned i = 0; i < PHOTOS; i++) {
+        for (unsigned p = 0; p < SIDE * SIDE; p++) pixels[p] = (uint8_t)(fet_rng_below(&rng, 40) + (i % 3 == 0 ? 9 * (p % SIDE) : 0));
+        write_image(words("%s/photos/%02u.png", folder, i), pixels, SIDE, SIDE, 1);
+    }
+    check_run(words("fit %s --data %s/photos --target latency=150%% --device npu-32-bf16 --decisions precision --epochs 0 --trials 8 "
+                    "--finalists 1 --workers 1 --output %s/imitated " NORMAL,
+                    ruined, folder, folder),
+              0, "agreement");
+    fet_auto(fet_graph) base = NULL;
+    fet_auto(fet_graph) best = NULL;
+    CHECK_OK(fet_onnx_read(words("%s/imitated/front/baseline.onnx", folder), NULL, &base));
+    CHECK_OK(fet_onnx_read(words("%s/imitated/front/fit-1.onnx", folder), NULL, &best));
+    assert_int_equal(base->n_params, best->n_params);
+    for (fet_id p = 0; p < base->n_params; p++) {
+        assert_int_equal(base->params[p].tensor->bytes, best->params[p].tensor->bytes);
+        assert_memory_equal(base->params[p].tensor->data, best->params[p].tensor->data, base->params[p].tensor->bytes);
+    }
+    assert_true(fet_graph_hash(base) != fet_graph_hash(best)); /* but for the marks */
+}
+
 /* What a device cannot do is said on one line, wherever it is asked for. */
 static void test_mistakes(void **state)
 {
@@ -238,8 +270,8 @@ static void test_mistakes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_space), cmocka_unit_test(test_search),
-                                       cmocka_unit_test(test_export_of_a_study), cmocka_unit_test(test_export),
-                                       cmocka_unit_test(test_mistakes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_space),  cmocka_unit_test(test_search),         cmocka_unit_test(test_export_of_a_study),
+        cmocka_unit_test(test_export), cmocka_unit_test(test_without_labels), cmocka_unit_test(test_mistakes)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -121,10 +121,12 @@ static void test_marks(void **state)
     check_marks(space, &genome, expected);
     char *text = NULL;
     CHECK_OK(fet_genome_describe(space, &genome, &text));
+    assert_true(fet_genome_is_base_network(space, &genome));
     assert_string_equal(text, "stage2.block0.precision=bf16 layer1.precision=f32");
     fet_free(text);
     /* Fused, one layer takes the place of two. */
     set_option(space, &genome, "stage2.block0.form", "fused");
+    assert_false(fet_genome_is_base_network(space, &genome));
     fet_arena *arena = NULL;
     CHECK_OK(fet_arena_create(&arena));
     fet_graph *graph = derive(space, &genome, arena);
