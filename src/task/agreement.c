@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * How far a network gives what its original gives. A network with one output of K numbers a sample, K above 1, is asked as a classifier:
- * in what share of the samples is the largest number at the same place. Any other: 1 less the mean of its outputs' relative errors. The
- * original always answers in f32.
+ * in what share of the samples is the largest number at the same place. Any other: 1 less the mean e of its outputs' relative errors, and
+ * beyond a half 1 / (4 e), which goes on from there as steeply and never ends: a candidate after a short training may be all wrong, and a
+ * search must still tell it from one that is more so. The original always answers in f32.
  */
 #include "task/internal.h"
 #include "task/task.h"
@@ -125,6 +126,11 @@ static fet_status look(comparison *c, const fet_graph *graph, const fet_dataset 
     return run_all(c, n);
 }
 
+static double share_of(double error)
+{
+    return error <= 0.5 ? 1.0 - error : isinf(error) ? 0.0 : 0.25 / error;
+}
+
 static void judge(const comparison *c, uint32_t n, fet_task_quality *out)
 {
     double mean = 0.0;
@@ -136,7 +142,7 @@ static void judge(const comparison *c, uint32_t n, fet_task_quality *out)
         if (o < FET_TASK_MAX_ERRORS) out->error[out->n_errors++] = error;
         mean += error / c->n_outputs;
     }
-    out->share = fmax(1.0 - mean, 0.0);
+    out->share = share_of(mean);
     if (!c->classifies) return;
     out->share = (double)c->n_agreeing / n;
     fet_wilson_interval(c->n_agreeing, n, &out->low, &out->high);
