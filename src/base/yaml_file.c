@@ -153,6 +153,7 @@ static fet_status check_list(fet_yaml *yaml, const yaml_node_t *node, const cyam
 /* Recursion as deep as the schema. */
 static fet_status check_node(fet_yaml *yaml, const yaml_node_t *node, const cyaml_schema_value_t *schema, const char *path)
 {
+    if (!node) return fet_fail(FET_ERROR_CORRUPT, "%s: field \"%s\": there is nothing", yaml->name, path);
     switch (schema->type) {
     case CYAML_MAPPING: return check_mapping(yaml, node, schema->mapping.fields, path);
     case CYAML_SEQUENCE: return check_list(yaml, node, schema, path);

@@ -63,6 +63,15 @@ void fet_sampler_summarise(double *times_ms, uint32_t n, fet_samples *out_sample
         .latency_ms = low, .median_ms = median, .minimum_ms = times_ms[0], .spread = 0.5 * (high - low) / median, .n_samples = n};
 }
 
+/* Work that takes long needs fewer samples: what disturbs it is small beside it, and a network of such kernels would take minutes. */
+static uint32_t least_samples(const fet_sampler_options *options, double quickest_ms)
+{
+    enum { FEWEST = 5, BUDGETS = 4 };
+    double fit = BUDGETS * options->budget_ms / (quickest_ms > 1e-6 ? quickest_ms : 1e-6);
+    if (fit >= options->min_samples || options->min_samples <= FEWEST) return options->min_samples;
+    return fit < FEWEST ? FEWEST : (uint32_t)fit;
+}
+
 /* times: [2 * MAX_SAMPLES], kept batches from the front, dropped ones from the back. */
 static fet_status measure_pass(fet_sampler_run run, void *context, const fet_sampler_options *options, double *times, fet_samples *out)
 {
@@ -70,9 +79,9 @@ static fet_status measure_pass(fet_sampler_run run, void *context, const fet_sam
     FET_TRY(warm_up(run, context, options->warm_ms, &quickest_ms));
     double wanted = options->batch_ms / (quickest_ms > 1e-6 ? quickest_ms : 1e-6);
     uint32_t batch = wanted < 1 ? 1 : wanted > MAX_BATCH ? MAX_BATCH : (uint32_t)wanted;
-    uint32_t n_kept = 0, n_dropped = 0;
+    uint32_t n_kept = 0, n_dropped = 0, least = least_samples(options, quickest_ms);
     while (n_kept < MAX_SAMPLES && n_dropped < MAX_SAMPLES) {
-        bool enough = kept_ms >= options->budget_ms && n_kept >= options->min_samples;
+        bool enough = kept_ms >= options->budget_ms && n_kept >= least;
         if (enough || (now_ms() - start > options->limit_ms && n_kept + n_dropped >= 2)) break;
         int64_t switches = fet_sampler_switches();
         double before = now_ms();
@@ -86,7 +95,7 @@ static fet_status measure_pass(fet_sampler_run run, void *context, const fet_sam
         }
     }
     /* Hardly a batch undisturbed: all are looked at, and the spread will say so. */
-    if (n_kept < options->min_samples)
+    if (n_kept < least)
         for (uint32_t i = 0; i < n_dropped; i++) times[n_kept++] = times[2 * MAX_SAMPLES - 1 - i];
     fet_sampler_summarise(times, n_kept, out);
     out->n_dropped = n_dropped;
