@@ -19,7 +19,8 @@ typedef struct values {
     const char *devices, *precision, *sweep, *input, *stem, *plot, *trace, *isa;
     const char *keys, *budget, *export, *import, *like;
     fet_cli_texts spaces, networks;
-    int64_t kernels, draws, whole, again, seed;
+    int64_t kernels, draws, whole, again, rounds, batch, seed;
+    double until;
     const char *output, *prior, *outside;
     double coverage;
     int64_t splits, suggest;
@@ -118,6 +119,27 @@ static const fet_cli_option OPTIONS[] = {
      .low = -1,
      .high = 100000,
      .help = "probe: measure the N most doubtful kernels again, at another time (default -1: a tenth of all known; 0: none)"},
+    {.name = "rounds",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, rounds),
+     .value = "N",
+     .low = 0,
+     .high = FET_KIT_ROUNDS_MAX,
+     .help = "probe: then N times fit an estimator and measure what would teach it most, and print the error by round (default 0)"},
+    {.name = "batch",
+     .kind = FET_CLI_INT,
+     .offset = offsetof(values, batch),
+     .value = "N",
+     .low = 1,
+     .high = FET_KIT_BATCH_MAX,
+     .help = "probe: kernels a round, of those of --kernels (default 50)"},
+    {.name = "until",
+     .kind = FET_CLI_REAL,
+     .offset = offsetof(values, until),
+     .value = "ERROR",
+     .low = 0,
+     .high = 1,
+     .help = "probe: end the rounds at this mean error, 0.03 (default 0: make all of them)"},
     {.name = "budget",
      .kind = FET_CLI_TEXT,
      .offset = offsetof(values, budget),
@@ -199,6 +221,7 @@ static void defaults(void *v)
                             .draws = 500,
                             .whole = 12,
                             .again = -1,
+                            .batch = 50,
                             .outside = "refuse",
                             .coverage = 0.9,
                             .splits = 5,
@@ -369,6 +392,9 @@ static fet_status probe(fet_cli *cli, const values *given)
                                         .draws = given->draws,
                                         .whole = given->whole,
                                         .again = given->again,
+                                        .rounds = given->rounds,
+                                        .batch = given->batch,
+                                        .until = given->until,
                                         .seed = given->seed,
                                         .plan_only = given->plan,
                                         .json = given->json};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fettle device probe: plan -> measure -> doubtful kernels again -> a few networks whole. */
+/* fettle device probe: plan -> measure -> doubtful kernels again -> adaptive rounds -> a few networks whole. */
 #include "cli/device_probe.h"
 
 #include "base/clock.h"
@@ -20,6 +20,7 @@ typedef struct probing {
     const fet_device_probe_options *options;
     fet_device *device;
     fet_probe_space spaces[FET_CLI_MAX_TEXTS];
+    fet_kit_pool *pool;
     fet_kit_plan *plan;
     double budget_s, started_s;
     fet_progress progress;
@@ -82,21 +83,27 @@ static fet_status fill_pool(probing *p, fet_kit_pool *pool)
     return add_networks(&o->networks, pool);
 }
 
+/* Without what the rounds will ask for, but half of it all at least. */
+static uint32_t kernels_planned(const fet_device_probe_options *o)
+{
+    int64_t of_rounds = o->rounds * o->batch;
+    return (uint32_t)(of_rounds <= o->kernels / 2 ? o->kernels - of_rounds : o->kernels - o->kernels / 2);
+}
+
 static fet_status make_plan(probing *p)
 {
-    fet_auto(fet_kit_pool) pool = NULL;
     const fet_device_probe_options *o = p->options;
     fet_kit_plan_options options = fet_kit_plan_default_options();
     fet_parallelism parallelism = fet_device_parallelism(p->device);
     if (o->spaces.n == 0 && !o->keys && o->networks.n == 0 && o->again <= 0)
         return fet_fail(FET_ERROR_ARG,
                         "device probe: expected what to measure for: --space JOB, --networks MODEL or --keys FILE; or --again N alone");
-    FET_TRY(fet_kit_pool_create(fet_device_fusion_rules(p->device), fet_device_precision(p->device), &pool));
-    FET_TRY(fill_pool(p, pool));
-    options.n_kernels = o->spaces.n || o->networks.n ? (uint32_t)o->kernels : fet_kit_pool_count(pool);
+    FET_TRY(fet_kit_pool_create(fet_device_fusion_rules(p->device), fet_device_precision(p->device), &p->pool));
+    FET_TRY(fill_pool(p, p->pool));
+    options.n_kernels = o->spaces.n || o->networks.n ? kernels_planned(o) : fet_kit_pool_count(p->pool);
     options.n_out = parallelism.out_channels, options.n_in = parallelism.in_channels;
     options.seed = (uint64_t)o->seed;
-    return fet_kit_plan_make(pool, &options, &p->plan);
+    return fet_kit_plan_make(p->pool, &options, &p->plan);
 }
 
 static fet_status check_can_measure(const fet_device *device)
@@ -132,25 +139,53 @@ static double left_s(const probing *p)
 
 typedef struct outcome {
     fet_kit_result result;
-    fet_device_again again;
+    fet_device_again again, once_more;
+    fet_kit_adapted adapted;
     fet_lesson lesson;
 } outcome;
 
-/* Plan, doubtful kernels, networks whole; each is over at once where it was done before, or no time is left. */
-static fet_status measure_all(probing *p, outcome *o, fet_device_probed *probed)
+static fet_status measure_plan(probing *p, outcome *o, fet_device_probed *probed)
 {
-    const fet_device_probe_options *options = p->options;
     fet_progress_begin(&p->progress, p->cli, "measuring kernels");
     fet_status status = fet_kit_measure(p->device, p->plan, left_s(p), on_measured, &p->progress, &o->result);
     fet_progress_end(&p->progress);
-    FET_TRY(status);
-    *probed = (fet_device_probed){.plan = p->plan, .result = &o->result};
-    if (o->result.outcome == FET_KIT_STOPPED) return FET_OK;
-    if (o->result.outcome == FET_KIT_DONE && options->again) {
-        FET_TRY(fet_device_measure_again(p->cli, p->device, options->again, left_s(p), (uint64_t)options->seed, &o->again));
-        probed->again = &o->again;
-    }
-    if (o->again.result.outcome == FET_KIT_STOPPED || options->spaces.n == 0 || options->whole == 0) return FET_OK;
+    probed->plan = p->plan, probed->result = &o->result;
+    return status;
+}
+
+static fet_status adapt(probing *p, outcome *o, fet_device_probed *probed)
+{
+    fet_kit_adapt_options options = fet_kit_adapt_default_options();
+    options.rounds = (uint32_t)p->options->rounds, options.batch = (uint32_t)p->options->batch, options.until = p->options->until;
+    options.budget_s = left_s(p), options.seed = (uint64_t)p->options->seed;
+    FET_TRY(fet_device_adapt(p->cli, p->device, p->pool, p->plan, &options, &o->adapted));
+    probed->adapted = &o->adapted;
+    return FET_OK;
+}
+
+static fet_status look_again(probing *p, fet_device_again *again, const fet_device_again **out_probed)
+{
+    FET_TRY(fet_device_measure_again(p->cli, p->device, p->options->again, left_s(p), (uint64_t)p->options->seed, again));
+    *out_probed = again;
+    return FET_OK;
+}
+
+static bool is_stopped(const outcome *o)
+{
+    return o->result.outcome == FET_KIT_STOPPED || o->again.result.outcome == FET_KIT_STOPPED ||
+           o->once_more.result.outcome == FET_KIT_STOPPED || o->adapted.end == FET_KIT_ADAPT_STOPPED;
+}
+
+/* The plan, doubtful kernels, rounds, what is doubtful of them, networks whole; each is over at once where it was done before. */
+static fet_status measure_all(probing *p, outcome *o, fet_device_probed *probed)
+{
+    const fet_device_probe_options *options = p->options;
+    FET_TRY(measure_plan(p, o, probed));
+    bool whole_plan = o->result.outcome == FET_KIT_DONE;
+    if (whole_plan && options->again) FET_TRY(look_again(p, &o->again, &probed->again));
+    if (whole_plan && options->rounds && !is_stopped(o)) FET_TRY(adapt(p, o, probed));
+    if (o->adapted.measured && options->again && !is_stopped(o)) FET_TRY(look_again(p, &o->once_more, &probed->once_more));
+    if (is_stopped(o) || options->spaces.n == 0 || options->whole == 0) return FET_OK;
     probed->lesson = &o->lesson;
     return learn(p, &o->lesson);
 }
@@ -163,8 +198,10 @@ static fet_status measure(probing *p)
     FET_TRY(fet_alloc_zeroed(1, sizeof *o, "what was measured", &o));
     fet_status status = measure_all(p, o, &probed);
     if (status == FET_OK) status = fet_device_probe_print(p->cli, p->options, p->device, &probed);
-    if (o->result.outcome == FET_KIT_STOPPED || o->again.result.outcome == FET_KIT_STOPPED) p->cli->exit_code = FET_EXIT_INTERRUPTED;
+    if (is_stopped(o)) p->cli->exit_code = FET_EXIT_INTERRUPTED;
     fet_device_again_clear(&o->again);
+    fet_device_again_clear(&o->once_more);
+    fet_kit_adapted_clear(&o->adapted);
     fet_free(o);
     return status;
 }
@@ -228,6 +265,7 @@ fet_status fet_device_probe(fet_cli *cli, const fet_device_probe_options *option
     probing p = {.cli = cli, .options = options, .started_s = fet_clock_monotonic_s()};
     fet_status status = run(&p);
     fet_kit_plan_destroy(p.plan);
+    fet_kit_pool_destroy(p.pool);
     for (uint32_t i = 0; i < FET_CLI_MAX_TEXTS; i++) fet_probe_space_deinit(&p.spaces[i]);
     fet_device_close(p.device);
     return status;

@@ -79,6 +79,12 @@ static fet_status print_json(fet_cli *cli, const fet_device *device, const fet_d
         json_object_set_new(value, "outcome", json_string(fet_kit_outcome_name(result->outcome)));
     }
     if (value && probed->again) json_object_set_new(value, "again", fet_device_again_json(device, probed->again));
+    if (value && probed->once_more) json_object_set_new(value, "once_more", fet_device_again_json(device, probed->once_more));
+    if (value && probed->adapted) {
+        json_t *adapted = NULL;
+        FET_TRY(fet_device_adapt_json(probed->adapted, &adapted));
+        json_object_set_new(value, "adapted", adapted);
+    }
     if (value && probed->lesson) json_object_set_new(value, "between", lesson_json(probed->lesson));
     return value ? fet_cli_print_json(cli, value) : fet_fail(FET_ERROR_NOMEM, "no memory for JSON");
 }
@@ -130,6 +136,8 @@ fet_status fet_device_probe_print(fet_cli *cli, const fet_device_probe_options *
         fprintf(cli->out, "\n%s: %u kernels planned, %u known\n", fet_device_describe(device), plan->n, fet_kit_count_known(device, plan));
     if (plan->n && probed->result) print_result(cli, probed->result);
     if (probed->again) fet_device_again_print(cli, probed->again);
+    if (probed->adapted) FET_TRY(fet_device_adapt_print(cli, probed->adapted));
+    if (probed->once_more) fet_device_again_print(cli, probed->once_more);
     if (probed->lesson) print_lesson(cli, probed->lesson);
     return FET_OK;
 }

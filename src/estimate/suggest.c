@@ -30,12 +30,18 @@ static double factor(fet_rng *rng)
     return 0.5 + 0.7 * fet_rng_uniform(rng);
 }
 
-/* A square convolution on another size of map; what the window needs stays. */
+/* A square map of another size; what a window needs stays, and what is as large as its source stays so. */
 static void resize(fet_rng *rng, fet_kernel_key *key)
 {
-    if (key->ih != key->iw || key->oh != key->ow || key->ih < 4 || key->kh == 0) return;
-    uint32_t size = scaled(key->ih, 1, factor(rng)), reach = (uint32_t)(key->kh - 1) * key->dh + 1,
-             padded = size + key->pad_top + key->pad_bottom;
+    if (key->ih != key->iw || key->oh != key->ow || key->ih < 4) return;
+    uint32_t size = scaled(key->ih, 1, factor(rng));
+    if (key->kh == 0) {
+        if (key->oh != key->ih && key->oh != 1) return;
+        if (key->oh == key->ih) key->oh = key->ow = size;
+        key->ih = key->iw = size;
+        return;
+    }
+    uint32_t reach = (uint32_t)(key->kh - 1) * key->dh + 1, padded = size + key->pad_top + key->pad_bottom;
     if (padded < reach || key->pad_top != key->pad_bottom) return;
     key->ih = key->iw = size;
     key->oh = key->ow = (padded - reach) / key->sh + 1;
@@ -64,12 +70,11 @@ static bool neighbour(fet_rng *rng, fet_family family, fet_kernel_key *key)
         return key->ic > key->group;
     case FET_FAMILY_POOL:
     case FET_FAMILY_ELEMENTWISE:
+    case FET_FAMILY_MOVE:
+        if (family == FET_FAMILY_MOVE && key->op != FET_OP_CAST) return false; /* others have more to fit together */
         if (key->ic != key->oc) return false;
         key->ic = key->oc = scaled(key->ic, 1, factor(rng));
-        return true;
-    case FET_FAMILY_MOVE:
-        if (key->op != FET_OP_CAST) return false; /* others have more to fit together */
-        key->ic = key->oc = scaled(key->ic, 1, factor(rng));
+        if (fet_rng_below(rng, 2)) resize(rng, key);
         return true;
     default: return false;
     }

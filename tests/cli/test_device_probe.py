@@ -111,6 +111,35 @@ def check_keys(probe):
     assert "keys:4" in probe.run("--keys", path, code=2).stderr
 
 
+def check_rounds(probe):
+    """Rounds on top of the plan, in the budget of kernels; the same command shows them and measures nothing; then nothing is doubtful twice."""
+    options = ("--space", probe.job, "--kernels", "100", "--whole", "0", "--draws", "50", "--rounds", "2", "--batch", "10")
+    before = len(probe.lines())
+    done = probe.json(*options)
+    assert done["planned"] == 80 and done["left"] == 0, done
+    rounds = done["adapted"]["rounds"]
+    assert [r["round"] for r in rounds] == [0, 1, 2] and done["adapted"]["measured"] == 20 and done["adapted"]["outcome"] == "done", done["adapted"]
+    assert [r["kernels"] - rounds[0]["kernels"] for r in rounds] == [0, 10, 20] and all(0 < r["mape"] < 10 for r in rounds), rounds
+    assert len(probe.lines()) == before + done["measured"] + 20
+    settled = {k["kernel"] for k in done["again"]["kernels"] if k["fate"] in ("confirmed", "replaced")}
+    again = probe.json(*options)
+    assert again["measured"] == 0 and again["adapted"]["measured"] == 0 and again["adapted"]["rounds"] == rounds, again["adapted"]
+    assert not settled & {k["kernel"] for k in again["again"]["kernels"]}
+    text = probe.run(*options).stdout
+    assert "weighted error" in text and "all rounds are made" in text, text
+
+
+def check_again(probe):
+    """Doubtful kernels alone; each of the most doubtful has further measurements in the table, as comments."""
+    done = probe.json("--again", "6")
+    again = done["again"]
+    assert again["known"] >= 100 and len(again["kernels"]) <= 6 and done["planned"] == 0, again
+    with open(glob.glob(os.path.join(probe.folder, "fettle", "*.kernels"))[0]) as file:
+        comments = [line.split("\t")[1] for line in file if line.startswith("# again\t")]
+    assert all(k["kernel"] in comments for k in again["kernels"] if k["fate"] != "left"), again["kernels"]
+    assert "known kernels are doubtful" in probe.run("--again", "3").stdout
+
+
 def check_whole(probe):
     done = probe.json("--space", probe.job, "--kernels", "40", "--whole", "6", "--draws", "50")
     between = done["between"]
@@ -168,7 +197,7 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         probe, context = Probe(sys.argv[1], folder), ()
-        checks = [check_plan, check_killed, check_budget, check_keys, check_whole, check_board, check_fusion, check_refused]
+        checks = [check_plan, check_killed, check_budget, check_keys, check_rounds, check_again, check_whole, check_board, check_fusion, check_refused]
         print(f"1..{len(checks)}")
         for number, check in enumerate(checks, 1):
             try:
