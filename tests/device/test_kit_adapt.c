@@ -121,12 +121,11 @@ static void test_rounds(void **state)
     assert_int_equal(known(device), PLANNED + 3 * options.batch); /* each new, each once */
     assert_int_equal(two.measured, known(device) - before);
     for (uint32_t r = 0; r < 4; r++) assert_int_equal(two.rounds[r].known, PLANNED + r * options.batch);
-    for (uint32_t r = 0; r < 2; r++)
-        CHECK_NEAR(two.rounds[r].mape, one.rounds[r].mape, 1e-5 * one.rounds[r].mape); /* six digits are kept */
+    for (uint32_t r = 0; r < 2; r++) assert_true(two.rounds[r].mape == one.rounds[r].mape);
     assert_true(two.rounds[3].mape < two.rounds[0].mape && two.rounds[3].weighted < two.rounds[0].weighted);
     CHECK_OK(fet_kit_adapt(device, pool, &plan, &options, NULL, NULL, &three)); /* over: shown, nothing done */
     assert_true(three.end == FET_KIT_ADAPT_DONE && three.n == 4 && three.measured == 0);
-    CHECK_NEAR(three.rounds[3].mape, two.rounds[3].mape, 1e-5);
+    assert_true(three.rounds[3].mape == two.rounds[3].mape);
     fet_kit_adapted_clear(&one);
     fet_kit_adapted_clear(&two);
     fet_kit_adapted_clear(&three);

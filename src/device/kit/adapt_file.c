@@ -138,8 +138,8 @@ fet_status fet_kit_adapt_write(const char *path, uint64_t plan, const fet_kit_ad
     used += (size_t)snprintf(text, room, MAGIC "\nplan %016" PRIx64 "\n", plan);
     for (uint32_t i = 0; i < adapted->n; i++) {
         const fet_kit_round *r = &adapted->rounds[i];
-        used += (size_t)snprintf(text + used, room - used, "round %u %.6g %.6g %.6g %.6g\n", r->known, r->mape, r->weighted, r->within_10,
-                                 r->half_width);
+        used += (size_t)snprintf(text + used, room - used, "round %u %.17g %.17g %.17g %.17g\n", r->known, r->mape, r->weighted,
+                                 r->within_10, r->half_width);
     }
     for (uint32_t i = 0; i < adapted->n_asked; i++)
         used += (size_t)snprintf(text + used, room - used, "ask %s\n", fet_kernel_key_print(&adapted->asked[i], key, sizeof key));
