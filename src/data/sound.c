@@ -6,6 +6,8 @@
 
 #include <sndfile.h>
 
+enum { AT_ONCE = 1 << 16 }; /* frames */
+
 static fet_status check(const char *path, const SF_INFO *info)
 {
     if (info->channels < 1 || info->frames < 1) return fet_fail(FET_ERROR_CORRUPT, "%s: no sound is in it", path);
@@ -15,15 +17,20 @@ static fet_status check(const char *path, const SF_INFO *info)
     return FET_OK;
 }
 
-/* A header may promise more than there is: what is read counts. */
+/* A header may promise more than there is, so there is no more room than twice what was read. */
 static fet_status read_frames(const char *path, SNDFILE *file, const SF_INFO *info, fet_sound *sound)
 {
     FET_TRY(check(path, info));
     *sound = (fet_sound){.frames = (size_t)info->frames, .channels = (uint32_t)info->channels, .rate = (uint32_t)info->samplerate};
-    FET_TRY(fet_alloc_zeroed(sound->frames * sound->channels, sizeof *sound->samples, "a sound", &sound->samples));
-    sf_count_t n = sf_readf_float(file, sound->samples, info->frames);
-    if (n == info->frames) return FET_OK;
-    return fet_fail(FET_ERROR_CORRUPT, "%s: it ends after %lld of %lld samples", path, (long long)n, (long long)info->frames);
+    size_t capacity = 0, done = 0;
+    while (done < sound->frames) {
+        size_t some = sound->frames - done < AT_ONCE ? sound->frames - done : AT_ONCE;
+        FET_TRY(fet_grow(&sound->samples, &capacity, (done + some) * sound->channels, sizeof *sound->samples));
+        sf_count_t n = sf_readf_float(file, sound->samples + done * sound->channels, (sf_count_t)some);
+        done += n > 0 ? (size_t)n : 0;
+        if (n != (sf_count_t)some) return fet_fail(FET_ERROR_CORRUPT, "%s: it ends after %zu of %zu samples", path, done, sound->frames);
+    }
+    return FET_OK;
 }
 
 fet_status fet_sound_read(const char *path, fet_sound *out_sound)
