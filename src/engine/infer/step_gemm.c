@@ -5,16 +5,19 @@
  */
 #include "engine/infer/build.h"
 
+#include <string.h>
+
 /* weights[o][c][h][w] -> ordered[o][position of c, h, w in the source's layout] */
 static void order_weights(const fet_format *src, const fet_extent *e, int64_t outputs, const float *weights, float *ordered)
 {
     int64_t image = e->h * e->w, k = e->c * image;
+    if (src->layout != FET_LAYOUT_NHWC || image == 1 || e->c == 1) {
+        memcpy(ordered, weights, (size_t)(outputs * k) * sizeof *ordered);
+        return;
+    }
     for (int64_t o = 0; o < outputs; o++)
-        for (int64_t c = 0; c < e->c; c++)
-            for (int64_t p = 0; p < image; p++) {
-                int64_t at = src->layout == FET_LAYOUT_NHWC ? p * e->c + c : c * image + p;
-                ordered[o * k + at] = weights[(o * e->c + c) * image + p];
-            }
+        for (int64_t p = 0; p < image; p++)
+            for (int64_t c = 0; c < e->c; c++) ordered[o * k + p * e->c + c] = weights[o * k + c * image + p];
 }
 
 typedef struct gemm_numbers {
