@@ -62,7 +62,8 @@ fet_status fet_device_open(const fet_device_options *options, fet_device **out_d
     device->ops = ops;
     device->precision = options->precision;
     FET_TRY(ops->parallelism(options, &device->parallelism));
-    FET_TRY(ops->open(options, &device->state));
+    FET_TRY(fet_alloc_zeroed(1, ops->state_bytes, "a device", &device->state));
+    FET_TRY(ops->open(options, device->state));
     *out_device = fet_take(device);
     return FET_OK;
 }
@@ -71,6 +72,7 @@ void fet_device_close(fet_device *device)
 {
     if (!device) return;
     if (device->state) device->ops->close(device->state);
+    fet_free(device->state);
     fet_free(device);
 }
 

@@ -14,8 +14,10 @@ typedef struct fet_device_ops {
     const char *help;
     bool needs_file;        /* a device of this kind is a file; false: the kind's name is the device */
     fet_cost_source source; /* of everything it says */
-    fet_status (*open)(const fet_device_options *options, void **out_state);
-    void (*close)(void *state); /* NULL is fine */
+    size_t state_bytes;     /* of its state, which is zeroed before open */
+    /* Fills the state. close releases what it holds, whatever open has said. */
+    fet_status (*open)(const fet_device_options *options, void *state);
+    void (*close)(void *state);
     const char *(*describe)(const void *state);
     const fet_fusion_rules *(*fusion_rules)(const void *state);
     bool (*lookup)(const void *state, const fet_kernel_key *key, fet_cost *out_cost);

@@ -3,36 +3,30 @@
 #include "device/ops.h"
 
 #include "device/described/described.h"
+#include "device/kernel_cache.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { CACHE_BITS = 12 };
 
-/* A search asks for the same kernels again and again; direct-mapped. */
-typedef struct entry {
-    fet_kernel_key key;
-    double latency_ms; /* 0: empty */
-} entry;
-
 typedef struct described {
     fet_device_file *file;
     fet_dtype precision;
     char text[256];
-    entry *cache;
+    fet_kernel_cache *cache;
 } described;
 
 static void close(void *state)
 {
     described *d = state;
-    if (!d) return;
     fet_device_file_destroy(d->file);
-    fet_free(d->cache);
-    fet_free(d);
+    fet_kernel_cache_destroy(d->cache);
 }
 
-static fet_status fill(described *d, const fet_device_options *options)
+static fet_status open(const fet_device_options *options, void *state)
 {
+    described *d = state;
     FET_TRY(fet_device_file_load(options->name, &d->file));
     const fet_sim_machine *m = &d->file->machine;
     if (d->file->kind != FET_DEVICE_DESCRIBED) return fet_fail(FET_ERROR_ARG, "%s: it is no described device", d->file->path);
@@ -44,17 +38,7 @@ static fet_status fill(described *d, const fet_device_options *options)
     snprintf(d->text, sizeof d->text, "%s %s (simulated, %.0f MACs a cycle at %.0f MHz, %llu KiB SRAM; file %08x)", m->name,
              fet_sim_precision_name(precision), fet_sim_peak(m, precision), m->clock_hz / 1e6, (unsigned long long)(m->sram_bytes / 1024),
              (unsigned)(d->file->hash & 0xffffffffu));
-    return fet_alloc_zeroed((size_t)1 << CACHE_BITS, sizeof *d->cache, "a cache of kernels", &d->cache);
-}
-
-static fet_status open(const fet_device_options *options, void **out_state)
-{
-    described *d = NULL;
-    FET_TRY(fet_alloc_zeroed(1, sizeof *d, "a device", &d));
-    fet_status status = fill(d, options);
-    if (status != FET_OK) close(d);
-    else *out_state = d;
-    return status;
+    return fet_kernel_cache_create(CACHE_BITS, &d->cache);
 }
 
 static const char *describe(const void *state)
@@ -69,14 +53,12 @@ static const fet_fusion_rules *fusion_rules(const void *state)
 
 static fet_status cost(const described *d, const fet_kernel_key *key, double *out_ms)
 {
-    entry *e = &d->cache[fet_kernel_key_hash(key) >> (64 - CACHE_BITS)];
-    if (e->latency_ms <= 0 || !fet_kernel_key_equal(&e->key, key)) {
-        fet_sim_result result;
-        FET_TRY(fet_sim_kernel(&d->file->machine, key, &result));
-        e->key = *key;
-        e->latency_ms = result.cycles / d->file->machine.clock_hz * 1e3;
-    }
-    *out_ms = e->latency_ms;
+    fet_sim_result result;
+    double spread;
+    if (fet_kernel_cache_find(d->cache, key, out_ms, &spread)) return FET_OK;
+    FET_TRY(fet_sim_kernel(&d->file->machine, key, &result));
+    *out_ms = result.cycles / d->file->machine.clock_hz * 1e3;
+    fet_kernel_cache_keep(d->cache, key, *out_ms, 0);
     return FET_OK;
 }
 
@@ -115,14 +97,6 @@ static uint32_t channel_rounding(const void *state)
     return rounding ? rounding : 1;
 }
 
-static fet_status parallelism(const fet_device_options *options, fet_parallelism *out_parallelism)
-{
-    fet_auto(fet_device_file) file = NULL;
-    FET_TRY(fet_device_file_load(options->name, &file));
-    *out_parallelism = file->parallelism;
-    return FET_OK;
-}
-
 static fet_status computes(const fet_device_options *options, fet_dtype precision, bool *out_computes)
 {
     fet_auto(fet_device_file) file = NULL;
@@ -136,6 +110,7 @@ const fet_device_ops fet_device_described = {
     .help = "an accelerator from its description in a YAML file, simulated",
     .needs_file = true,
     .source = FET_COST_SIMULATED,
+    .state_bytes = sizeof(described),
     .open = open,
     .close = close,
     .describe = describe,
@@ -144,6 +119,6 @@ const fet_device_ops fet_device_described = {
     .measure = measure,
     .network_latency = network_latency,
     .channel_rounding = channel_rounding,
-    .parallelism = parallelism,
+    .parallelism = fet_device_file_parallelism,
     .computes = computes,
 };

@@ -7,6 +7,7 @@
 #ifndef FET_DEVICE_DESCRIBED_DESCRIBED_H
 #define FET_DEVICE_DESCRIBED_DESCRIBED_H
 
+#include "device/device.h"
 #include "device/simulate/simulate.h"
 #include "space/space.h"
 
@@ -33,6 +34,8 @@ FET_DEFINE_AUTO(fet_device_file);
 /* Where the file of a name is: "npu-16", or a path ending in .yaml. NOT_FOUND says where was looked, and the nearest name. Heap. */
 FET_MUST_CHECK fet_status fet_device_file_find(const char *name, char **out_path);
 FET_MUST_CHECK fet_status fet_device_file_load(const char *name, fet_device_file **out_file);
+/* What the file of a device states, or its array has: of those kinds that are files. */
+FET_MUST_CHECK fet_status fet_device_file_parallelism(const fet_device_options *options, fet_parallelism *out_parallelism);
 /* Names of all device files, sorted, each once; from the arena. */
 FET_MUST_CHECK fet_status fet_device_file_list(fet_arena *arena, const char *const **out_names, uint32_t *out_n);
 

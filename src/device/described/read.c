@@ -248,6 +248,14 @@ fet_status fet_device_file_load(const char *name, fet_device_file **out_file)
     return status;
 }
 
+fet_status fet_device_file_parallelism(const fet_device_options *options, fet_parallelism *out_parallelism)
+{
+    fet_auto(fet_device_file) file = NULL;
+    FET_TRY(fet_device_file_load(options->name, &file));
+    *out_parallelism = file->parallelism;
+    return FET_OK;
+}
+
 static fet_status find_field(const char *name, const field **out_field)
 {
     const char *names[N_FIELDS];

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "device/between.h"
+#include "device/kernel_cache.h"
 #include "device/ops.h"
 
 #include <math.h>
@@ -16,19 +17,12 @@
 
 enum { CACHE_BITS = 13, AT_ONCE = 64, LIMIT_FILE_BYTES = 1 << 28 };
 
-/* Direct-mapped: a search asks for the same kernels again and again. */
-typedef struct entry {
-    fet_kernel_key key;
-    double latency_ms; /* 0: empty */
-    double spread;
-} entry;
-
 typedef struct estimated {
     fet_estimator *estimator;
     fet_between between;
     bool has_between;
     char text[256];
-    entry *cache;
+    fet_kernel_cache *cache;
 } estimated;
 
 bool fet_device_is_estimate(const char *name)
@@ -41,10 +35,8 @@ bool fet_device_is_estimate(const char *name)
 static void close(void *state)
 {
     estimated *d = state;
-    if (!d) return;
     fet_estimator_destroy(d->estimator);
-    fet_free(d->cache);
-    fet_free(d);
+    fet_kernel_cache_destroy(d->cache);
 }
 
 static const char *file_name(const char *path)
@@ -65,8 +57,9 @@ static fet_status read_file(const char *path, fet_estimator **out_estimator, uin
     return status;
 }
 
-static fet_status fill(estimated *d, const fet_device_options *options)
+static fet_status open(const fet_device_options *options, void *state)
 {
+    estimated *d = state;
     uint64_t hash = 0;
     FET_TRY(read_file(options->name, &d->estimator, &hash));
     fet_dtype precision = fet_estimator_precision(d->estimator);
@@ -79,17 +72,7 @@ static fet_status fill(estimated *d, const fet_device_options *options)
     snprintf(d->text, sizeof d->text, "%s %s (estimated from %u kernels of %s; file %08x)", file_name(options->name),
              fet_dtype_name(precision), fet_estimator_count(d->estimator), fet_estimator_device(d->estimator),
              (unsigned)(hash & 0xffffffffu));
-    return fet_alloc_zeroed((size_t)1 << CACHE_BITS, sizeof *d->cache, "a cache of kernels", &d->cache);
-}
-
-static fet_status open(const fet_device_options *options, void **out_state)
-{
-    estimated *d = NULL;
-    FET_TRY(fet_alloc_zeroed(1, sizeof *d, "a device", &d));
-    fet_status status = fill(d, options);
-    if (status != FET_OK) close(d);
-    else *out_state = d;
-    return status;
+    return fet_kernel_cache_create(CACHE_BITS, &d->cache);
 }
 
 static const char *describe(const void *state)
@@ -102,20 +85,9 @@ static const fet_fusion_rules *fusion_rules(const void *state)
     return fet_estimator_rules(((const estimated *)state)->estimator);
 }
 
-static entry *place_of(const estimated *d, const fet_kernel_key *key)
-{
-    return &d->cache[fet_kernel_key_hash(key) >> (64 - CACHE_BITS)];
-}
-
-static bool holds(const entry *e, const fet_kernel_key *key)
-{
-    return e->latency_ms > 0 && fet_kernel_key_equal(&e->key, key);
-}
-
 static void keep(const estimated *d, const fet_kernel_key *key, const fet_estimate *estimate)
 {
-    *place_of(d, key) = (entry){
-        .key = *key, .latency_ms = estimate->latency_ms, .spread = 0.5 * (estimate->high_ms - estimate->low_ms) / estimate->latency_ms};
+    fet_kernel_cache_keep(d->cache, key, estimate->latency_ms, 0.5 * (estimate->high_ms - estimate->low_ms) / estimate->latency_ms);
 }
 
 /* Its models know kernels of one precision: of another they would say what those of their own take. */
@@ -135,10 +107,9 @@ static fet_status predict(const estimated *d, const fet_kernel_key *keys, size_t
     fet_estimate estimates[AT_ONCE];
     size_t at[AT_ONCE], n_missing = 0;
     for (size_t i = 0; i < n; i++) {
-        const entry *e = place_of(d, &keys[i]);
+        double spread;
         FET_TRY(check_precision(d, &keys[i]));
-        if (holds(e, &keys[i])) out_ms[i] = e->latency_ms;
-        else missing[n_missing] = keys[i], at[n_missing++] = i;
+        if (!fet_kernel_cache_find(d->cache, &keys[i], &out_ms[i], &spread)) missing[n_missing] = keys[i], at[n_missing++] = i;
         if (n_missing < AT_ONCE && (i + 1 < n || n_missing == 0)) continue;
         FET_TRY(fet_estimator_predict(d->estimator, missing, n_missing, estimates));
         for (size_t m = 0; m < n_missing; m++) {
@@ -153,14 +124,15 @@ static fet_status predict(const estimated *d, const fet_kernel_key *keys, size_t
 static bool lookup(const void *state, const fet_kernel_key *key, fet_cost *out_cost)
 {
     const estimated *d = state;
-    const entry *e = place_of(d, key);
-    fet_estimate estimate;
-    if (!holds(e, key)) {
+    fet_cost cost = {.source = FET_COST_ESTIMATED};
+    if (!fet_kernel_cache_find(d->cache, key, &cost.latency_ms, &cost.spread)) {
+        fet_estimate estimate;
         if (check_precision(d, key) != FET_OK) return false;
         if (fet_estimator_predict(d->estimator, key, 1, &estimate) != FET_OK) return false;
         keep(d, key, &estimate);
+        if (!fet_kernel_cache_find(d->cache, key, &cost.latency_ms, &cost.spread)) return false;
     }
-    *out_cost = (fet_cost){.latency_ms = e->latency_ms, .spread = e->spread, .source = FET_COST_ESTIMATED};
+    *out_cost = cost;
     return true;
 }
 
@@ -219,6 +191,7 @@ const fet_device_ops fet_device_estimated = {
     .help = "an estimator fitted to measured kernels (`fettle device fit`), from its file NAME.estimate",
     .needs_file = true,
     .source = FET_COST_ESTIMATED,
+    .state_bytes = sizeof(estimated),
     .open = open,
     .close = close,
     .describe = describe,

@@ -33,16 +33,9 @@ typedef struct host {
 static void host_close(void *state)
 {
     host *h = state;
-    if (!h) return;
     fet_host_child_destroy(h->child);
     fet_kernel_table_destroy(h->table);
-    fet_free(h);
 }
-static void host_destroy(host *h)
-{
-    host_close(h);
-}
-FET_DEFINE_AUTO(host);
 
 /* The folder of the tables: the option, $XDG_CACHE_HOME/fettle or ~/.cache/fettle. Heap. */
 static fet_status cache_folder(const char *option, char **out_folder)
@@ -69,15 +62,13 @@ static fet_status open_table(host *h, const char *cache)
     return status;
 }
 
-static fet_status host_open(const fet_device_options *options, void **out_state)
+static fet_status host_open(const fet_device_options *options, void *state)
 {
-    fet_auto(host) h = NULL;
-    FET_TRY(fet_alloc_zeroed(1, sizeof *h, "a device", &h));
+    host *h = state;
     FET_TRY(fet_host_target_find(options, &h->target));
     fet_host_target_print(&h->target, h->description, sizeof h->description);
     FET_TRY(open_table(h, options->cache));
     h->rounds = options->rounds ? options->rounds : 1;
-    *out_state = fet_take(h);
     return FET_OK;
 }
 
@@ -312,6 +303,7 @@ const fet_device_ops fet_device_host = {
     .name = "host",
     .help = "this CPU through oneDNN, measured",
     .source = FET_COST_MEASURED,
+    .state_bytes = sizeof(host),
     .open = host_open,
     .close = host_close,
     .describe = host_describe,

@@ -4,62 +4,49 @@
 
 #include "device/described/described.h"
 #include "device/ops.h"
+#include "estimate/known.h"
 
 #include <stdio.h>
 #include <string.h>
 
 typedef struct recorded {
     fet_device_file *file;
-    fet_recorded_kernel *kernels;
-    uint32_t n, n_slots;
-    uint32_t *slots; /* 1 + index, 0: empty; a power of two, half empty */
+    fet_known kernels; /* in the order of the table */
     char text[256];
 } recorded;
 
 static void close(void *state)
 {
     recorded *d = state;
-    if (!d) return;
     fet_device_file_destroy(d->file);
-    fet_free(d->kernels);
-    fet_free(d->slots);
-    fet_free(d);
+    fet_known_clear(&d->kernels);
 }
 
-static uint32_t *slot_of(const recorded *d, const fet_kernel_key *key)
+static fet_status add_all(recorded *d, const fet_recorded_kernel *rows, uint32_t n)
 {
-    uint32_t s = (uint32_t)fet_kernel_key_hash(key) & (d->n_slots - 1);
-    while (d->slots[s] && !fet_kernel_key_equal(&d->kernels[d->slots[s] - 1].key, key)) s = (s + 1) & (d->n_slots - 1);
-    return &d->slots[s];
-}
-
-static fet_status fill(recorded *d, const fet_device_options *options)
-{
-    FET_TRY(fet_device_file_load(options->name, &d->file));
-    if (d->file->kind != FET_DEVICE_RECORDED) return fet_fail(FET_ERROR_ARG, "%s: it is no recorded device", d->file->path);
-    FET_TRY(fet_recorded_read(d->file->table, &d->kernels, &d->n));
-    for (d->n_slots = 64; d->n_slots < 2 * d->n; d->n_slots *= 2) {
-    }
-    FET_TRY(fet_alloc_zeroed(d->n_slots, sizeof *d->slots, "a table of kernels", &d->slots));
-    for (uint32_t i = 0; i < d->n; i++) {
-        uint32_t *slot = slot_of(d, &d->kernels[i].key);
+    for (uint32_t i = 0; i < n; i++) {
         char text[FET_KERNEL_KEY_TEXT_BYTES];
-        if (*slot)
-            return fet_fail(FET_ERROR_CORRUPT, "%s:%u: kernel \"%s\" stands in row %u already", d->file->table, d->kernels[i].row,
-                            fet_kernel_key_print(&d->kernels[i].key, text, sizeof text), d->kernels[*slot - 1].row);
-        *slot = i + 1;
+        const fet_estimate_sample sample = {.key = rows[i].key, .latency_ms = rows[i].latency_ms, .spread = rows[i].spread};
+        const fet_estimate_sample *there = fet_known_find(&d->kernels, &rows[i].key);
+        if (there)
+            return fet_fail(FET_ERROR_CORRUPT, "%s:%u: kernel \"%s\" stands in row %u already", d->file->table, rows[i].row,
+                            fet_kernel_key_print(&rows[i].key, text, sizeof text), rows[there - d->kernels.items].row);
+        FET_TRY(fet_known_add(&d->kernels, &sample));
     }
-    snprintf(d->text, sizeof d->text, "%s %s (recorded, %u kernels)", d->file->name, fet_dtype_name(options->precision), d->n);
     return FET_OK;
 }
 
-static fet_status open(const fet_device_options *options, void **out_state)
+static fet_status open(const fet_device_options *options, void *state)
 {
-    recorded *d = NULL;
-    FET_TRY(fet_alloc_zeroed(1, sizeof *d, "a device", &d));
-    fet_status status = fill(d, options);
-    if (status != FET_OK) close(d);
-    else *out_state = d;
+    recorded *d = state;
+    fet_recorded_kernel *rows = NULL;
+    uint32_t n = 0;
+    FET_TRY(fet_device_file_load(options->name, &d->file));
+    if (d->file->kind != FET_DEVICE_RECORDED) return fet_fail(FET_ERROR_ARG, "%s: it is no recorded device", d->file->path);
+    FET_TRY(fet_recorded_read(d->file->table, &rows, &n));
+    fet_status status = add_all(d, rows, n);
+    fet_free(rows);
+    snprintf(d->text, sizeof d->text, "%s %s (recorded, %u kernels)", d->file->name, fet_dtype_name(options->precision), n);
     return status;
 }
 
@@ -73,22 +60,24 @@ static const fet_fusion_rules *fusion_rules(const void *state)
     return &((const recorded *)state)->file->fusion;
 }
 
+static fet_cost cost_of(const fet_estimate_sample *kernel)
+{
+    return (fet_cost){.latency_ms = kernel->latency_ms, .spread = kernel->spread, .source = FET_COST_RECORDED};
+}
+
 static bool lookup(const void *state, const fet_kernel_key *key, fet_cost *out_cost)
 {
-    const recorded *d = state;
-    uint32_t index = *slot_of(d, key);
-    if (index == 0) return false;
-    const fet_recorded_kernel *kernel = &d->kernels[index - 1];
-    *out_cost = (fet_cost){.latency_ms = kernel->latency_ms, .spread = kernel->spread, .source = FET_COST_RECORDED};
-    return true;
+    const fet_estimate_sample *kernel = fet_known_find(&((const recorded *)state)->kernels, key);
+    if (kernel) *out_cost = cost_of(kernel);
+    return kernel != NULL;
 }
 
 static bool known(const void *state, uint32_t i, fet_kernel_key *out_key, fet_cost *out_cost)
 {
-    const recorded *d = state;
-    if (i >= d->n) return false;
-    *out_key = d->kernels[i].key;
-    *out_cost = (fet_cost){.latency_ms = d->kernels[i].latency_ms, .spread = d->kernels[i].spread, .source = FET_COST_RECORDED};
+    const fet_known *kernels = &((const recorded *)state)->kernels;
+    if (i >= kernels->n) return false;
+    *out_key = kernels->items[i].key;
+    *out_cost = cost_of(&kernels->items[i]);
     return true;
 }
 
@@ -105,23 +94,16 @@ static fet_status measure(void *state, const fet_kernel_key *keys, size_t n_keys
     return FET_OK;
 }
 
-static fet_status parallelism(const fet_device_options *options, fet_parallelism *out_parallelism)
-{
-    fet_auto(fet_device_file) file = NULL;
-    FET_TRY(fet_device_file_load(options->name, &file));
-    *out_parallelism = file->parallelism;
-    return FET_OK;
-}
-
 /* What its table has kernels of. */
 static fet_status computes(const fet_device_options *options, fet_dtype precision, bool *out_computes)
 {
-    void *state = NULL;
-    FET_TRY(open(options, &state));
-    const recorded *d = state;
-    *out_computes = false;
-    for (uint32_t i = 0; i < d->n && !*out_computes; i++) *out_computes = d->kernels[i].key.precision == precision;
-    close(state);
+    recorded d = {.file = NULL};
+    fet_status status = open(options, &d);
+    bool any = false;
+    for (size_t i = 0; i < d.kernels.n && !any; i++) any = d.kernels.items[i].key.precision == precision;
+    close(&d);
+    FET_TRY(status);
+    *out_computes = any;
     return FET_OK;
 }
 
@@ -130,6 +112,7 @@ const fet_device_ops fet_device_recorded = {
     .help = "a table of measured kernels, from a CSV file",
     .needs_file = true,
     .source = FET_COST_RECORDED,
+    .state_bytes = sizeof(recorded),
     .open = open,
     .close = close,
     .describe = describe,
@@ -137,6 +120,6 @@ const fet_device_ops fet_device_recorded = {
     .lookup = lookup,
     .known = known,
     .measure = measure,
-    .parallelism = parallelism,
+    .parallelism = fet_device_file_parallelism,
     .computes = computes,
 };

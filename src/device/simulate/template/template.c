@@ -80,19 +80,18 @@ static fet_status cycles_of(const fet_kernel_key *key, double *out_cycles)
 
 /* --- what every kind of device has --- */
 
+/* The state is zeroed before, and freed behind. */
 static void template_close(void *state)
 {
-    fet_free(state);
+    (void)state; /* holds nothing else */
 }
 
-static fet_status template_open(const fet_device_options *options, void **out_state)
+static fet_status template_open(const fet_device_options *options, void *state)
 {
-    template_state *state = NULL;
-    FET_TRY(fet_alloc_zeroed(1, sizeof *state, "a device", &state));
-    state->precision = options->precision;
-    snprintf(state->text, sizeof state->text, "template %s (simulated, %d MACs a cycle at %.0f MHz)", fet_dtype_name(options->precision),
+    template_state *s = state;
+    s->precision = options->precision;
+    snprintf(s->text, sizeof s->text, "template %s (simulated, %d MACs a cycle at %.0f MHz)", fet_dtype_name(options->precision),
              OUT_LANES * IN_LANES, CLOCK_HZ / 1e6);
-    *out_state = state;
     return FET_OK;
 }
 
@@ -146,6 +145,7 @@ const fet_device_ops fet_device_template = {
     .name = "template",
     .help = "a small simulator to copy: src/device/simulate/template",
     .source = FET_COST_SIMULATED,
+    .state_bytes = sizeof(template_state),
     .open = template_open,
     .close = template_close,
     .describe = template_describe,
