@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a network takes on a measured device beyond its kernels: learned once a device from a dozen networks of the first job's space, kept
- * beside the kernel table and, as it was when the study began, in the study.
+ * What a network takes on a measured device beyond its kernels: learned from a dozen networks of the job's space, once a device and base
+ * network (what stands between the kernels of one says little of another), kept beside the kernel table and, as it was when the study
+ * began, in the study. The first one also stands for the device where no network is known, until `fettle device probe` learns it anew.
  */
 #include "run/search_internal.h"
 
 #include "base/file.h"
+#include "op/op.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,10 +61,15 @@ static fet_status learn_and_keep(fet_search *search, const char *path)
     FET_TRY(status);
     if (fet_search_is_stopped(search)) return FET_OK;
     search->between = between;
-    return fet_between_write(path, fet_device_describe(search->device), &between);
+    FET_TRY(fet_between_write(path, fet_device_describe(search->device), &between));
+    char *general = NULL;
+    FET_TRY(fet_device_side_file(search->device, "between", &general));
+    status = fet_file_exists(general) ? FET_OK : fet_between_write(general, fet_device_describe(search->device), &between);
+    fet_free(general);
+    return status;
 }
 
-/* The study's own, the device's, or learned now. */
+/* The study's own, what another study of this network has learned, or learned now. */
 static fet_status get(fet_search *search, const char *path)
 {
     char *text = NULL, line[FET_BETWEEN_TEXT_BYTES];
@@ -78,8 +86,9 @@ static fet_status get(fet_search *search, const char *path)
 
 fet_status fet_search_between(fet_search *search)
 {
-    char *path = NULL;
-    FET_TRY(fet_device_side_file(search->device, "between", &path));
+    char *path = NULL, kind[32];
+    snprintf(kind, sizeof kind, "between-%08" PRIx32, (uint32_t)fet_graph_hash(search->workspace->base));
+    FET_TRY(fet_device_side_file(search->device, kind, &path));
     fet_status status = path ? get(search, path) : FET_OK;
     if (!path) (void)fet_device_between(search->device, &search->between); /* an estimated device brings its own */
     fet_free(path);

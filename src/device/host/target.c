@@ -30,10 +30,10 @@ enum { N_ISAS = sizeof isas / sizeof *isas };
 fet_status fet_host_target_find(const fet_device_options *options, fet_host_target *out_target)
 {
     bool by_itself = !options->isa || strcmp(options->isa, "auto") == 0;
-    const char *here = by_itself ? fet_engine_isa_name() : NULL;
+    const char *wanted = by_itself ? fet_engine_isa_name() : options->isa;
     int found = -1;
     for (int i = 0; i < N_ISAS && found < 0; i++)
-        if (here ? strcmp(isas[i].isa, here) == 0 : strcmp(isas[i].name, options->isa) == 0) found = i;
+        if (strcmp(by_itself ? isas[i].isa : isas[i].name, wanted) == 0) found = i;
     if (found < 0 && !by_itself)
         return fet_fail(FET_ERROR_ARG,
                         "\"%s\" is no instruction set: expected amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni, avx2 or auto",
