@@ -18,7 +18,7 @@
 #define AGAIN "# again\t"
 #define PULSE "# pulse\t"
 
-enum { LIMIT_FILE_BYTES = 1 << 28, LINE_BYTES = FET_KERNEL_KEY_TEXT_BYTES + 192, FIELDS = 5 };
+enum { LIMIT_FILE_BYTES = 1 << 28, LINE_BYTES = FET_KERNEL_KEY_TEXT_BYTES + 192, FIELDS = 5, HEADER_LINES = 2 };
 
 typedef struct entry {
     fet_kernel_key key;
@@ -317,16 +317,18 @@ void fet_kernel_table_unlock(fet_kernel_table *table)
     table->lock = -1;
 }
 
-/* With the lock, so nobody is writing: a half line at the end is a dead writer's and goes; an empty file gets its header. */
-static fet_status prepare(const fet_kernel_table *table)
+/* With the lock, so nobody is writing: a half line at the end is a dead writer's and goes; a file without its first two lines gets its
+ * header. */
+static fet_status prepare(fet_kernel_table *table)
 {
-    if (table->read_bytes > 0) {
+    char header[1024];
+    if (table->read_lines >= HEADER_LINES) {
         if (truncate(table->path, (off_t)table->read_bytes) == 0) return FET_OK;
         return fet_fail(FET_ERROR_IO, "%s: cannot cut off a half line: %s", table->path, strerror(errno));
     }
-    char header[1024];
     int n = snprintf(header, sizeof header, MAGIC "\n# %s\n" COLUMNS "\n", table->target);
     if (n < 0 || (size_t)n >= sizeof header) return fet_fail(FET_ERROR_LIMIT, "%s: the name of the target is too long", table->path);
+    table->read_bytes = table->read_lines = 0;
     return fet_file_replace(table->path, header, (size_t)n);
 }
 
@@ -336,7 +338,7 @@ static fet_status append(fet_kernel_table *table, const char *lines, int n, size
     struct stat info;
     if (table->lock < 0) return fet_fail(FET_ERROR_STATE, "%s: a kernel is added without the lock", table->path);
     if (n < 0 || (size_t)n >= room) return fet_fail(FET_ERROR_LIMIT, "%s: a line for kernel \"%s\" is too long", table->path, kernel);
-    bool whole = table->read_bytes > 0 && stat(table->path, &info) == 0 && (size_t)info.st_size == table->read_bytes;
+    bool whole = table->read_lines >= HEADER_LINES && stat(table->path, &info) == 0 && (size_t)info.st_size == table->read_bytes;
     if (!whole) FET_TRY(prepare(table));
     FET_TRY(fet_file_append(table->path, lines, (size_t)n));
     return fet_kernel_table_refresh(table);

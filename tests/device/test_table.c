@@ -153,12 +153,22 @@ static void test_half_line(void **state)
 static void test_half_header(void **state)
 {
     (void)state;
-    add_text("# fettle ker");
-    fet_auto(fet_kernel_table) table = NULL;
-    CHECK_OK(fet_kernel_table_open(path, "a target", &table));
-    lock(table);
-    append(table, 2);
-    check_has(table, 2);
+    static const char *const halves[] = {"# fettle ker", "# fettle kernel table 1\n", "# fettle kernel table 1\n# a tar"};
+    for (size_t h = 0; h < sizeof halves / sizeof *halves; h++) {
+        fet_auto(fet_kernel_table) table = NULL;
+        fet_auto(fet_kernel_table) again = NULL;
+        unlink(path);
+        add_text(halves[h]);
+        CHECK_OK(fet_kernel_table_open(path, "a target", &table));
+        lock(table);
+        append(table, 2);
+        append(table, 3);
+        check_has(table, 2);
+        CHECK_OK(fet_kernel_table_open(path, "a target", &again));
+        check_has(again, 2);
+        check_has(again, 3);
+        assert_int_equal(fet_kernel_table_count(again), 2);
+    }
 }
 
 static void check_corrupt(fet_status code, const char *text, const char *message)
