@@ -84,6 +84,7 @@ static fet_status set_formats(fet_kernel_runner *r, const fet_kernel_key *key)
 
 static void set_cast_formats(fet_kernel_runner *r, const fet_kernel_key *key)
 {
+    fet_dtype other = fet_kernel_cast_source(key);
     bool is_signed = key->flags & FET_KERNEL_SIGNED_SRC || key->flags & FET_KERNEL_PLAIN_SRC;
     fet_format inner = fast(key->n, key->ic, key->ih, key->iw, key, !is_signed);
     if (key->extra & 1) inner.dtype = FET_DTYPE_F32, inner.scale = 1.0f;
@@ -92,6 +93,11 @@ static void set_cast_formats(fet_kernel_runner *r, const fet_kernel_key *key)
     r->src[0] = inward ? plain : inner;
     r->spec.dst = inward ? inner : plain;
     r->spec.n_src = 1;
+    if (other == FET_DTYPE_NONE) return;
+    fet_kernel_key source = *key;
+    source.precision = (uint8_t)other;
+    r->src[0] = fast(key->n, key->ic, key->ih, key->iw, &source, other == FET_DTYPE_S8 && !(key->flags & FET_KERNEL_SIGNED_SRC));
+    r->spec.dst = fast(key->n, key->ic, key->ih, key->iw, key, false);
 }
 
 static size_t count_weights(const fet_kernel_key *key)

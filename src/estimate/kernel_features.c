@@ -35,6 +35,8 @@ static void set_bytes(const fet_kernel_key *key, fet_family family, fet_workload
     bool cast_from = key->op == FET_OP_CAST && key->flags & FET_KERNEL_PLAIN_SRC;
     uint32_t residuals = (key->flags & (FET_KERNEL_ADD | FET_KERNEL_ADD_AFTER)) != 0;
     if (family == FET_FAMILY_ELEMENTWISE && !(key->flags & (FET_KERNEL_CONST | FET_KERNEL_BROADCAST))) residuals = 1;
+    fet_dtype crossed = fet_kernel_cast_source(key);
+    if (crossed != FET_DTYPE_NONE) src *= (double)fet_dtype_bytes(crossed) / item;
     w->src_bytes = src * (cast_from ? 4 : item) + dst * item * residuals;
     w->dst_bytes = dst * (key->flags & FET_KERNEL_F32_DST ? 4 : item);
     if (key->op == FET_OP_CONCAT) w->src_bytes = w->dst_bytes; /* all of its sources together; the key has the first */

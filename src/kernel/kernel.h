@@ -100,12 +100,19 @@ bool fet_kernel_fast_is_plain(const fet_shape *shape, fet_dtype precision);
 bool fet_kernel_fast_is_row_major(const fet_shape *shape);
 
 /*
- * The fast worlds: one a precision that a network may mix (see fet_node.precision). A value may have a form in each; from one to another it
- * goes through plain, by two CASTs.
+ * The fast worlds: one a precision that a network may mix (see fet_node.precision). A value may have a form in each; from one to another
+ * leads a CAST that is neither from plain nor to it.
  */
 enum { FET_KERNEL_WORLDS = 3 };
 uint32_t fet_kernel_world(fet_dtype precision);
 fet_dtype fet_kernel_world_precision(uint32_t world);
+
+/* Of a CAST from one fast world to another: what it reads. FET_DTYPE_NONE: no such cast. */
+static inline fet_dtype fet_kernel_cast_source(const fet_kernel_key *key)
+{
+    bool other = key->op != FET_OP_CAST || key->flags & (FET_KERNEL_PLAIN_SRC | FET_KERNEL_F32_DST);
+    return other || key->extra >> 1 > FET_DTYPE_BOOL ? FET_DTYPE_NONE : (fet_dtype)(key->extra >> 1);
+}
 
 /* What the numbers of a kernel of a network in `network` are: its own precision, where it works in a fast world; the network's elsewhere.
  */

@@ -6,7 +6,7 @@
  *   Transpose    of channels only (a shuffle): number of groups
  *   Slice        of channels only: the first one
  *   Concat       number of inputs; `ic` is the channels of the first, `oc` their sum
- *   Cast         bit 0: the source is f32 in the fast layout
+ *   Cast         bit 0: the source is f32 in the fast layout; from bit 1 on: fast to fast, the fet_dtype of the source
  *   plain ones   hash of attributes and of all shapes
  */
 #include "kernel/internal.h"

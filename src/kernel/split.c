@@ -216,8 +216,32 @@ static fet_status need_plain(split *s, fet_id value)
     return FET_OK;
 }
 
+/* From another precision's fast world, the first in order that has the value. False: there is none, or plain is there already. */
+static bool is_fast_elsewhere(const split *s, fet_id value, uint32_t *out_world)
+{
+    if (s->known[value] & (HAS_PLAIN | CONSTANT)) return false;
+    for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++)
+        if (s->forms[w] != s->fast && s->forms[w][value] & (HAS_FAST | FAST_F32)) {
+            *out_world = w;
+            return true;
+        }
+    return false;
+}
+
+static fet_status add_crossing(split *s, fet_id value, uint32_t from)
+{
+    uint8_t form = s->forms[from][value];
+    fet_dtype source = form & FAST_F32 ? FET_DTYPE_F32 : fet_kernel_world_precision(from);
+    FET_TRY(add_cast(s, value, 0));
+    fet_kernel_key *key = &s->items[s->count - 1].key;
+    key->flags = source == FET_DTYPE_S8 && !(form & UNSIGNED) ? FET_KERNEL_SIGNED_SRC : 0;
+    key->extra = (uint32_t)source << 1;
+    return FET_OK;
+}
+
 static fet_status need_fast(split *s, fet_id value)
 {
+    uint32_t from = 0;
     if (s->fast[value] & HAS_FAST) return FET_OK;
     const fet_graph *g = s->graph;
     fet_id source = viewed(s, value);
@@ -227,9 +251,13 @@ static fet_status need_fast(split *s, fet_id value)
         made_fast(s, value, s->fast[source] & UNSIGNED);
         return FET_OK;
     }
-    FET_TRY(need_plain(s, value));
-    if (s->fast[value] & HAS_FAST) return FET_OK;
-    FET_TRY(add_cast(s, value, FET_KERNEL_PLAIN_SRC));
+    if (is_fast_elsewhere(s, value, &from)) {
+        FET_TRY(add_crossing(s, value, from));
+    } else {
+        FET_TRY(need_plain(s, value));
+        if (s->fast[value] & HAS_FAST) return FET_OK;
+        FET_TRY(add_cast(s, value, FET_KERNEL_PLAIN_SRC));
+    }
     bool is_unsigned = s->precision == FET_DTYPE_S8 && s->known[fet_kernel_view_root(g, value)] & NONNEGATIVE;
     s->items[s->count - 1].dst_unsigned = is_unsigned;
     made_fast(s, value, is_unsigned);

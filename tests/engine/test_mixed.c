@@ -273,6 +273,31 @@ static void test_by_definition(void **state)
     assert_true(exact > count * 97 / 100);
 }
 
+/* Every way from one precision to another is a kernel that can be measured by itself. */
+static void test_crossings_run(void **state)
+{
+    (void)state;
+    static const fet_dtype precisions[] = {FET_DTYPE_F32, FET_DTYPE_BF16, FET_DTYPE_S8};
+    for (int from = 0; from < 3; from++)
+        for (int to = 0; to < 3; to++)
+            for (int sign = 0; sign < (precisions[from] == FET_DTYPE_S8 ? 2 : 1); sign++) {
+                fet_auto(fet_kernel_runner) runner = NULL;
+                fet_kernel_key key, again;
+                char text[FET_KERNEL_KEY_TEXT_BYTES];
+                memset(&key, 0, sizeof key);
+                key.op = FET_OP_CAST;
+                key.precision = (uint8_t)precisions[to];
+                key.n = 1, key.ic = key.oc = 24, key.ih = key.oh = 7, key.iw = key.ow = 5;
+                key.flags = sign ? FET_KERNEL_SIGNED_SRC : 0;
+                key.extra = (uint32_t)precisions[from] << 1;
+                assert_int_equal(fet_kernel_cast_source(&key), precisions[from]);
+                CHECK_OK(fet_kernel_key_parse(fet_kernel_key_print(&key, text, sizeof text), &again));
+                assert_true(fet_kernel_key_equal(&key, &again));
+                CHECK_OK(fet_kernel_runner_create(&key, &runner));
+                CHECK_OK(fet_kernel_runner_run(runner));
+            }
+}
+
 static void test_ends(void **state)
 {
     (void)state;
@@ -406,8 +431,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_marks), cmocka_unit_test(test_by_definition), cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_correction),   cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_random_marks), cmocka_unit_test(test_by_definition), cmocka_unit_test(test_crossings_run),
+        cmocka_unit_test(test_ends),         cmocka_unit_test(test_correction),    cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,6 +135,29 @@ static void test_inverted_bottleneck(void **state)
     fet_graph_destroy(g);
 }
 
+/* From one precision to another by one cast that says what it reads; behind it whoever has no weights follows what it reads. */
+static void test_crossings(void **state)
+{
+    (void)state;
+    fet_id x = begin(1, 3, 16, 16), y = FET_NONE;
+    x = conv(x, 8, 3, 1, 1);
+    CHECK_OK(fet_build_unary(g, FET_OP_RELU, name(), x, &x));
+    y = conv(x, 8, 3, 1, 8);
+    x = conv(y, 8, 1, 1, 1);
+    CHECK_OK(fet_build_unary(g, FET_OP_FLATTEN, name(), x, &x));
+    CHECK_OK(fet_build_gemm(g, name(), x, 4, &x));
+    g->nodes[g->values[y].node].precision = FET_DTYPE_BF16;
+    end(x);
+    assert_string_equal(split(FET_DTYPE_S8), "cast s8 1x3x16x16>3x16x16 plain\n"
+                                             "conv s8 1x3x16x16>8x16x16 k3x3 s1x1 p1,1,1,1 g1 relu+signed\n"
+                                             "cast bf16 1x8x16x16>8x16x16 x0000000a\n" /* from s8, without a sign */
+                                             "conv bf16 1x8x16x16>8x16x16 k3x3 s1x1 p1,1,1,1 g8\n"
+                                             "cast s8 1x8x16x16>8x16x16 x00000004\n" /* from bf16 */
+                                             "conv s8 1x8x16x16>8x16x16 k1x1 s1x1 g1 signed\n"
+                                             "gemm s8 1x8x16x16>4x1x1 bias+f32_dst+signed\n");
+    fet_graph_destroy(g);
+}
+
 /* One channel in f32 is the same bytes in both worlds: no cast; the map at the end goes back to NCHW. */
 static void test_no_cast_where_bytes_are_equal(void **state)
 {
@@ -363,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inverted_bottleneck),
+        cmocka_unit_test(test_crossings),
         cmocka_unit_test(test_no_cast_where_bytes_are_equal),
         cmocka_unit_test(test_what_must_not_fuse),
         cmocka_unit_test(test_plain_tail),

@@ -142,7 +142,7 @@ static bool is_external(const placing *p, fet_id value)
 /* A cast of what the application gives or takes. */
 static bool is_border(const placing *p, const fet_kernel *kernel)
 {
-    if (kernel->anchor != FET_NONE) return false;
+    if (kernel->anchor != FET_NONE || fet_kernel_cast_source(&kernel->key) != FET_DTYPE_NONE) return false;
     fet_id value = fet_kernel_view_root(p->graph, kernel->src);
     if (value == FET_NONE || p->graph->values[value].kind != FET_VALUE_COMPUTED) return true;
     for (uint32_t i = 0; i < p->graph->n_outputs; i++)

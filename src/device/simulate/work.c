@@ -130,6 +130,9 @@ fet_status fet_sim_work_of_key(const fet_sim_machine *machine, const fet_kernel_
     }
     work.residuals = (key->flags & (FET_KERNEL_ADD | FET_KERNEL_ADD_AFTER)) ? 1 : 0;
     work.bits = work.precision < FET_SIM_N_PRECISIONS ? bits[work.precision] : 32;
+    /* From one precision to another every number passes in the wider one. */
+    fet_sim_precision crossed = fet_sim_precision_of(machine, fet_kernel_cast_source(key));
+    if (crossed < FET_SIM_N_PRECISIONS && bits[crossed] > work.bits) work.bits = bits[crossed];
     work.macs = known ? (double)fet_kernel_key_macs(key) : 0;
     *out_work = work;
     return FET_OK;

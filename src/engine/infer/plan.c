@@ -139,12 +139,26 @@ static fet_status add_fast_result(fet_plan *plan, const fet_kernel *kernel, cons
     return FET_OK;
 }
 
+/* The form of a value in another precision's fast world, the first in order, as the split chose it. */
+static fet_operand find_elsewhere(const fet_plan *plan, fet_id value)
+{
+    fet_plan at = *plan;
+    for (uint32_t w = 0; w < FET_KERNEL_WORLDS; w++) {
+        if (plan->forms[w] == plan->fast) continue;
+        enter(&at, fet_kernel_world_precision(w));
+        uint32_t slot = find_fast(&at, value);
+        if (slot != FET_SLOT_NONE) return as_fast(&at, value, slot);
+    }
+    return no_operand;
+}
+
 static fet_status plan_cast(fet_plan *plan, const fet_kernel *kernel, fet_plan_step *step, uint32_t at)
 {
     fet_id v = kernel->src;
     fet_operand *src = &step->operands[0], *dst = &step->operands[1];
-    if (kernel->key.flags & FET_KERNEL_PLAIN_SRC) {
-        *src = as_plain(plan, v, find_plain(plan, v));
+    bool crosses = fet_kernel_cast_source(&kernel->key) != FET_DTYPE_NONE;
+    if (crosses || kernel->key.flags & FET_KERNEL_PLAIN_SRC) {
+        *src = crosses ? find_elsewhere(plan, v) : as_plain(plan, v, find_plain(plan, v));
         dst->format = fet_format_fast(shape_of(plan, v), plan->precision, kernel->dst_unsigned);
         fet_id root = fet_kernel_view_root(plan->graph, v);
         if (plan->precision == FET_DTYPE_S8) FET_TRY(scale_of(plan, root, &(fet_activation){0}, kernel->dst_unsigned, &dst->format.scale));

@@ -108,7 +108,7 @@ static fet_status add_step(maker *m, const fet_plan_step *planned)
     bool s8 = kernel->key.precision == FET_DTYPE_S8, plain = kernel->key.flags & FET_KERNEL_PLAIN_SRC;
     if (kernel->anchor == FET_NONE) {
         fet_id v = kernel->src, from = m->whole[v] != FET_NONE ? m->whole[v] : v;
-        return s8 && plain ? add_pair(m, from, dst, &m->fast[v]) : FET_OK;
+        return s8 && !(kernel->key.flags & FET_KERNEL_F32_DST) ? add_pair(m, from, dst, &m->fast[v]) : FET_OK;
     }
     if (!s8 || plain) return FET_OK;
     FET_TRY(read_fast(m, kernel->anchor, src));
