@@ -85,18 +85,18 @@ static double scale_of(points *p)
 /* (2) Reweighted until disturbed points count little (Huber, 1.345 deviations). */
 static fit robust_fit(points *p, uint32_t width)
 {
-    double sum = 0, slope = 0, square = 0;
+    double sum = 0, square = 0;
     size_t n_steps = 0;
     for (size_t i = 0; i < p->n; i++) p->weights[i] = 1 / (p->ms[i] * p->ms[i]);
     for (int round = 0; round < ROUNDS; round++) {
-        slope = slope_within(p, width, &sum, &n_steps);
+        (void)slope_within(p, width, &sum, &n_steps); /* for the residuals that it leaves */
         double scale = scale_of(p);
         for (size_t i = 0; i < p->n; i++) {
             double away = scale > 0 ? fabs(p->residuals[i]) / (1.345 * scale) : 0;
             p->weights[i] = 1 / (p->ms[i] * p->ms[i]) / (away > 1 ? away : 1);
         }
     }
-    slope = slope_within(p, width, &sum, &n_steps);
+    double slope = slope_within(p, width, &sum, &n_steps);
     for (size_t i = 0; i < p->n; i++) square += p->weights[i] * p->ms[i] * p->ms[i] * p->residuals[i] * p->residuals[i];
     double freedom = (double)p->n - (double)n_steps - 1;
     return (fit){slope, sum > 0 && freedom > 0 ? sqrt(square / freedom / sum) : INFINITY};

@@ -39,7 +39,8 @@ static void set_conv(const fet_kernel_key *key, fet_sim_work *work)
 {
     uint32_t group = at_least_one(key->group);
     set_window(key, work);
-    work->weights = (double)work->oc * (work->ic / group) * work->kh * work->kw;
+    uint32_t of_group = work->ic / group; /* groups divide the channels */
+    work->weights = (double)work->oc * of_group * work->kh * work->kw;
     if (key->op == FET_OP_CONV_TRANSPOSE) {
         /* A stride spreads the input with zeros between: a convolution of stride 1 at the output's size. */
         work->ih = work->oh, work->iw = work->ow, work->sh = work->sw = 1;
