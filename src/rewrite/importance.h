@@ -13,11 +13,12 @@
 #include "rewrite/channel_groups.h"
 
 /*
- * The other rule (`space.importance: taylor` in a job), where a batch of data has given gradients: how much the loss would change, to first
- * order, without the channel. Whatever makes the channel (gamma and beta of its batch norms; filters and biases where no batch norm
- * follows) is scaled by one factor a; then score[c] += (d loss / d a at a = 1)^2 = (sum of weight * gradient)^2 gradients[p]: of the loss
- * by parameter p, in its shape; NULL: none. Once a batch; scores start at 0. To be used, they are set as groups->scores. Source: Molchanov
- * et al., Importance Estimation for Neural Network Pruning, CVPR 2019.
+ * The other rule (`space.importance: taylor` in a job), where a batch of data has given gradients: how much the loss would change, to
+ * first order, without the channel. Whatever makes the channel (gamma and beta of its batch norms; filters and biases where no batch norm
+ * follows) is scaled by one factor a; then
+ *     score[c] += (d loss / d a at a = 1)^2 = (sum of weight * gradient)^2
+ * gradients[p]: of the loss by parameter p, in its shape; NULL: none. Once a batch; scores start at 0. To be used, they are set as
+ * groups->scores. Source: Molchanov et al., Importance Estimation for Neural Network Pruning, CVPR 2019.
  */
 FET_MUST_CHECK fet_status fet_channel_taylor(const fet_graph *graph, const fet_channel_groups *groups, uint32_t group,
                                              const fet_tensor *const *gradients, fet_arena *scratch, double *score);
