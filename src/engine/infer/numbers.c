@@ -76,7 +76,7 @@ static fet_status fold_gemm(const fet_graph *graph, const fet_kernel *kernel, co
     FET_TRY(f32_of(graph, node, 1, &tensor));
     bool transposed = node->op == FET_OP_GEMM && fet_node_int(node, FET_ATTR_TRANS_B, 0) != 0;
     double alpha = node->op == FET_OP_GEMM ? (double)fet_node_float(node, FET_ATTR_ALPHA, 1.0f) : 1.0;
-    int64_t o_n = kernel->key.oc, k_n = fet_tensor_elements(tensor) / o_n;
+    int64_t o_n = kernel->key.oc, k_n = o_n ? fet_tensor_elements(tensor) / o_n : 0;
     for (int64_t o = 0; o < o_n; o++)
         for (int64_t k = 0; k < k_n; k++)
             weights[o * k_n + k] = (float)((double)fet_tensor_f32(tensor)[transposed ? o * k_n + k : k * o_n + o] * alpha * scale[o]);

@@ -157,6 +157,8 @@ static void pool_window(const window_state *s, const char *image, int64_t y, int
     bool maximum = k->op == FET_OP_MAX_POOL;
     int64_t y0 = 0, x0 = 0, rows = inside(y * k->sh - k->pad_top, k->kh, k->ih, &y0),
             columns = inside(x * k->sw - k->pad_left, k->kw, k->iw, &x0);
+    memset(values, 0, (size_t)count * sizeof *values); /* of a window that lies in the padding alone */
+    if (rows == 0 || columns == 0) return;
     for (int64_t r = 0; r < rows; r++) {
         float row[CHANNELS_AT_ONCE];
         reduce(s->dtype, image + (size_t)(((y0 + r) * k->iw + x0) * k->ic + c) * fet_dtype_bytes(s->dtype), columns, k->ic, count, maximum,
