@@ -41,9 +41,8 @@ static const fet_cli_option OPTIONS[] = {
      .help = "what the device computes in: f32, bf16 or int8 (default int8)"},
     {.name = "decisions",
      TEXT(decisions, "LIST"),
-     .help = "what may change: some of fuse, dense, group, kernel, skip, activation, resolution, tail, width, inner, groups, multiplier "
-             "with commas "
-             "between (default fuse,skip,activation,resolution,width)"},
+     .help = "what may change: some of fuse, dense, group, kernel, skip, activation, resolution, tail, precision (of blocks; layers: of "
+             "each layer), width, inner, groups, multiplier with commas between (default fuse,skip,activation,resolution,width)"},
     {.name = "output", TEXT(output, "DIR"), .help = "output folder (default out/<name of MODEL>)"},
     {.name = "input", TEXT(input, "1xCxHxW"), .help = "the input's shape, for a MODEL that leaves it open (default: as MODEL says)"},
     {.name = "mean",
