@@ -130,7 +130,7 @@ size_t fet_arena_used_bytes(const fet_arena *arena)
     return arena->used_bytes;
 }
 
-fet_status fet_arena_full(void)
+fet_status(fet_arena_full)(void)
 {
     return fet_fail(FET_ERROR_NOMEM, "no memory");
 }

@@ -30,5 +30,6 @@ size_t fet_arena_used_bytes(const fet_arena *arena);
 
 /* `return fet_arena_full();` after a NULL: records NOMEM. */
 FET_MUST_CHECK fet_status fet_arena_full(void);
+#define fet_arena_full() fet_failed_(FET_ERROR_NOMEM, (fet_arena_full)())
 
 #endif

@@ -20,15 +20,20 @@ static map_size size_of(const fet_shape *shape)
 static fet_window window_of(const fet_reference_call *call)
 {
     fet_window window = {0};
-    if (fet_op_window(call->graph, call->node, &window) != FET_OK) window = (fet_window){0};
+    if (fet_op_window(call->graph, call->node, &window) != FET_OK) window = (fet_window){.group = 1, .kernel = {1, 1}};
     return window;
+}
+
+static int64_t of_group(int64_t channels, const fet_window *window)
+{
+    return channels > window->group ? channels / window->group : 1;
 }
 
 void fet_reference_conv(const fet_reference_call *call)
 {
     fet_window w = window_of(call);
     map_size in = size_of(fet_reference_in(call, 0)), out = size_of(fet_reference_out(call, 0));
-    int64_t in_g = in.c / w.group, out_g = out.c / w.group, taps = w.kernel[0] * w.kernel[1];
+    int64_t in_g = of_group(in.c, &w), out_g = of_group(out.c, &w), taps = w.kernel[0] * w.kernel[1];
     const float *bias = fet_reference_src(call, 2);
     float *dst = call->dst[0];
     for (int64_t n = 0; n < out.n; n++)
@@ -54,7 +59,7 @@ void fet_reference_conv_transpose(const fet_reference_call *call)
 {
     fet_window w = window_of(call);
     map_size in = size_of(fet_reference_in(call, 0)), out = size_of(fet_reference_out(call, 0));
-    int64_t in_g = in.c / w.group, out_g = out.c / w.group, taps = w.kernel[0] * w.kernel[1];
+    int64_t in_g = of_group(in.c, &w), out_g = of_group(out.c, &w), taps = w.kernel[0] * w.kernel[1];
     const float *bias = fet_reference_src(call, 2);
     float *dst = call->dst[0];
     for (int64_t n = 0; n < out.n; n++)
