@@ -20,7 +20,8 @@ static map_size size_of(const fet_shape *shape)
 static fet_window window_of(const fet_reference_call *call)
 {
     fet_window window = {0};
-    if (fet_op_window(call->graph, call->node, &window) != FET_OK) window = (fet_window){.group = 1, .kernel = {1, 1}};
+    if (fet_op_window(call->graph, call->node, &window) != FET_OK)
+        window = (fet_window){.group = 1, .kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}};
     return window;
 }
 
@@ -99,6 +100,7 @@ void fet_reference_pool(const fet_reference_call *call)
     map_size in = size_of(fet_reference_in(call, 0)), out = size_of(fet_reference_out(call, 0));
     bool maximum = call->node->op == FET_OP_MAX_POOL;
     bool columns = in_columns(call->node);
+    int64_t width = w.kernel[1] > 0 ? w.kernel[1] : 1;
     float *dst = call->dst[0], *place = call->node->n_outputs > 1 ? call->dst[1] : NULL;
     for (int64_t m = 0; m < out.n * out.c; m++)
         for (int64_t y = 0; y < out.h; y++)
@@ -107,8 +109,8 @@ void fet_reference_pool(const fet_reference_call *call)
                 double sum = 0.0, best = -INFINITY;
                 int64_t count = 0, at = 0;
                 for (int64_t k = 0; k < w.kernel[0] * w.kernel[1]; k++) {
-                    int64_t iy = y * w.stride[0] + k / columns * w.dilation[0] - w.pad_begin[0];
-                    int64_t ix = x * w.stride[1] + k % columns * w.dilation[1] - w.pad_begin[1];
+                    int64_t iy = y * w.stride[0] + k / width * w.dilation[0] - w.pad_begin[0];
+                    int64_t ix = x * w.stride[1] + k % width * w.dilation[1] - w.pad_begin[1];
                     bool inside = iy >= 0 && ix >= 0 && iy < in.h && ix < in.w;
                     /* Padding counts as far as the padded image goes; what ceil mode adds behind it does not. */
                     count += inside || (w.count_include_pad && iy < in.h + w.pad_end[0] && ix < in.w + w.pad_end[1]);
