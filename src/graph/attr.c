@@ -92,7 +92,7 @@ fet_status fet_graph_set_attr(fet_graph *graph, fet_id node, const fet_attr *att
     fet_node *n = &graph->nodes[node];
     uint32_t at = 0;
     while (at < n->n_attrs &&
-           (n->attrs[at].key != attr->key || (attr->key == FET_ATTR_OTHER && strcmp(n->attrs[at].name, attr->name) != 0)))
+           (n->attrs[at].key != attr->key || (attr->key == FET_ATTR_OTHER && (!attr->name || strcmp(n->attrs[at].name, attr->name) != 0))))
         at++;
     if (at >= FET_NODE_LIMIT_ATTRS || attr->count > FET_ATTR_LIMIT_ITEMS)
         return fet_fail(FET_ERROR_LIMIT, "node \"%s\": more than %d attributes, or one of more than %d items", n->name,
