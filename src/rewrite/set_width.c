@@ -19,7 +19,7 @@ void fet_channel_choose(const uint32_t *order, const uint32_t *rank, uint32_t n_
         return;
     }
     for (uint32_t i = 0; i < n_base; i++) out_index[i] = i;
-    if (n_wanted == n_base) return;
+    if (n_wanted == n_base || n_base == 0) return;
     for (uint32_t i = n_base; i < n_wanted; i++) out_index[i] = order[(i - n_base) % n_base];
     uint32_t rounds = (n_wanted - n_base) / n_base, more = (n_wanted - n_base) % n_base;
     for (uint32_t i = 0; i < n_wanted; i++) {

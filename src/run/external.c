@@ -104,9 +104,10 @@ static fet_status start(evaluator *e, const char *onnx_path, const char *request
     int out[2] = {-1, -1}, err[2] = {-1, -1}, report[2] = {-1, -1};
     if (o->n_words < 1 || o->n_words > FET_EXTERNAL_MAX_WORDS)
         return fet_fail(FET_ERROR_ARG, "a command of an evaluator has %u words, expected 1 to %d", o->n_words, FET_EXTERNAL_MAX_WORDS);
-    for (uint32_t w = 0; w < o->n_words; w++) arguments[w] = (char *)(uintptr_t)o->command[w]; /* execvp changes nothing */
-    arguments[o->n_words] = (char *)(uintptr_t)onnx_path;
-    arguments[o->n_words + 1] = (char *)(uintptr_t)request_path;
+    /* execvp changes nothing, whatever its type says. */
+    for (uint32_t w = 0; w < o->n_words; w++) memcpy(&arguments[w], &o->command[w], sizeof *arguments);
+    memcpy(&arguments[o->n_words], &onnx_path, sizeof *arguments);
+    memcpy(&arguments[o->n_words + 1], &request_path, sizeof *arguments);
     fet_status status = make_pipe(out);
     if (status == FET_OK) status = make_pipe(err);
     if (status == FET_OK) status = make_pipe(report);
