@@ -7,6 +7,7 @@
  * usage: bench_derive [rounds]        exit code 1 when the 60-node network stays below the bar of 20,000 a second
  */
 #include "base/clock.h"
+#include "base/median.h"
 #include "device/memory.h"
 #include "device/table.h"
 #include "op/op.h"
@@ -98,12 +99,6 @@ static fet_status round_of(bench *b, bool teach, int round)
     return FET_OK;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 static fet_status run(bench *b, const fet_template_options *network, int rounds, double *out_a_second)
 {
     fet_space_options options = fet_space_default_options();
@@ -119,7 +114,7 @@ static fet_status run(bench *b, const fet_template_options *network, int rounds,
     for (int round = 0; round < rounds; round++) FET_TRY(round_of(b, false, round));
     double sum = 0, median[N_PARTS];
     for (int part = 0; part < N_PARTS; part++) {
-        qsort(b->us[part], (size_t)rounds, sizeof(double), by_size);
+        fet_sort_doubles(b->us[part], (size_t)rounds);
         median[part] = b->us[part][rounds / 2];
         sum += part == INFER ? 0 : median[part];
     }

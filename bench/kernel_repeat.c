@@ -7,6 +7,7 @@
  *     kernel_repeat [ISA [PRECISION [PROCESSES]]]       default: auto s8 5
  */
 #include "base/clock.h"
+#include "base/median.h"
 #include "device/host/measure.h"
 #include "engine/engine.h"
 
@@ -79,12 +80,6 @@ static double relative_deviation(const double *values, int n)
     return sqrt(square) / mean;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void report(int statistic, int n_processes)
 {
     double within[N_KERNELS], between[N_KERNELS];
@@ -97,8 +92,8 @@ static void report(int statistic, int n_processes)
         }
         between[k] = relative_deviation(means, n_processes);
     }
-    qsort(within, N_KERNELS, sizeof *within, by_value);
-    qsort(between, N_KERNELS, sizeof *between, by_value);
+    fet_sort_doubles(within, N_KERNELS);
+    fet_sort_doubles(between, N_KERNELS);
     printf("%-16s within a process %5.2f%% (worst kernel %5.2f%%)   between processes %5.2f%% (worst %5.2f%%)\n",
            statistic_names[statistic], 100 * within[N_KERNELS / 2], 100 * within[N_KERNELS - 1], 100 * between[N_KERNELS / 2],
            100 * between[N_KERNELS - 1]);

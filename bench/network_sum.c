@@ -8,6 +8,7 @@
  *     network_sum [NETWORKS [all]]       default: 12; all: a line for each network
  */
 #include "base/clock.h"
+#include "base/median.h"
 #include "device/between.h"
 #include "device/device.h"
 #include "device/host/host.h"
@@ -108,12 +109,6 @@ static fet_status sum_of_kernels(fet_device *device, const networks *set, fet_be
     return FET_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double rank_correlation(const double *a, const double *b, int n)
 {
     double square = 0;
@@ -156,8 +151,8 @@ static fet_status compare(const networks *set, const char *isa, fet_dtype precis
     }
     printf("%-12s %-5s base %8.2f us whole, %8.2f us summed; rank correlation %.3f; ", isa, fet_dtype_name(precision), 1e3 * whole_ms[0],
            1e3 * sum_ms[0], rank_correlation(sum_ms, whole_ms, n));
-    qsort(ratio, (size_t)n, sizeof *ratio, by_value);
-    qsort(noise, (size_t)n, sizeof *noise, by_value);
+    fet_sort_doubles(ratio, (size_t)n);
+    fet_sort_doubles(noise, (size_t)n);
     printf("sum/whole %.3f (%.3f to %.3f); noise of whole %.2f%% (worst %.2f%%); %zu kernels in %.1f s\n", ratio[n / 2], ratio[0],
            ratio[n - 1], 100 * noise[n / 2], 100 * noise[n - 1], n_kernels, seconds);
     FET_TRY(fet_between_fit(samples, (size_t)n, &between));

@@ -10,6 +10,7 @@
  */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/median.h"
 #include "base/rng.h"
 #include "device/host/sampler.h"
 #include "engine/engine.h"
@@ -128,17 +129,11 @@ static fet_status take_turn(pair *p, bool ours, times *t)
     return FET_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Both sides alike: of what was undisturbed, or of everything. */
 static double median(times *t, bool all)
 {
     for (uint32_t i = 0; all && i < t->n_dropped && i < MAX_SAMPLES && t->n < MAX_SAMPLES; i++) t->ms[t->n++] = t->disturbed_ms[i];
-    qsort(t->ms, t->n, sizeof *t->ms, by_value);
+    fet_sort_doubles(t->ms, t->n);
     return t->n ? t->ms[t->n / 2] : (double)NAN;
 }
 

@@ -10,6 +10,7 @@
  */
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/median.h"
 #include "search/nsga2_core.h"
 
 #include <math.h>
@@ -232,12 +233,6 @@ static double optimise(const moo_problem *problem, uint32_t n, uint32_t n_genera
     return hypervolume;
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
 /* A line of the reference: problem,alg,pop,gens,evals,seeds,hv_ref,hv_true_front,hv_median,hv_mean,hv_std,hv_min,hv_max,igd_median. */
 static bool run_line(const char *line, bool *all_within)
 {
@@ -259,7 +254,7 @@ static bool run_line(const char *line, bool *all_within)
         for (int kind = BY_DOMINANCE; kind <= BY_RANK; kind++) {
             for (uint64_t seed = 0; seed < SEEDS; seed++)
                 ours[kind][seed] = optimise(&problems[p], n, generations, reference, (tournament)kind, seed);
-            qsort(ours[kind], SEEDS, sizeof **ours, compare_doubles);
+            fet_sort_doubles(ours[kind], SEEDS);
         }
         const double *values = ours[BY_DOMINANCE];
         bool within = low <= values[SEEDS / 2] && values[SEEDS / 2] <= high;

@@ -11,6 +11,7 @@
  */
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/median.h"
 #include "search/pareto.h"
 #include "search/searcher.h"
 
@@ -204,18 +205,6 @@ static void search(const macro_table *table, const fet_searcher_ops *ops, uint64
     fet_searcher_destroy(searcher);
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
-static double median(double *values, size_t n)
-{
-    qsort(values, n, sizeof *values, compare_doubles);
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
 /* Prints one table's rows; false when another strategy reaches what `local` does. */
 static bool run_table(const char *folder, const table_spec *spec)
 {
@@ -232,7 +221,7 @@ static bool run_table(const char *folder, const table_spec *spec)
             for (int b = 0; b < N_BUDGETS; b++) shares[b][seed] = of_seed[b];
         }
         for (int b = 0; b < N_BUDGETS; b++) {
-            medians[n][b] = median(shares[b], SEEDS);
+            medians[n][b] = fet_median(shares[b], SEEDS);
             low[b] = shares[b][SEEDS / 10];
             high[b] = shares[b][SEEDS - 1 - SEEDS / 10];
         }
@@ -257,8 +246,8 @@ static void run_limited(const char *folder, const table_spec *spec)
             limited of_seed = search_limited(&table, fet_searchers[s], seed);
             for (int b = 0; b < N_BUDGETS; b++) shares[b][seed] = of_seed.share[b], n_same[b] += of_seed.same[b];
         }
-        printf("| %-24s | %-8s | %.4f, %3u of %d | %.4f, %3u of %d |\n", spec->name, fet_searchers[s]->name, median(shares[0], SEEDS),
-               n_same[0], SEEDS, median(shares[1], SEEDS), n_same[1], SEEDS);
+        printf("| %-24s | %-8s | %.4f, %3u of %d | %.4f, %3u of %d |\n", spec->name, fet_searchers[s]->name, fet_median(shares[0], SEEDS),
+               n_same[0], SEEDS, fet_median(shares[1], SEEDS), n_same[1], SEEDS);
     }
     fet_free(table.points);
 }

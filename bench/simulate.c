@@ -8,19 +8,13 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/median.h"
 #include "device/described/described.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_ROWS = 2000, REPEATS = 200 };
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static fet_status networks(void)
 {
@@ -71,7 +65,7 @@ typedef struct ratios {
 static void print_ratios(const char *what, ratios *r)
 {
     if (r->n == 0) return;
-    qsort(r->values, r->n, sizeof *r->values, by_value);
+    fet_sort_doubles(r->values, r->n);
     printf("%-24s %5zu layers, ratio median %.3f, quarter %.3f, three quarters %.3f\n", what, r->n, r->values[r->n / 2],
            r->values[r->n / 4], r->values[3 * r->n / 4]);
 }

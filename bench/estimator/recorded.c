@@ -10,6 +10,7 @@
  */
 #include "device/recorded/recorded.h"
 #include "base/clock.h"
+#include "base/median.h"
 #include "base/rng.h"
 #include "device/device.h"
 #include "device/host/host.h"
@@ -259,12 +260,6 @@ static fet_status collect(speed *s)
     return FET_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Networks of 60 different kernels each: the worst case, for in a real one many are alike. */
 static fet_status time_estimates(speed *s, const fet_estimator *estimator, double *out_us)
 {
@@ -282,7 +277,7 @@ static fet_status time_estimates(speed *s, const fet_estimator *estimator, doubl
         }
         us[r] = (double)spent * 1e-3 / (double)networks;
     }
-    qsort(us, ROUNDS, sizeof *us, by_value);
+    fet_sort_doubles(us, ROUNDS);
     *out_us = us[ROUNDS / 2];
     return FET_OK;
 }
@@ -308,8 +303,8 @@ static fet_status time_candidates(speed *s, const fet_device *device, double *ou
         estimated[r] = GENOMES / ((double)spent * 1e-9);
         whole[r] = GENOMES / ((double)(fet_clock_ns() - begin) * 1e-9);
     }
-    qsort(estimated, ROUNDS, sizeof *estimated, by_value);
-    qsort(whole, ROUNDS, sizeof *whole, by_value);
+    fet_sort_doubles(estimated, ROUNDS);
+    fet_sort_doubles(whole, ROUNDS);
     *out_a_second = estimated[ROUNDS / 2], *out_with_derive = whole[ROUNDS / 2];
     *out_kernels = (double)count / GENOMES;
     return FET_OK;

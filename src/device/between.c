@@ -2,10 +2,10 @@
 #include "device/between.h"
 
 #include "base/alloc.h"
+#include "base/median.h"
 #include "op/op.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,18 +107,6 @@ static void fit(const fet_between_sample *samples, size_t n, size_t without, dou
     for (int t = 0; t < N; t++) weight_ms[t] = best[t] / scale[t];
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n)
-{
-    qsort(values, n, sizeof *values, by_value);
-    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
 static void learn(const fet_between_sample *samples, size_t n, double *before, double *after, fet_between *out)
 {
     for (size_t i = 0; i < n; i++) { /* each one left out in turn */
@@ -127,7 +115,7 @@ static void learn(const fet_between_sample *samples, size_t n, double *before, d
         before[i] = fabs(samples[i].sum_ms / samples[i].whole_ms - 1);
         after[i] = fabs((samples[i].sum_ms + fet_between_ms(&without, samples[i].terms)) / samples[i].whole_ms - 1);
     }
-    *out = (fet_between){.error_before = median(before, n), .error_after = median(after, n)};
+    *out = (fet_between){.error_before = fet_median(before, n), .error_after = fet_median(after, n)};
     out->gains = out->error_after < out->error_before;
     if (out->gains) fit(samples, n, n, out->weight_ms);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device/repeat.h"
 
+#include "base/median.h"
+
 #include <math.h>
-#include <stdlib.h>
 
 #define AGREE 0.05 /* as visits of one measurement do (host/rounds.h) */
 #define SLOW 1.05  /* as host/pulse.h judges */
@@ -15,18 +16,6 @@ bool fet_repeat_is_disturbed(const fet_repeat *repeat)
 bool fet_repeats_agree(double a_ms, double b_ms)
 {
     return fabs(a_ms - b_ms) <= AGREE * fmin(a_ms, b_ms);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double middle(double *values, uint32_t n)
-{
-    qsort(values, n, sizeof *values, by_value);
-    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 
 /* Those that count at all. */
@@ -46,9 +35,9 @@ static fet_repeat_figure group_of(const fet_repeat *chosen, uint32_t n, double c
     uint32_t agree = 0;
     for (uint32_t i = 0; i < n; i++)
         if (fet_repeats_agree(chosen[i].latency_ms, centre_ms)) ms[agree] = chosen[i].latency_ms, own[agree++] = chosen[i].spread;
-    double median = middle(ms, agree);
+    double median = fet_median(ms, agree);
     for (uint32_t i = 0; i < agree; i++) away[i] = fabs(ms[i] / median - 1);
-    return (fet_repeat_figure){.latency_ms = median, .spread = fmax(middle(own, agree), middle(away, agree)), .agree = agree};
+    return (fet_repeat_figure){.latency_ms = median, .spread = fmax(fet_median(own, agree), fet_median(away, agree)), .agree = agree};
 }
 
 fet_repeat_figure fet_repeats_judge(const fet_repeat *repeats, uint32_t n)

@@ -2,9 +2,9 @@
 #include "device/steps.h"
 
 #include "base/alloc.h"
+#include "base/median.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* Widths of units that are built; a step counts only where at least three of them lie in the range. */
 static const uint32_t widths[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
@@ -25,12 +25,6 @@ typedef struct points {
     double *weights, *residuals, *sorted; /* [n] */
     size_t n;
 } points;
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Which step of width p; p 0: all points lie on one. */
 static uint32_t step_of(const points *p, size_t i, uint32_t width)
@@ -78,7 +72,7 @@ static double slope_within(points *p, uint32_t width, double *out_sum, size_t *o
 static double scale_of(points *p)
 {
     for (size_t i = 0; i < p->n; i++) p->sorted[i] = fabs(p->residuals[i]);
-    qsort(p->sorted, p->n, sizeof *p->sorted, by_value);
+    fet_sort_doubles(p->sorted, p->n);
     return 1.4826 * p->sorted[p->n / 2];
 }
 

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "estimate/conformal.h"
 
+#include "base/median.h"
 #include "estimate/boost.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { ENOUGH = 120 };                   /* kernels from which difficulty can be learned */
 static const double LEAST_ERROR = 0.003; /* smaller ones are noise: their logarithm would rule the fit */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double fet_conformal_quantile(double *scores, size_t n, double coverage)
 {
-    qsort(scores, n, sizeof *scores, by_value);
+    fet_sort_doubles(scores, n);
     size_t rank = (size_t)ceil(((double)n + 1) * coverage - 1e-9);
     return rank <= n ? scores[rank ? rank - 1 : 0] : 2 * scores[n - 1];
 }

@@ -3,6 +3,7 @@
  * Fits an estimator, family by family: the baseline's constants, then trees on the logarithm of measured / baseline. The same on parts of
  * the data gives errors on kernels that were not seen, which say whether the trees help, and how wide the intervals are.
  */
+#include "base/median.h"
 #include "base/rng.h"
 #include "estimate/boost.h"
 #include "estimate/conformal.h"
@@ -341,12 +342,6 @@ static fet_status make_table(const fet_estimator_options *options, const fet_est
     return FET_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The median of measured / prior over all kernels; and what is left of it, for families of which nothing was measured. */
 static fet_status common_scale(const fet_estimator_options *options, const fet_estimate_sample *samples, size_t n, double *out_scale,
                                double quantiles[FET_MODEL_LEVELS])
@@ -361,7 +356,7 @@ static fet_status common_scale(const fet_estimator_options *options, const fet_e
         if (ms > 0) ratios[found++] = log(samples[i].latency_ms / ms);
     }
     if (found) {
-        qsort(ratios, found, sizeof *ratios, by_value);
+        fet_sort_doubles(ratios, found);
         *out_scale = ratios[found / 2];
         for (size_t i = 0; i < found; i++) ratios[i] = fabs(ratios[i] - *out_scale);
         for (int l = 0; l < FET_MODEL_LEVELS; l++) quantiles[l] = fet_conformal_quantile(ratios, found, fet_model_levels[l]);

@@ -2,9 +2,9 @@
 #include "estimate/roofline.h"
 
 #include "base/alloc.h"
+#include "base/median.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SEEN = 4096, CONSTANTS = 4 };
@@ -33,16 +33,10 @@ static double error_of(const view *v, const double x[CONSTANTS])
     return sum / (double)v->n;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double low_quantile(const view *v, const double *per)
 {
     for (size_t i = 0; i < v->n; i++) v->sorted[i] = per ? v->log_ms[i] - log(per[i]) : v->log_ms[i];
-    qsort(v->sorted, v->n, sizeof *v->sorted, by_value);
+    fet_sort_doubles(v->sorted, v->n);
     return v->sorted[v->n / 10];
 }
 

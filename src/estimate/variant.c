@@ -2,9 +2,9 @@
 #include "estimate/variant.h"
 
 #include "base/alloc.h"
+#include "base/median.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 bool fet_family_has_variants(fet_family family)
 {
@@ -43,17 +43,11 @@ typedef struct part {
     size_t n;
 } part;
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static fet_status fit_one(part *p, const fet_roofline *family, fet_roofline *out_roofline)
 {
     if (p->n >= FET_VARIANT_OWN) return fet_roofline_fit(p->workloads, p->ms, p->n, 0, 1, out_roofline);
     for (size_t i = 0; i < p->n; i++) p->ratios[i] = p->ms[i] / fet_roofline_ms(family, &p->workloads[i], NULL);
-    qsort(p->ratios, p->n, sizeof *p->ratios, by_value);
+    fet_sort_doubles(p->ratios, p->n);
     double scale = sqrt(p->ratios[(p->n - 1) / 2] * p->ratios[p->n / 2]);
     *out_roofline = *family;
     out_roofline->overhead_ms *= scale;

@@ -7,6 +7,7 @@
 #include "report/parts.h"
 
 #include "base/alloc.h"
+#include "base/median.h"
 #include "search/pareto.h"
 
 #include <math.h>
@@ -88,12 +89,6 @@ static int by_finish(const void *a, const void *b)
     return m < n ? -1 : m > n;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Best and 95th percentile of each objective, a little apart even when all trials are equal. */
 static fet_status find_box(point_cloud *cloud)
 {
@@ -101,7 +96,7 @@ static fet_status find_box(point_cloud *cloud)
     FET_TRY(fet_alloc_zeroed(cloud->count, sizeof *values, "the report's front", &values));
     for (uint32_t o = 0; o < cloud->n_objectives; o++) {
         for (size_t i = 0; i < cloud->count; i++) values[i] = cloud->items[i].value[o];
-        qsort(values, cloud->count, sizeof *values, by_value);
+        fet_sort_doubles(values, cloud->count);
         cloud->best[o] = values[0];
         cloud->worst[o] = values[(size_t)(0.95 * (double)(cloud->count - 1) + 0.5)];
         if (cloud->worst[o] <= cloud->best[o]) cloud->worst[o] = cloud->best[o] + fmax(1e-12, fabs(cloud->best[o]) * 1e-9);

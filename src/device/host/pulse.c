@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/median.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,17 +26,11 @@ static double one_ms(void)
     return (double)(end - start) * 1e-6;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double fet_pulse_ms(void)
 {
     double ms[N_PULSES];
     for (int p = 0; p < N_PULSES; p++) ms[p] = one_ms();
-    qsort(ms, N_PULSES, sizeof *ms, by_value);
+    fet_sort_doubles(ms, N_PULSES);
     return ms[N_PULSES / 2];
 }
 

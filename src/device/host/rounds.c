@@ -1,28 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device/host/rounds.h"
 
+#include "base/median.h"
+
 #include <math.h>
-#include <stdlib.h>
 
 #define AGREE 0.05 /* twice the deviation between visits of a quiet machine */
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double middle(double *values, uint32_t n)
-{
-    qsort(values, n, sizeof *values, by_value);
-    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
 
 static double median_ms(const fet_rounds *rounds)
 {
     double ms[FET_ROUNDS_MAX];
     for (uint32_t i = 0; i < rounds->n; i++) ms[i] = rounds->times[i].latency_ms;
-    return middle(ms, rounds->n);
+    return fet_median(ms, rounds->n);
 }
 
 bool fet_rounds_are_settled(const fet_rounds *rounds, uint32_t wanted)
@@ -47,7 +36,7 @@ fet_kernel_time fet_rounds_summarise(const fet_rounds *rounds)
         time.n_samples += rounds->times[i].n_samples;
     }
     time.latency_ms = median;
-    time.spread = fmax(middle(away, rounds->n), middle(own, rounds->n));
-    time.pulse = middle(pulse, rounds->n);
+    time.spread = fmax(fet_median(away, rounds->n), fet_median(own, rounds->n));
+    time.pulse = fet_median(pulse, rounds->n);
     return time;
 }

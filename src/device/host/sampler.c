@@ -3,8 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/median.h"
 
-#include <stdlib.h>
 #include <sys/resource.h>
 
 enum { MAX_SAMPLES = 4096, MAX_BATCH = 100000 };
@@ -41,12 +41,6 @@ static fet_status warm_up(fet_sampler_run run, void *context, double warm_ms, do
     return FET_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Linear between the neighbours. */
 static double quantile(const double *sorted, uint32_t n, double q)
 {
@@ -57,7 +51,7 @@ static double quantile(const double *sorted, uint32_t n, double q)
 
 void fet_sampler_summarise(double *times_ms, uint32_t n, fet_samples *out_samples)
 {
-    qsort(times_ms, n, sizeof *times_ms, by_value);
+    fet_sort_doubles(times_ms, n);
     double low = quantile(times_ms, n, 0.25), median = quantile(times_ms, n, 0.5), high = quantile(times_ms, n, 0.75);
     *out_samples = (fet_samples){
         .latency_ms = low, .median_ms = median, .minimum_ms = times_ms[0], .spread = 0.5 * (high - low) / median, .n_samples = n};

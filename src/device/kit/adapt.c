@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/median.h"
 #include "device/kit/pool.h"
 #include "estimate/leave_out.h"
 #include "estimate/score.h"
@@ -101,12 +102,6 @@ static fet_status deal(const adapter *d, judged *j)
     return FET_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static fet_status score(const adapter *d, judged *j, fet_kit_round *out_round)
 {
     double off = 0, all = 0;
@@ -125,7 +120,7 @@ static fet_status score(const adapter *d, judged *j, fet_kit_round *out_round)
         return fet_fail(FET_ERROR_ARG, "%zu kernels of networks are known, to judge an estimator by: expected at least %d", n,
                         (int)LEAST_JUDGED);
     FET_TRY(fet_score_of(j->estimates, j->ms, n, &score));
-    qsort(j->widths, n, sizeof *j->widths, by_value);
+    fet_sort_doubles(j->widths, n);
     *out_round = (fet_kit_round){.known = (uint32_t)d->samples.n,
                                  .mape = score.mape,
                                  .weighted = off / all,

@@ -3,9 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/median.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { ANCHORS = 4, SUSPECTS = FET_DEVICE_REPEAT_MAX - ANCHORS, TIMES = 4, TRIES = 3 };
 
@@ -77,12 +77,6 @@ static void make_group(runner *r, const uint32_t *at, size_t n, group *g)
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The anchors say whether the machine is as it was; without any, it is taken as it is. */
 static bool is_good_time(const group *g, const fet_repeat *repeats, fet_kit_again *result)
 {
@@ -93,8 +87,7 @@ static bool is_good_time(const group *g, const fet_repeat *repeats, fet_kit_agai
         moved += !fet_repeats_agree(repeats[i].latency_ms, g->anchor_ms[i]);
         ratio[n++] = repeats[i].latency_ms / g->anchor_ms[i];
     }
-    qsort(ratio, n, sizeof *ratio, by_value);
-    if (n > 0 && 0.5 * (ratio[(n - 1) / 2] + ratio[n / 2]) > GOOD_TIME) return false;
+    if (n > 0 && fet_median(ratio, n) > GOOD_TIME) return false;
     result->anchor_visits += n, result->anchors_moved += moved;
     return true;
 }

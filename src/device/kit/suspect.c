@@ -2,6 +2,7 @@
 #include "device/kit/suspect.h"
 
 #include "base/alloc.h"
+#include "base/median.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -66,12 +67,6 @@ static void doubt(look *l, fet_kit_doubt reason, double how_much)
     l->reason = reason;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The median of the kernels measured just before and after, its own left out, as a share of what is slow; by chance it is near 0, for each
  * is left out of its prediction together with its neighbours in time. */
 static double slowness_around(const finder *f, size_t at)
@@ -83,8 +78,8 @@ static double slowness_around(const finder *f, size_t at)
         if (i != at && !isnan(l->error) && l->agree < 2) errors[n] = l->error, shares[n++] = l->error / l->half;
     }
     if (n < STRETCH / 2) return 0;
-    qsort(errors, n, sizeof *errors, by_value);
-    qsort(shares, n, sizeof *shares, by_value);
+    fet_sort_doubles(errors, n);
+    fet_sort_doubles(shares, n);
     return fmin(errors[n / 2] / STRETCH_SLOW, shares[n / 2] / STRETCH_SHARE);
 }
 
