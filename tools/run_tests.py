@@ -20,8 +20,13 @@ SANITIZER_OPTIONS = ['-Db_sanitize=address,undefined', '-Db_lundef=false', '-Dbu
 class Count:
     passed = failed = skipped = 0
 
-    def add(self, passed, failed, skipped=0):
+    def __init__(self):
+        self.names = []  # of what failed
+
+    def add(self, passed, failed, skipped=0, name=''):
         self.passed, self.failed, self.skipped = self.passed + passed, self.failed + failed, self.skipped + skipped
+        if failed:
+            self.names.append(name)
 
 
 def say(text):
@@ -37,7 +42,7 @@ def check(count, what, *command, **environment):
     start = time.monotonic()
     ok = run(*command, **environment) == 0
     say(f'{"ok" if ok else "FAILED"}: {what} ({time.monotonic() - start:.0f} s)')
-    count.add(ok, not ok)
+    count.add(ok, not ok, name=what)
     return ok
 
 
@@ -52,6 +57,14 @@ def count_program(suites, name):
         else:
             passed += 1
     return passed, failed, skipped
+
+
+def first_failure(result):
+    """What a reader of the last lines alone must know of a program that failed: how it ended, its first case that failed, what it said last."""
+    lines = result.get('stdout', '').splitlines()
+    at = next((k for k, line in enumerate(lines) if line.startswith('not ok') and '# SKIP' not in line), len(lines))
+    said = [line for line in result.get('stderr', '').splitlines() if line.strip()]
+    return ' | '.join([f'{result["result"]} after {result.get("duration", 0):.0f} s', *lines[at:at + 4], *said[-4:]])
 
 
 def meson_test(count, build, *options, **environment):
@@ -70,7 +83,7 @@ def meson_test(count, build, *options, **environment):
                 suites.setdefault(tap or case.get('name'), []).append(case)
     except (OSError, ValueError, xml.ParseError) as error:
         say(f'FAILED: meson test in {build} gave no results: {error}')
-        return count.add(0, 1)
+        return count.add(0, 1, name=build)
     any_failed = False
     for result in results:
         name = result['name'].split(' / ')[-1].split(':')[-1].strip()
@@ -82,10 +95,10 @@ def meson_test(count, build, *options, **environment):
         if not passed + failed + skipped:
             passed = 1
         any_failed |= failed > 0
-        count.add(passed, failed, skipped)
+        count.add(passed, failed, skipped, f'{build}: {name}: {first_failure(result)}')
     if code != 0 and not any_failed:
         say(f'FAILED: meson test in {build} exited with {code}')
-        count.add(0, 1)
+        count.add(0, 1, name=build)
 
 
 def sources():
@@ -101,7 +114,7 @@ def check_format(count):
             unformatted.append(name)
     for name in unformatted:
         say(f'{name}: not as clang-format has it; make format mends it')
-    count.add(not unformatted, bool(unformatted))
+    count.add(not unformatted, bool(unformatted), name='clang-format')
 
 
 def sanitized(count):
@@ -124,6 +137,8 @@ def main():
     if arguments.full:
         sanitized(count)
     say(f'{time.monotonic() - start:.0f} s')
+    for name in count.names:
+        say(f'FAILED: {name}')
     say(f'{count.passed} passed, {count.failed} failed, {count.skipped} skipped')
     return 1 if count.failed or not count.passed else 0
 
