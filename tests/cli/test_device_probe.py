@@ -191,6 +191,10 @@ def check_refused(probe):
     assert "expected what to measure for" in probe.run(code=2).stderr
     described = subprocess.run([probe.command[0], "device", "probe", "npu-16", "--space", probe.job], capture_output=True, text=True)
     assert described.returncode != 0 and "--export" in described.stderr, described.stderr
+    for wrong in ("abc", "-1", "2s", "61", "nan"):
+        command = [*probe.command, "--space", probe.job]
+        impatient = subprocess.run(command, env=dict(probe.environment, FETTLE_PATIENCE=wrong), capture_output=True, text=True)
+        assert impatient.returncode != 0 and f'FETTLE_PATIENCE: "{wrong}": expected' in impatient.stderr, impatient.stderr
 
 
 def main():

@@ -28,6 +28,7 @@ typedef struct host {
     fet_kernel_table *table;
     fet_host_child *child; /* NULL until something is measured */
     uint32_t rounds;       /* visits of a kernel */
+    double patience_s;     /* how long a calm minute is waited for */
 } host;
 
 static void host_close(void *state)
@@ -62,6 +63,19 @@ static fet_status open_table(host *h, const char *cache)
     return status;
 }
 
+/* As the user says in FETTLE_PATIENCE, for machines that are never calm; else by what figures are for. */
+static fet_status read_patience(host *h)
+{
+    const char *given = getenv(FET_HOST_PATIENCE);
+    char *end = NULL;
+    h->patience_s = h->rounds > 1 ? PATIENCE_OF_ROUNDS_S : PATIENCE_S;
+    if (!given || !given[0]) return FET_OK;
+    h->patience_s = strtod(given, &end);
+    if (end == given || *end || !(h->patience_s >= 0 && h->patience_s <= PATIENCE_OF_ROUNDS_S))
+        return fet_fail(FET_ERROR_ARG, FET_HOST_PATIENCE ": \"%.60s\": expected seconds, 0 to %g", given, PATIENCE_OF_ROUNDS_S);
+    return FET_OK;
+}
+
 static fet_status host_open(const fet_device_options *options, void *state)
 {
     host *h = state;
@@ -69,7 +83,7 @@ static fet_status host_open(const fet_device_options *options, void *state)
     fet_host_target_print(&h->target, h->description, sizeof h->description);
     FET_TRY(open_table(h, options->cache));
     h->rounds = options->rounds ? options->rounds : 1;
-    return FET_OK;
+    return read_patience(h);
 }
 
 static const char *host_describe(const void *state)
@@ -103,15 +117,6 @@ static bool host_known(const void *state, uint32_t i, fet_kernel_key *out_key, f
     return true;
 }
 
-/* As the user says in FETTLE_PATIENCE, for machines that are never calm; else by what figures are for. */
-static double patience_of(const host *h)
-{
-    const char *given = getenv(FET_HOST_PATIENCE);
-    double seconds = given && given[0] ? strtod(given, NULL) : -1;
-    if (seconds >= 0 && seconds <= PATIENCE_OF_ROUNDS_S) return seconds;
-    return h->rounds > 1 ? PATIENCE_OF_ROUNDS_S : PATIENCE_S;
-}
-
 static fet_status need_child(host *h)
 {
     if (h->child && !fet_host_child_is_dead(h->child)) return FET_OK;
@@ -121,7 +126,7 @@ static fet_status need_child(host *h)
     const char *table = fet_kernel_table_path(h->table);
     FET_TRY(fet_alloc_zeroed(strlen(table) + 8, 1, "a path", &calm));
     snprintf(calm, strlen(table) + 8, "%s.pulse", table);
-    fet_status status = fet_host_child_start(h->target.isa, patience_of(h), calm, &h->child);
+    fet_status status = fet_host_child_start(h->target.isa, h->patience_s, calm, &h->child);
     fet_free(calm);
     return status;
 }
