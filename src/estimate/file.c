@@ -5,14 +5,29 @@
  *   # fettle estimator 2
  *   device host s8 AVX512_CORE_VNNI, ...
  *   precision s8
- *   fusion BATCH_NORM ACTIVATIONS ADD ACTIVATION_AFTER_ADD ADD_AFTER_ACTIVATION ACTIVATION_AFTER_POOL NAME      ACTIVATIONS: bits,
- * hexadecimal parallelism OUT IN rounding CHANNELS outside refuse|widen coverage 0.9 kernels N seed N between TEXT optional features n ic
- * ih ...                 what the trees' columns are family conv KERNELS                  then of each family, in this order: roofline OUT
- * IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE MS_PER_PIXEL variant OPERATOR FLAGS EXTRA SHAPE OUT IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE
- * MS_PER_PIXEL        any number; FLAGS, EXTRA hexadecimal scale OFFSET SLOPE                   only where the baseline is the prior's,
- * scaled range DIMENSION LOW HIGH             one a dimension operators Conv Gemm ... activations none relu ... error COVERAGE WIDTH one a
- * level ratio {...}                          optional difficulty {...}                     optional known LATENCY_MS SPREAD KEY optional,
- * one a kernel that was measured prior                                optional: the rest is another estimator's file
+ *   fusion BATCH_NORM ACTIVATIONS ADD ACTIVATION_AFTER_ADD ADD_AFTER_ACTIVATION ACTIVATION_AFTER_POOL NAME
+ *   parallelism OUT IN
+ *   rounding CHANNELS
+ *   outside refuse|widen
+ *   coverage 0.9
+ *   kernels N
+ *   seed N
+ *   between TEXT              optional
+ *   features n ic ih ...      what the trees' columns are
+ *   family conv KERNELS       then of each family, in this order:
+ *   roofline OUT IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE MS_PER_PIXEL
+ *   variant OPERATOR FLAGS EXTRA SHAPE OUT IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE MS_PER_PIXEL      any number
+ *   scale OFFSET SLOPE        only where the baseline is the prior's, scaled
+ *   range DIMENSION LOW HIGH  one a dimension
+ *   operators Conv Gemm ...
+ *   activations none relu ...
+ *   error COVERAGE WIDTH      one a level
+ *   ratio {...}               optional
+ *   difficulty {...}          optional
+ *   known LATENCY_MS SPREAD KEY   optional, one a kernel that was measured
+ *   prior                     optional: the rest is another estimator's file
+ *
+ * ACTIVATIONS (bits), FLAGS and EXTRA are hexadecimal.
  *
  * A later version reads this one: features, operators, activations and dimensions are named, and what is not named keeps its default.
  * Version 1 had neither variants nor MS_PER_PIXEL.

@@ -110,9 +110,11 @@ static fet_status is_original(const call *c, bool *out_is)
     char variant[64];
     const fet_space *space = NULL;
     fet_genome genome;
+    *out_is = false;
+    if (!c->workspace->job->task->needs_original || !original_of(c)) return FET_OK;
     FET_TRY(parameter(c->trial, "variant", variant, sizeof variant));
-    *out_is = c->workspace->job->task->needs_original && original_of(c) && strcmp(variant, FET_SERIES_BASELINE) == 0;
-    if (*out_is || !c->workspace->job->task->needs_original || !original_of(c) || !c->trial->genome[0]) return FET_OK;
+    *out_is = strcmp(variant, FET_SERIES_BASELINE) == 0;
+    if (*out_is || !c->trial->genome[0]) return FET_OK;
     FET_TRY(fet_workspace_space(c->workspace, variant, &space));
     FET_TRY(fet_genome_parse(space, c->trial->genome, &genome));
     *out_is = fet_genome_is_base_network(space, &genome);

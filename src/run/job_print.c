@@ -133,7 +133,9 @@ static void put_space(printer *p, const fet_job *job)
                  {FET_SPACE_ACTIVATION, "activation: network"},
                  {FET_SPACE_RESOLUTION, "resolution: network"},
                  {FET_SPACE_TAIL, "tail: network"}};
-    put(p, "space:\n  curate: %s\n  importance: %s\n  decisions:\n", job->curate ? "device" : "off", job->taylor ? "taylor" : "magnitude");
+    put(p, "space:\n  curate: %s\n", job->curate ? "device" : "off");
+    if (job->taylor) put(p, "  importance: taylor\n"); /* younger, as above */
+    put(p, "  decisions:\n");
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         if (job->kinds & kinds[k].kind) put(p, "    - {%s}\n", kinds[k].text);
     if (job->kinds & FET_SPACE_PRECISIONS) {

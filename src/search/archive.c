@@ -96,8 +96,10 @@ void fet_choice_offer(fet_choice *choice, const fet_genome *genome)
     const fet_searcher_options *options = &choice->archive->options;
     fet_genome improved = *genome;
     if (choice->accepted || fet_archive_find(choice->archive, genome)) return;
-    if (options->improve) options->improve(options->screen_context, &improved);
-    if (options->improve && fet_archive_find(choice->archive, &improved)) return;
+    if (options->improve) {
+        options->improve(options->screen_context, &improved);
+        if (fet_archive_find(choice->archive, &improved)) return;
+    }
     double violation = options->screen ? options->screen(options->screen_context, &improved) : 0;
     choice->n_screened++;
     /* A screen that gives no number is no reason to prefer a genome. */

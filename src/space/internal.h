@@ -117,6 +117,9 @@ fet_status space_multiplier_options(fet_space *space, const fet_space_options *o
 /* Fills channels, stage_class, rest_class. */
 fet_status space_tabulate_widths(fet_space *space, const fet_space_options *options);
 
+/* Whether the genome leaves this block out. */
+bool space_is_skipped(const fet_space *space, const fet_genome *genome, uint32_t block);
+
 /* The settle function of the encoding; `context` is the space. */
 void space_settle(const void *context, fet_genome *genome);
 

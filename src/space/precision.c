@@ -205,9 +205,8 @@ void space_settle_precisions(const fet_space *space, fet_genome *genome)
     for (uint32_t l = 0; l < space->n_layers; l++) {
         const space_layer *layer = &space->layers[l];
         if (layer->decision == FET_NONE || layer->block == FET_NONE) continue;
-        const space_sites *sites = &space->sites[layer->block];
-        bool gone = sites->skip != FET_NONE && genome->option[sites->skip] != space->decisions[sites->skip].base_option;
-        gone = gone || (layer->gone && layer->gone >> genome->option[sites->form] & 1);
+        bool gone = space_is_skipped(space, genome, layer->block) ||
+                    (layer->gone && layer->gone >> genome->option[space->sites[layer->block].form] & 1);
         if (gone) genome->option[layer->decision] = space->decisions[layer->decision].base_option;
     }
 }

@@ -20,7 +20,7 @@ static uint32_t find_width(const fet_space *space, uint32_t stage, uint32_t m, u
     return FET_NONE;
 }
 
-static bool is_skipped(const fet_space *space, const fet_genome *genome, uint32_t block)
+bool space_is_skipped(const fet_space *space, const fet_genome *genome, uint32_t block)
 {
     uint32_t skip = space->sites[block].skip;
     return skip != FET_NONE && genome->option[skip] != space->decisions[skip].base_option;
@@ -35,7 +35,7 @@ static bool try_multiplier(const fet_space *space, uint32_t from, uint32_t m, co
     for (uint32_t s = 0; s < space->n_stages; s++) {
         uint32_t d = space->stages[s].decision;
         if (d == FET_NONE) continue;
-        if (space->stages[s].inner_of != FET_NONE && is_skipped(space, genome, space->stages[s].inner_of)) continue;
+        if (space->stages[s].inner_of != FET_NONE && space_is_skipped(space, genome, space->stages[s].inner_of)) continue;
         uint32_t w = find_width(space, s, m, space->stage_class[s][from * space->decisions[d].n_options + genome->option[d]]);
         if (w == FET_NONE) return false;
         out_genome->option[d] = (uint8_t)w;
@@ -47,7 +47,7 @@ static void settle_skipped(const fet_space *space, fet_genome *genome)
 {
     for (uint32_t b = 0; b < space->blocks.count; b++) {
         const space_sites *sites = &space->sites[b];
-        if (!is_skipped(space, genome, b)) continue;
+        if (!space_is_skipped(space, genome, b)) continue;
         if (sites->form != FET_NONE) genome->option[sites->form] = space->decisions[sites->form].base_option;
         if (sites->inner != FET_NONE) genome->option[sites->inner] = space->decisions[sites->inner].base_option;
         if (sites->kernel != FET_NONE) genome->option[sites->kernel] = space->decisions[sites->kernel].base_option;

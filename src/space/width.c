@@ -69,12 +69,12 @@ static fet_status list_widths(fet_space *space, uint32_t base, uint32_t first, u
     if (!has_base) decision->options[n++].value = base;
     qsort(decision->options, n, sizeof *decision->options, by_value);
     decision->n_options = (uint8_t)n;
-    for (uint8_t o = 0; o < n; o++) {
+    for (uint32_t o = 0; o < n; o++) {
         uint32_t width = (uint32_t)decision->options[o].value;
         decision->options[o].label = fet_arena_printf(space->arena, "%u", width);
         if (!decision->options[o].label) return fet_arena_full();
         decision->options[o].keeps_function = width >= base; /* growth copies and halves */
-        if (width == base) decision->base_option = o;
+        if (width == base) decision->base_option = (uint8_t)o;
     }
     return FET_OK;
 }
@@ -110,11 +110,11 @@ fet_status space_multiplier_options(fet_space *space, const fet_space_options *o
     if (!has_one) decision->options[n++].value = 1;
     qsort(decision->options, n, sizeof *decision->options, by_value);
     decision->n_options = (uint8_t)n;
-    for (uint8_t o = 0; o < n; o++) {
+    for (uint32_t o = 0; o < n; o++) {
         decision->options[o].label = fet_arena_printf(space->arena, "x%g", decision->options[o].value);
         if (!decision->options[o].label) return fet_arena_full();
         decision->options[o].keeps_function = decision->options[o].value >= 1;
-        if (decision->options[o].value == 1) decision->base_option = o;
+        if (decision->options[o].value == 1) decision->base_option = (uint8_t)o;
     }
     return FET_OK;
 }

@@ -140,7 +140,7 @@ static fet_status imitate(imitation *m, fet_graph *original, fet_graph *graph, c
     fet_teacher_options answers = {.precision = dtype, .inner = m->theirs, .n_inner = m->n_hints};
     FET_TRY(fet_teacher_create(original, graph, dataset, m->options, &answers, &m->teacher));
     fet_graph before = *graph;
-    bool made_by_softmax[FET_TASK_MAX_OUTPUTS];
+    bool made_by_softmax[FET_TASK_MAX_OUTPUTS] = {false};
     for (uint32_t o = 0; o < m->n_outputs; o++) made_by_softmax[o] = fet_task_softmax_of(graph, o) != NULL;
     fet_status status = train_changed(m, original, graph, dataset, out_result);
     graph->n_outputs = before.n_outputs;

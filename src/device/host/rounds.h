@@ -20,8 +20,7 @@ typedef struct fet_rounds {
 /* The n wanted visits have been made, and most of them (of two: both) lie within 5% of their median; or there is no room for more. */
 bool fet_rounds_are_settled(const fet_rounds *rounds, uint32_t wanted);
 /* The median, also of the pulses; its samples all together; the spread is the larger one of a visit's own (median) and of the visits
- * against each other. n
- * >= 1. */
+ * against each other. At least one visit was made. */
 fet_kernel_time fet_rounds_summarise(const fet_rounds *rounds);
 
 #endif

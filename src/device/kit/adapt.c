@@ -171,7 +171,7 @@ static uint64_t kind_of(const fet_kernel_key *key)
 }
 
 /* What is not known of the pool, with what its uncertainty costs networks. */
-static fet_status list_candidates(const adapter *d, const fet_estimator *estimator, candidate *candidates, uint32_t *out_n)
+static void list_candidates(const adapter *d, const fet_estimator *estimator, candidate *candidates, uint32_t *out_n)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < d->pool->set.n; i++) {
@@ -187,7 +187,6 @@ static fet_status list_candidates(const adapter *d, const fet_estimator *estimat
             (candidate){.item = item, .gain = item->count * e.latency_ms * log(e.high_ms / e.low_ms), .kind = kind_of(&item->key)};
     }
     *out_n = n;
-    return FET_OK;
 }
 
 /* The greatest gain first; each choice halves what its like would gain, for it teaches of them too. */
@@ -219,7 +218,7 @@ static fet_status name_next(adapter *d, const fet_estimator *estimator, candidat
 {
     fet_kit_adapted *a = d->a;
     uint32_t n_candidates = 0, n_neighbours = 0, batch = d->options->batch;
-    FET_TRY(list_candidates(d, estimator, candidates, &n_candidates));
+    list_candidates(d, estimator, candidates, &n_candidates);
     choose(candidates, n_candidates, (batch + 1) / 2, a->asked, &a->n_asked);
     FET_TRY(fet_estimate_suggest(estimator, d->samples.items, d->samples.n, batch, d->options->seed + a->n, neighbours, &n_neighbours));
     for (uint32_t i = 0; i < n_neighbours && a->n_asked < batch; i++)

@@ -25,17 +25,11 @@ static fet_window window_of(const fet_reference_call *call)
     return window;
 }
 
-static int64_t of_group(int64_t channels, const fet_window *window)
-{
-    return channels > window->group ? channels / window->group : 1;
-}
-
 void fet_reference_conv(const fet_reference_call *call)
 {
     fet_window w = window_of(call);
     map_size in = size_of(fet_reference_in(call, 0)), out = size_of(fet_reference_out(call, 0));
-    int64_t in_g = of_group(in.c, &w), out_g = of_group(out.c, &w), columns = w.kernel[1] > 0 ? w.kernel[1] : 1,
-            taps = w.kernel[0] * columns;
+    int64_t in_g = in.c / w.group, out_g = out.c / w.group, taps = w.kernel[0] * w.kernel[1];
     const float *bias = fet_reference_src(call, 2);
     float *dst = call->dst[0];
     for (int64_t n = 0; n < out.n; n++)
@@ -47,8 +41,8 @@ void fet_reference_conv(const fet_reference_call *call)
                         const float *map = call->src[0] + (n * in.c + oc / out_g * in_g + i) * in.h * in.w;
                         const float *weights = call->src[1] + (oc * in_g + i) * taps;
                         for (int64_t k = 0; k < taps; k++) {
-                            int64_t iy = y * w.stride[0] + k / columns * w.dilation[0] - w.pad_begin[0];
-                            int64_t ix = x * w.stride[1] + k % columns * w.dilation[1] - w.pad_begin[1];
+                            int64_t iy = y * w.stride[0] + k / w.kernel[1] * w.dilation[0] - w.pad_begin[0];
+                            int64_t ix = x * w.stride[1] + k % w.kernel[1] * w.dilation[1] - w.pad_begin[1];
                             if (iy >= 0 && ix >= 0 && iy < in.h && ix < in.w) sum += (double)map[iy * in.w + ix] * (double)weights[k];
                         }
                     }
@@ -61,8 +55,7 @@ void fet_reference_conv_transpose(const fet_reference_call *call)
 {
     fet_window w = window_of(call);
     map_size in = size_of(fet_reference_in(call, 0)), out = size_of(fet_reference_out(call, 0));
-    int64_t in_g = of_group(in.c, &w), out_g = of_group(out.c, &w), columns = w.kernel[1] > 0 ? w.kernel[1] : 1,
-            taps = w.kernel[0] * columns;
+    int64_t in_g = in.c / w.group, out_g = out.c / w.group, taps = w.kernel[0] * w.kernel[1];
     const float *bias = fet_reference_src(call, 2);
     float *dst = call->dst[0];
     for (int64_t n = 0; n < out.n; n++)
@@ -75,8 +68,8 @@ void fet_reference_conv_transpose(const fet_reference_call *call)
                         const float *map = call->src[0] + (n * in.c + ic) * in.h * in.w;
                         const float *weights = call->src[1] + (ic * out_g + oc % out_g) * taps;
                         for (int64_t k = 0; k < taps; k++) {
-                            int64_t ty = y + w.pad_begin[0] - k / columns * w.dilation[0];
-                            int64_t tx = x + w.pad_begin[1] - k % columns * w.dilation[1];
+                            int64_t ty = y + w.pad_begin[0] - k / w.kernel[1] * w.dilation[0];
+                            int64_t tx = x + w.pad_begin[1] - k % w.kernel[1] * w.dilation[1];
                             if (ty < 0 || tx < 0 || ty % w.stride[0] || tx % w.stride[1]) continue;
                             int64_t iy = ty / w.stride[0], ix = tx / w.stride[1];
                             if (iy < in.h && ix < in.w) sum += (double)map[iy * in.w + ix] * (double)weights[k];
@@ -100,7 +93,6 @@ void fet_reference_pool(const fet_reference_call *call)
     map_size in = size_of(fet_reference_in(call, 0)), out = size_of(fet_reference_out(call, 0));
     bool maximum = call->node->op == FET_OP_MAX_POOL;
     bool columns = in_columns(call->node);
-    int64_t width = w.kernel[1] > 0 ? w.kernel[1] : 1;
     float *dst = call->dst[0], *place = call->node->n_outputs > 1 ? call->dst[1] : NULL;
     for (int64_t m = 0; m < out.n * out.c; m++)
         for (int64_t y = 0; y < out.h; y++)
@@ -109,8 +101,8 @@ void fet_reference_pool(const fet_reference_call *call)
                 double sum = 0.0, best = -INFINITY;
                 int64_t count = 0, at = 0;
                 for (int64_t k = 0; k < w.kernel[0] * w.kernel[1]; k++) {
-                    int64_t iy = y * w.stride[0] + k / width * w.dilation[0] - w.pad_begin[0];
-                    int64_t ix = x * w.stride[1] + k % width * w.dilation[1] - w.pad_begin[1];
+                    int64_t iy = y * w.stride[0] + k / w.kernel[1] * w.dilation[0] - w.pad_begin[0];
+                    int64_t ix = x * w.stride[1] + k % w.kernel[1] * w.dilation[1] - w.pad_begin[1];
                     bool inside = iy >= 0 && ix >= 0 && iy < in.h && ix < in.w;
                     /* Padding counts as far as the padded image goes; what ceil mode adds behind it does not. */
                     count += inside || (w.count_include_pad && iy < in.h + w.pad_end[0] && ix < in.w + w.pad_end[1]);

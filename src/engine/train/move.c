@@ -104,10 +104,9 @@ static fet_status plan(fet_trainer *trainer, fet_train_step *step)
     int64_t items = fet_shape_elements(&trainer->values[step->dst].shape) / trainer->batch, physical = trainer->values[step->dst].items;
     uint32_t *position = NULL, *plain = fet_train_state(trainer, ((size_t)physical + 1) * sizeof *plain);
     uint32_t *source_position[FET_NODE_LIMIT_INPUTS] = {NULL};
-    run *runs = fet_train_state(trainer, ((size_t)items + 1) * sizeof *runs);
-    if (!runs || !plain) return fet_arena_full();
+    m->runs = fet_train_state(trainer, ((size_t)items + 1) * sizeof *m->runs);
+    if (!m->runs || !plain) return fet_arena_full();
     FET_TRY(fet_train_positions(trainer, step->dst, &position));
-    m->runs = runs;
     for (int64_t i = 0; i < items; i++) plain[position[i]] = (uint32_t)i + 1; /* 0: padding */
     int64_t covered = 0;
     for (int64_t d = 0; d < physical; d++) {
