@@ -9,6 +9,15 @@
 
 enum { SIDE = 12, CLASSES = 3 };
 
+/* Upright, lying or chequered, with noise. */
+static inline void draw_stripes(fet_rng *rng, uint32_t class, uint8_t *pixels)
+{
+    for (uint32_t p = 0; p < SIDE * SIDE; p++) {
+        uint32_t x = p % SIDE / 2, y = p / SIDE / 2, on = class == 0 ? x % 2 : class == 1 ? y % 2 : (x + y) % 2;
+        pixels[p] = (uint8_t)(60u + 100u * on + fet_rng_below(rng, 60));
+    }
+}
+
 static inline void write_stripes(const char *folder, const char *images, const char *labels, uint32_t n, uint64_t seed)
 {
     uint8_t *pixels = malloc((size_t)n * SIDE * SIDE), *classes = malloc(n);
@@ -18,10 +27,7 @@ static inline void write_stripes(const char *folder, const char *images, const c
     fet_rng_init(&rng, seed, 0, FET_RNG_TEST);
     for (uint32_t i = 0; i < n; i++) {
         classes[i] = (uint8_t)(i % CLASSES);
-        for (uint32_t p = 0; p < SIDE * SIDE; p++) {
-            uint32_t x = p % SIDE / 2, y = p / SIDE / 2, on = classes[i] == 0 ? x % 2 : classes[i] == 1 ? y % 2 : (x + y) % 2;
-            pixels[(size_t)i * SIDE * SIDE + p] = (uint8_t)(60u + 100u * on + fet_rng_below(&rng, 60));
-        }
+        draw_stripes(&rng, classes[i], pixels + (size_t)i * SIDE * SIDE);
     }
     write_idx_images(path_in(folder, images), n, SIDE, SIDE, pixels);
     write_idx_labels(path_in(folder, labels), n, classes);
