@@ -4,6 +4,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
 
 static _Atomic uint64_t calls;
 static _Atomic uint64_t failing_call = UINT64_MAX;
@@ -41,6 +44,14 @@ void *fet_aligned_malloc(size_t alignment, size_t bytes)
     if (injected_failure()) return NULL;
     size_t rounded = (bytes + alignment - 1) / alignment * alignment;
     return rounded < bytes || rounded > PTRDIFF_MAX ? NULL : aligned_alloc(alignment, rounded ? rounded : alignment);
+}
+
+void *fet_staging_malloc(size_t bytes)
+{
+    if (bytes < 2 * HUGE_PAGE) return fet_aligned_malloc(64, bytes);
+    void *data = fet_aligned_malloc(HUGE_PAGE, bytes);
+    if (data) (void)madvise(data, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a hint: without it, small pages */
+    return data;
 }
 
 char *fet_strdup(const char *text)

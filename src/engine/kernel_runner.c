@@ -3,6 +3,7 @@
  * One kernel from nothing but its key: formats follow from the key as the executor derives them from a graph, weights and activations are
  * random numbers. The step is built by the same code as the executor's, so it is the same primitive in the same layouts.
  */
+#include "base/repeated.h"
 #include "base/rng.h"
 #include "engine/executor.h"
 #include "engine/infer/sample.h"
@@ -22,6 +23,7 @@ struct fet_kernel_runner {
     uint32_t n_buffers;
     void *scratch;
     float *weights, *bias;
+    size_t repeated_bytes; /* of the weights; 0: not made so */
 };
 
 /* Numbers of an activation do not change its cost; these are the usual ones. */
@@ -125,21 +127,27 @@ static void repeat(void *data, size_t filled, size_t bytes)
     }
 }
 
-static fet_status random_numbers(size_t count, fet_rng *rng, double size, const char *what, float **out_numbers)
+static void draw(fet_rng *rng, size_t count, double size, float *numbers)
 {
-    FET_TRY(fet_alloc_zeroed(count, sizeof(float), what, out_numbers));
     size_t drawn = count < DRAWN ? count : DRAWN;
-    for (size_t i = 0; i < drawn; i++) (*out_numbers)[i] = (float)((fet_rng_uniform(rng) * 2.0 - 1.0) * size);
-    repeat(*out_numbers, drawn * sizeof(float), count * sizeof(float));
-    return FET_OK;
+    for (size_t i = 0; i < drawn; i++) numbers[i] = (float)((fet_rng_uniform(rng) * 2.0 - 1.0) * size);
+    repeat(numbers, drawn * sizeof *numbers, count * sizeof *numbers);
 }
 
+/* Giants, which oneDNN copies into its own layout, are no more than said to be there. */
 static fet_status add_weights(fet_kernel_runner *r, const fet_kernel_key *key, fet_rng *rng)
 {
-    size_t count = count_weights(key);
+    enum { PERIOD = FET_REPEATED_PERIOD / sizeof(float) };
+    size_t count = count_weights(key), bytes = count * sizeof(float);
     if (count == 0) return FET_OK;
-    FET_TRY(random_numbers(count, rng, sqrt(3.0 * key->oc / (double)count), "random weights", &r->weights));
-    if (key->flags & (FET_KERNEL_BIAS | FET_KERNEL_CONST)) FET_TRY(random_numbers(key->oc, rng, 0.1, "a random bias", &r->bias));
+    if (count > 4 * PERIOD && (r->weights = fet_repeated_map(bytes))) r->repeated_bytes = bytes;
+    if (!r->weights) r->weights = fet_staging_malloc(bytes);
+    if (!r->weights) return fet_fail(FET_ERROR_NOMEM, "no memory for random weights");
+    draw(rng, r->repeated_bytes ? PERIOD : count, sqrt(3.0 * key->oc / (double)count), r->weights);
+    if (key->flags & (FET_KERNEL_BIAS | FET_KERNEL_CONST)) {
+        FET_TRY(fet_alloc_zeroed(key->oc, sizeof(float), "a random bias", &r->bias));
+        draw(rng, key->oc, 0.1, r->bias);
+    }
     r->spec.weights = r->weights;
     r->spec.bias = r->bias;
     return FET_OK;
@@ -225,7 +233,8 @@ void fet_kernel_runner_destroy(fet_kernel_runner *runner)
     for (uint32_t i = 0; i < runner->n_buffers; i++) fet_free(runner->buffers[i]);
     fet_free(runner->buffers);
     fet_free(runner->scratch);
-    fet_free(runner->weights);
+    if (runner->repeated_bytes) fet_repeated_unmap(runner->weights, runner->repeated_bytes);
+    else fet_free(runner->weights);
     fet_free(runner->bias);
     fet_free(runner);
 }

@@ -16,6 +16,9 @@
 
 enum { MAX_COPIES = 16, MIN_COPIES = 2, USUAL_CACHE_BYTES = 1 << 20 };
 
+/* Weights beyond this come from memory whatever ran before: one copy is enough, and two take seconds to make. */
+#define GIANT_BYTES 64e6
+
 typedef struct turns {
     fet_kernel_runner *copies[MAX_COPIES];
     int n;
@@ -51,7 +54,8 @@ static double footprint(const fet_kernel_key *key)
 static int copies_wanted(const fet_kernel_key *key)
 {
     long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    double n = 0.5 * (double)(cache > 0 ? cache : USUAL_CACHE_BYTES) / (footprint(key) + 64);
+    double bytes = footprint(key), n = 0.5 * (double)(cache > 0 ? cache : USUAL_CACHE_BYTES) / (bytes + 64);
+    if (bytes > GIANT_BYTES) return 1;
     return n < MIN_COPIES ? MIN_COPIES : n > MAX_COPIES ? MAX_COPIES : (int)n;
 }
 

@@ -5,27 +5,43 @@
  */
 #include "engine/infer/build.h"
 
-#include <string.h>
-
-/* weights[o][c][h][w] -> ordered[o][position of c, h, w in the source's layout] */
-static void order_weights(const fet_format *src, const fet_extent *e, int64_t outputs, const float *weights, float *ordered)
+/* A flattened map whose own layout is not that of the weights' columns. */
+static bool is_reordered(const fet_format *src, const fet_extent *e)
 {
-    int64_t image = e->h * e->w, k = e->c * image;
-    if (src->layout != FET_LAYOUT_NHWC || image == 1 || e->c == 1) {
-        memcpy(ordered, weights, (size_t)(outputs * k) * sizeof *ordered);
-        return;
-    }
-    for (int64_t o = 0; o < outputs; o++)
-        for (int64_t p = 0; p < image; p++)
-            for (int64_t c = 0; c < e->c; c++) ordered[o * k + p * e->c + c] = weights[o * k + c * image + p];
+    return src->layout == FET_LAYOUT_NHWC && e->h * e->w > 1 && e->c > 1;
+}
+
+/* weights[c][position] -> ordered[position][c], in squares, for either side alone jumps from one cache line to the next */
+static void order_row(const fet_extent *e, const float *weights, float *ordered)
+{
+    enum { SQUARE = 16 };
+    int64_t image = e->h * e->w;
+    for (int64_t c0 = 0; c0 < e->c; c0 += SQUARE)
+        for (int64_t p0 = 0; p0 < image; p0 += SQUARE)
+            for (int64_t p = p0; p < image && p < p0 + SQUARE; p++)
+                for (int64_t c = c0; c < e->c && c < c0 + SQUARE; c++) ordered[p * e->c + c] = weights[c * image + p];
 }
 
 typedef struct gemm_numbers {
-    float *ordered;    /* [O, K] */
+    float *ordered;    /* [K] for int8, else [O, K]; NULL where the weights given are in order */
     int8_t *quantised; /* [O, K], int8 only */
     float *scales;     /* [O], int8 only */
     float *bias;       /* [O], int8 only */
 } gemm_numbers;
+
+/* Row by row, for the ordered rows of a large layer would be half a gigabyte. oneDNN's inner products never halve their weights, so they
+ * are never doubled: see weights.c. */
+static void quantise(const fet_step_spec *spec, const fet_extent *e, const gemm_numbers *numbers)
+{
+    int64_t k = e->c * e->h * e->w;
+    for (int64_t o = 0; o < spec->key->oc; o++) {
+        const float *row = spec->weights + o * k;
+        const fet_weights_source src = {false, spec->src[0].scale, spec->bias ? spec->bias + o : NULL};
+        if (numbers->ordered) order_row(e, row, numbers->ordered), row = numbers->ordered;
+        fet_weights_quantise(row, 1, k, &src, numbers->quantised + o * k, numbers->scales + o);
+        numbers->bias[o] = spec->bias ? fet_weights_quantise_bias(spec->bias[o], spec->src[0].scale * numbers->scales[o]) : 0.0f;
+    }
+}
 
 static fet_status finish(const fet_step_spec *spec, const gemm_numbers *numbers, int64_t k, fet_step *step)
 {
@@ -53,7 +69,10 @@ static fet_status finish(const fet_step_spec *spec, const gemm_numbers *numbers,
     if (status == FET_OK) status = fet_step_add_operand(step, 0, DNNL_ARG_SRC, &src);
     if (status == FET_OK) status = fet_step_add_operand(step, step->n_src, DNNL_ARG_DST, &dst);
     if (status == FET_OK)
-        status = fet_step_add_constant(step, DNNL_ARG_WEIGHTS, &given, s8 ? (void *)numbers->quantised : (void *)numbers->ordered,
+        status = fet_step_add_constant(step, DNNL_ARG_WEIGHTS, &given,
+                                       s8                 ? (const void *)numbers->quantised
+                                       : numbers->ordered ? numbers->ordered
+                                                          : spec->weights,
                                        dnnl_primitive_desc_query_md(descriptor, dnnl_query_weights_md, 0));
     if (status == FET_OK && spec->bias) status = fet_step_add_constant(step, DNNL_ARG_BIAS, &bias, s8 ? numbers->bias : spec->bias, &bias);
     dnnl_primitive_desc_destroy(descriptor);
@@ -65,21 +84,17 @@ fet_status fet_step_build_gemm(const fet_step_spec *spec, fet_step *step)
     fet_extent e = fet_format_extent(&spec->src[0]);
     int64_t k = e.c * e.h * e.w, o = spec->key->oc;
     bool s8 = spec->key->precision == FET_DTYPE_S8;
-    gemm_numbers numbers = {.ordered = fet_malloc((size_t)(o * k) * sizeof(float))};
-    if (s8) numbers.quantised = fet_malloc((size_t)(o * k));
+    bool reordered = is_reordered(&spec->src[0], &e);
+    gemm_numbers numbers = {NULL};
+    if (reordered) numbers.ordered = fet_staging_malloc((size_t)((s8 ? 1 : o) * k) * sizeof(float));
+    if (s8) numbers.quantised = fet_staging_malloc((size_t)(o * k));
     if (s8) numbers.scales = fet_malloc(2 * (size_t)o * sizeof(float));
     fet_status status = FET_OK;
-    if (!numbers.ordered || (s8 && (!numbers.quantised || !numbers.scales)))
+    if ((reordered && !numbers.ordered) || (s8 && (!numbers.quantised || !numbers.scales)))
         status = fet_fail(FET_ERROR_NOMEM, "no memory for the weights of \"%s\"", spec->name);
-    if (status == FET_OK) order_weights(&spec->src[0], &e, o, spec->weights, numbers.ordered);
-    if (status == FET_OK && s8) {
-        /* oneDNN's inner products never halve their weights, so they are never doubled: see weights.c. */
-        const fet_weights_source src = {false, spec->src[0].scale, spec->bias};
-        fet_weights_quantise(numbers.ordered, o, k, &src, numbers.quantised, numbers.scales);
-        numbers.bias = numbers.scales + o;
-        for (int64_t i = 0; i < o; i++)
-            numbers.bias[i] = spec->bias ? fet_weights_quantise_bias(spec->bias[i], spec->src[0].scale * numbers.scales[i]) : 0.0f;
-    }
+    if (status == FET_OK && s8) numbers.bias = numbers.scales + o, quantise(spec, &e, &numbers);
+    else if (status == FET_OK && reordered)
+        for (int64_t i = 0; i < o; i++) order_row(&e, spec->weights + i * k, numbers.ordered + i * k);
     if (status == FET_OK) status = finish(spec, &numbers, k, step);
     fet_free(numbers.ordered);
     fet_free(numbers.quantised);

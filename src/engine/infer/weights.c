@@ -10,6 +10,9 @@
 
 #include <math.h>
 
+/* Added and taken away, it rounds a float below 2^22 to a whole number, halves to even, in any processor's vectors. */
+#define ROUNDING 0x1.8p23f
+
 /*
  * A channel whose weights vanish has steps so fine that its bias would be beyond 32 bits: integer hardware, and files with s32 biases,
  * could not hold it. Its steps are made coarser until the bias has 29 bits, which leaves room for the sum. Ordinary channels have biases of
@@ -28,12 +31,18 @@ void fet_weights_quantise(const float *weights, int64_t rows, int64_t length, co
     int limit = full ? 127 : 63, factor = !full && signed_src ? 2 : 1;
     for (int64_t r = 0; r < rows; r++) {
         float largest = 0.0f;
-        for (int64_t i = 0; i < length; i++) largest = fmaxf(largest, fabsf(weights[r * length + i]));
+        for (int64_t i = 0; i < length; i++) {
+            float size = fabsf(weights[r * length + i]); /* comparisons, not fmaxf: the compiler makes vectors of them */
+            largest = size > largest ? size : largest;
+        }
         float scale = largest > 0.0f ? largest / (float)limit : 1.0f;
         if (src->bias) scale = widest_needed(scale, src->bias[r] * (float)factor, src->scale);
         for (int64_t i = 0; i < length; i++) {
-            float steps = nearbyintf(weights[r * length + i] / scale);
-            quantised[r * length + i] = (int8_t)((int)fmaxf((float)-limit, fminf((float)limit, steps)) * factor);
+            float steps = weights[r * length + i] / scale;
+            steps = steps < (float)limit ? steps : (float)limit; /* also what is no number */
+            steps = steps > (float)-limit ? steps : (float)-limit;
+            steps = (steps + ROUNDING) - ROUNDING;
+            quantised[r * length + i] = (int8_t)((int)steps * factor);
         }
         scales[r] = scale / (float)factor;
     }
