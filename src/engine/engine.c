@@ -95,6 +95,11 @@ int fet_engine_channel_block(void)
     return i >= 0 && isas[i].avx512 ? 16 : 8;
 }
 
+bool fet_engine_has_bf16(void)
+{
+    return fet_engine_channel_block() == 16;
+}
+
 /*
  * AMD's cores do a dot product of bf16 pairs as fast as an f32 multiply-add, so in twice the numbers; Intel's off the tiles take four times
  * as long over it (ADR 8). Nothing that is timed may decide this: it changes results.

@@ -22,6 +22,8 @@ bool fet_engine_has_amx(void);
 bool fet_engine_has_vnni(void);
 /* Channels of a block in the f32 layout oneDNN computes in: 16 (nChw16c) with AVX-512, else 8 (nChw8c). */
 int fet_engine_channel_block(void);
+/* oneDNN 2.6 computes bf16 from AVX-512 on; before it, makes no such kernel at all. */
+bool fet_engine_has_bf16(void);
 /* What training should use here: BF16 on AMX and on AMD's AVX-512 with bf16, else F32. */
 fet_dtype fet_engine_training_dtype(void);
 /* Sets the limit by name ("amx", "avx512_vnni", "avx512", "avx2", "all"). Errors: ARG unknown name; STATE when oneDNN was used already. */

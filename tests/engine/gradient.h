@@ -257,7 +257,7 @@ static inline void check_net(net *n, fet_id output, double bf16_tolerance, bool 
     run chunked = train(n, options, (const float *const *)src, (const float *const *)diff);
     check_same_run(n, &f32, &chunked, F32_TOLERANCE, "in chunks");
     free_run(n, &chunked);
-    if (bf16_tolerance > 0 && fet_engine_channel_block() == 16) {
+    if (bf16_tolerance > 0 && fet_engine_has_bf16()) {
         options.dtype = FET_DTYPE_BF16;
         for (int chunks = 0; chunks < 2; chunks++) {
             options.cache_bytes = chunks ? 1 : 0;

@@ -12,11 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-static bool can_bf16(void)
-{
-    return fet_engine_channel_block() == 16; /* oneDNN 2.6 computes bf16 from AVX-512 on */
-}
-
 static void compare(const net_kind *kind, fet_dtype precision, int64_t batch, double tolerance)
 {
     fet_graph *graph = net_make(kind, batch, 7 + (uint64_t)batch);
@@ -59,7 +54,7 @@ static void test_f32(void **state)
 static void test_bf16(void **state)
 {
     (void)state;
-    if (!can_bf16()) skip();
+    if (!fet_engine_has_bf16()) skip();
     for (int k = 0; k < n_net_kinds; k++)
         for (int64_t batch = 1; batch <= 3; batch += 2) compare(&net_kinds[k], FET_DTYPE_BF16, batch, 2e-2);
 }
@@ -110,7 +105,7 @@ static void test_runner_is_the_executor(void **state)
     CHECK_OK(fet_arena_create(&arena));
     for (int k = 0; k < n_net_kinds; k++)
         for (int p = 0; p < 3; p++) {
-            if (precisions[p] == FET_DTYPE_BF16 && !can_bf16()) continue;
+            if (precisions[p] == FET_DTYPE_BF16 && !fet_engine_has_bf16()) continue;
             const net_kind *kind = &net_kinds[k];
             fet_graph *graph = net_make(kind, 1, 5);
             fet_rng rng;

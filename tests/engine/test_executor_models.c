@@ -117,7 +117,7 @@ static void test_models(void **state)
             run_loops(graph, image, is);
             f32 = compare(names[m], graph, is, want, 1e-4, "f32");
         }
-        if (fet_engine_channel_block() == 16) {
+        if (fet_engine_has_bf16()) {
             run_executor(names[m], graph, image, FET_DTYPE_BF16, is);
             bf16 = compare(names[m], graph, want, is, 0.1, "bf16");
         }

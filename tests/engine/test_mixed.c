@@ -65,7 +65,7 @@ static int n_layers(const fet_graph *graph)
 static void test_random_marks(void **state)
 {
     (void)state;
-    bool bf16 = fet_engine_channel_block() == 16;
+    bool bf16 = fet_engine_has_bf16();
     double sum[3] = {0};
     for (uint64_t seed = 0; seed < 40; seed++) {
         fet_graph *graph = net_random(seed, 2);
