@@ -85,7 +85,7 @@ fet_status fet_step_build_gemm(const fet_step_spec *spec, fet_step *step)
     int64_t k = e.c * e.h * e.w, o = spec->key->oc;
     bool s8 = spec->key->precision == FET_DTYPE_S8;
     bool reordered = is_reordered(&spec->src[0], &e);
-    gemm_numbers numbers = {NULL};
+    gemm_numbers numbers = {.ordered = NULL};
     if (reordered) numbers.ordered = fet_staging_malloc((size_t)((s8 ? 1 : o) * k) * sizeof(float));
     if (s8) numbers.quantised = fet_staging_malloc((size_t)(o * k));
     if (s8) numbers.scales = fet_malloc(2 * (size_t)o * sizeof(float));
