@@ -109,10 +109,9 @@ def sources():
 
 def check_format(count):
     """One line a file, as clang-format's own output names every blank."""
-    unformatted = []
-    for name in sources():
-        if subprocess.run(['clang-format', '--dry-run', '-Werror', name], cwd=ROOT, capture_output=True).returncode:
-            unformatted.append(name)
+    def is_formatted(*names):
+        return subprocess.run(['clang-format', '--dry-run', '-Werror', *names], cwd=ROOT, capture_output=True).returncode == 0
+    unformatted = [] if is_formatted(*sources()) else [name for name in sources() if not is_formatted(name)]
     for name in unformatted:
         say(f'{name}: not as clang-format has it; make format mends it')
     count.add(not unformatted, bool(unformatted), name='clang-format')
