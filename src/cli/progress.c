@@ -48,7 +48,9 @@ void fet_progress_show(fet_progress *progress, uint64_t done, uint64_t total, co
     progress->shown_s = now_s;
 
     char left[FET_DURATION_TEXT_BYTES + 8] = "", duration[FET_DURATION_TEXT_BYTES], line[LINE_BYTES];
-    if (done > progress->first && done < total && elapsed_s >= FIRST_ESTIMATE_S) {
+    /* The first steps of a long job are seldom like the others: no estimate before a twentieth is done. */
+    bool is_begun = done > progress->first && done - progress->first >= (total - progress->first) / 20;
+    if (is_begun && done < total && elapsed_s >= FIRST_ESTIMATE_S) {
         double left_s = elapsed_s * (double)(total - done) / (double)(done - progress->first);
         snprintf(left, sizeof left, ", %s left", fet_duration_print(left_s, duration, sizeof duration));
     }

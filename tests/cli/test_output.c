@@ -207,6 +207,23 @@ static void test_progress_in_a_pipe(void **state)
     check_text(cli.err, "");
 }
 
+/* What is done so far says little of a long job when it is next to nothing. */
+static void test_no_early_estimate(void **state)
+{
+    (void)state;
+    fet_cli cli = {.err = tmpfile()};
+    assert_non_null(cli.err);
+    fet_progress progress;
+    fet_progress_begin(&progress, &cli, "search");
+    progress.started_s -= 100.0;
+    const uint64_t done[] = {0, 49, 50}; /* of 1000: too little twice, then 100 s for a twentieth */
+    for (int i = 0; i < 3; i++) {
+        progress.shown_s -= 100.0;
+        fet_progress_show(&progress, done[i], 1000, "");
+    }
+    check_text(cli.err, "search: 0/1000\nsearch: 49/1000\nsearch: 50/1000, 31 min 40 s left\n");
+}
+
 static void test_progress_on_a_terminal(void **state)
 {
     (void)state;
@@ -229,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_wrap),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_progress_in_a_pipe),
+        cmocka_unit_test(test_no_early_estimate),
         cmocka_unit_test(test_progress_on_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
