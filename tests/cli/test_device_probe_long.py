@@ -65,7 +65,7 @@ def check_again(probe):
     """Doubtful kernels alone; each of the most doubtful has further measurements in the table, as comments."""
     done = probe.json("--again", "6")
     again = done["again"]
-    assert again["known"] >= 80 and len(again["kernels"]) <= 6 and done["planned"] == 0, again
+    assert again["known"] >= 100 and len(again["kernels"]) <= 6 and done["planned"] == 0, again
     with open(glob.glob(os.path.join(probe.folder, "fettle", "*.kernels"))[0]) as file:
         comments = [line.split("\t")[1] for line in file if line.startswith("# again\t")]
     assert all(k["kernel"] in comments for k in again["kernels"] if k["fate"] != "left"), again["kernels"]
