@@ -46,7 +46,7 @@ void *fet_aligned_malloc(size_t alignment, size_t bytes)
     return rounded < bytes || rounded > PTRDIFF_MAX ? NULL : aligned_alloc(alignment, rounded ? rounded : alignment);
 }
 
-void *fet_staging_malloc(size_t bytes)
+void *fet_large_malloc(size_t bytes)
 {
     if (bytes < 2 * HUGE_PAGE) return fet_aligned_malloc(64, bytes);
     void *data = fet_aligned_malloc(HUGE_PAGE, bytes);

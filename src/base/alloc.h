@@ -17,9 +17,10 @@ void *fet_malloc(size_t bytes);
 void *fet_calloc(size_t count, size_t item_bytes);
 void *fet_realloc(void *pointer, size_t bytes);
 void *fet_aligned_malloc(size_t alignment, size_t bytes); /* alignment: a power of two */
-/* For much that is written and read but once or twice: from a few megabytes on in pages of 2 MB where the kernel has them, for page faults
- * take most of such a buffer's time. Of any content; aligned to 64 bytes, a cache line and the widest vector register, at least. */
-void *fet_staging_malloc(size_t bytes);
+/* For what may be large, as weights are: from a few megabytes on in pages of 2 MB where the kernel has them, for where such a buffer is
+ * written and read but once or twice, page faults take most of its time. Of any content; aligned to 64 bytes, a cache line and the widest
+ * vector register, at least. */
+void *fet_large_malloc(size_t bytes);
 char *fet_strdup(const char *text);
 void fet_free(void *pointer); /* frees what any of the above gave; NULL is fine */
 

@@ -7,7 +7,7 @@
 
 static size_t whole_periods(size_t bytes)
 {
-    return (bytes / FET_REPEATED_PERIOD + 1) * FET_REPEATED_PERIOD;
+    return (bytes + FET_REPEATED_PERIOD - 1) / FET_REPEATED_PERIOD * FET_REPEATED_PERIOD;
 }
 
 void *fet_repeated_map(size_t bytes)

@@ -134,14 +134,14 @@ static void draw(fet_rng *rng, size_t count, double size, float *numbers)
     repeat(numbers, drawn * sizeof *numbers, count * sizeof *numbers);
 }
 
-/* Giants, which oneDNN copies into its own layout, are no more than said to be there. */
+/* From 16 MB on they are one period, mapped again and again: they are read once, when oneDNN copies them into its own layout. */
 static fet_status add_weights(fet_kernel_runner *r, const fet_kernel_key *key, fet_rng *rng)
 {
     enum { PERIOD = FET_REPEATED_PERIOD / sizeof(float) };
     size_t count = count_weights(key), bytes = count * sizeof(float);
     if (count == 0) return FET_OK;
     if (count > 4 * PERIOD && (r->weights = fet_repeated_map(bytes))) r->repeated_bytes = bytes;
-    if (!r->weights) r->weights = fet_staging_malloc(bytes);
+    if (!r->weights) r->weights = fet_large_malloc(bytes);
     if (!r->weights) return fet_fail(FET_ERROR_NOMEM, "no memory for random weights");
     draw(rng, r->repeated_bytes ? PERIOD : count, sqrt(3.0 * key->oc / (double)count), r->weights);
     if (key->flags & (FET_KERNEL_BIAS | FET_KERNEL_CONST)) {

@@ -8,7 +8,7 @@ fet_status fet_tensor_create(fet_dtype dtype, const fet_shape *shape, fet_tensor
     FET_TRY(fet_shape_check(shape, fet_dtype_bytes(dtype), FET_TENSOR_LIMIT_BYTES, "a tensor"));
     size_t bytes = (size_t)fet_shape_elements(shape) * fet_dtype_bytes(dtype);
     fet_tensor *tensor = fet_malloc(sizeof *tensor);
-    void *data = tensor ? fet_staging_malloc(bytes) : NULL;
+    void *data = tensor ? fet_large_malloc(bytes) : NULL;
     if (!data) {
         fet_free(tensor);
         return fet_fail(FET_ERROR_NOMEM, "no memory for a tensor of %zu bytes", bytes);

@@ -16,7 +16,7 @@
 
 enum { MAX_COPIES = 16, MIN_COPIES = 2, USUAL_CACHE_BYTES = 1 << 20 };
 
-/* Weights beyond this come from memory whatever ran before: one copy is enough, and two take seconds to make. */
+/* What is larger than this comes from memory whatever ran before: one copy is enough, and two take seconds to make. */
 #define GIANT_BYTES 64e6
 
 typedef struct turns {

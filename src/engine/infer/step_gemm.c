@@ -27,6 +27,7 @@ typedef struct gemm_numbers {
     int8_t *quantised; /* [O, K], int8 only */
     float *scales;     /* [O], int8 only */
     float *bias;       /* [O], int8 only */
+    const void *given; /* the weights that oneDNN is handed: either of these, or the network's own */
 } gemm_numbers;
 
 /* Row by row, for the ordered rows of a large layer would be half a gigabyte. oneDNN's inner products never halve their weights, so they
@@ -69,10 +70,7 @@ static fet_status finish(const fet_step_spec *spec, const gemm_numbers *numbers,
     if (status == FET_OK) status = fet_step_add_operand(step, 0, DNNL_ARG_SRC, &src);
     if (status == FET_OK) status = fet_step_add_operand(step, step->n_src, DNNL_ARG_DST, &dst);
     if (status == FET_OK)
-        status = fet_step_add_constant(step, DNNL_ARG_WEIGHTS, &given,
-                                       s8                 ? (const void *)numbers->quantised
-                                       : numbers->ordered ? numbers->ordered
-                                                          : spec->weights,
+        status = fet_step_add_constant(step, DNNL_ARG_WEIGHTS, &given, numbers->given,
                                        dnnl_primitive_desc_query_md(descriptor, dnnl_query_weights_md, 0));
     if (status == FET_OK && spec->bias) status = fet_step_add_constant(step, DNNL_ARG_BIAS, &bias, s8 ? numbers->bias : spec->bias, &bias);
     dnnl_primitive_desc_destroy(descriptor);
@@ -85,16 +83,21 @@ fet_status fet_step_build_gemm(const fet_step_spec *spec, fet_step *step)
     int64_t k = e.c * e.h * e.w, o = spec->key->oc;
     bool s8 = spec->key->precision == FET_DTYPE_S8;
     bool reordered = is_reordered(&spec->src[0], &e);
-    gemm_numbers numbers = {.ordered = NULL};
-    if (reordered) numbers.ordered = fet_staging_malloc((size_t)((s8 ? 1 : o) * k) * sizeof(float));
-    if (s8) numbers.quantised = fet_staging_malloc((size_t)(o * k));
+    gemm_numbers numbers = {.given = spec->weights};
+    if (reordered) numbers.ordered = fet_large_malloc((size_t)((s8 ? 1 : o) * k) * sizeof(float));
+    if (s8) numbers.quantised = fet_large_malloc((size_t)(o * k));
     if (s8) numbers.scales = fet_malloc(2 * (size_t)o * sizeof(float));
     fet_status status = FET_OK;
     if ((reordered && !numbers.ordered) || (s8 && (!numbers.quantised || !numbers.scales)))
         status = fet_fail(FET_ERROR_NOMEM, "no memory for the weights of \"%s\"", spec->name);
-    if (status == FET_OK && s8) numbers.bias = numbers.scales + o, quantise(spec, &e, &numbers);
-    else if (status == FET_OK && reordered)
+    if (status == FET_OK && s8) {
+        numbers.bias = numbers.scales + o;
+        numbers.given = numbers.quantised;
+        quantise(spec, &e, &numbers);
+    } else if (status == FET_OK && reordered) {
+        numbers.given = numbers.ordered;
         for (int64_t i = 0; i < o; i++) order_row(&e, spec->weights + i * k, numbers.ordered + i * k);
+    }
     if (status == FET_OK) status = finish(spec, &numbers, k, step);
     fet_free(numbers.ordered);
     fet_free(numbers.quantised);
