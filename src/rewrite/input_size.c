@@ -107,9 +107,27 @@ static const int64_t *sizes_at(const resizer *r, fet_id n, uint32_t input, uint3
     return fet_tensor_s64(tensor);
 }
 
+/* A flattened map made a map again: of several dimensions two are more than 1, height and width. False where that is not so. */
+static bool unflatten(const resizer *r, const fet_shape *to, uint32_t begin, uint32_t end, int64_t after, int64_t *numbers)
+{
+    uint32_t side[2], n = 0;
+    for (uint32_t d = begin; d < end; d++) {
+        if (to->dim[d] == 1) continue;
+        if (n == 2) return false;
+        side[n++] = d;
+    }
+    if (n < 2) return false;
+    int64_t h = to->dim[side[0]] * r->h[1] / r->h[0], w = to->dim[side[1]] * r->w[1] / r->w[0];
+    if (h * w != after || h * r->h[0] != to->dim[side[0]] * r->h[1]) return false;
+    if (numbers[side[0]] > 0) numbers[side[0]] = h;
+    if (numbers[side[1]] > 0) numbers[side[1]] = w;
+    return true;
+}
+
 /*
  * The target's entries that stand for dimensions which changed. Source and result are cut at the same products of dimensions into the
- * shortest pieces; a piece of one dimension in the result has the product of its sources, and one in which nothing changed stays.
+ * shortest pieces; a piece of one dimension in the result has the product of its sources, a piece of height and width follows the image,
+ * and one in which nothing changed stays.
  */
 static fet_status follow_reshape(resizer *r, fet_id n)
 {
@@ -137,8 +155,9 @@ static fet_status follow_reshape(resizer *r, fet_id n)
         if (!changed) continue;
         uint32_t wide = j0; /* the one dimension that holds them; 1s may stand beside it */
         while (wide + 1 < j && to->dim[wide] == 1) wide++;
-        if (wide >= j || to->dim[wide] != a) return refuse(r, n, "it cuts a map's size into several");
-        if (numbers[wide] > 0) numbers[wide] = after;
+        bool is_one = wide < j && to->dim[wide] == a;
+        if (is_one && numbers[wide] > 0) numbers[wide] = after;
+        if (!is_one && !unflatten(r, to, j0, j, after, numbers)) return refuse(r, n, "it cuts a map's size into several");
     }
     return rewrite_constant(r, n, 1, numbers);
 }
@@ -156,6 +175,22 @@ static fet_status follow_resize(resizer *r, fet_id n)
         if (numbers[d] * old->dim[d] != sizes[d] * new->dim[d]) return refuse(r, n, "its sizes would be broken numbers");
     }
     return rewrite_constant(r, n, 3, numbers);
+}
+
+/* What is as large as the source's dimension stays so; where it repeats something, how often does not hang on the image. */
+static fet_status follow_expand(resizer *r, fet_id n)
+{
+    uint32_t count = 0;
+    const int64_t *target = sizes_at(r, n, 1, &count);
+    const fet_shape *old = shape_of(r->base, n), *new = shape_of(r->graph, n);
+    if (!target) return FET_OK;
+    int64_t numbers[FET_MAX_RANK];
+    memcpy(numbers, target, count * sizeof *numbers);
+    for (uint32_t d = 0; d < old->rank && d < count; d++) { /* aligned at their ends */
+        uint32_t from = old->rank - 1 - d, to = count - 1 - d;
+        if (old->dim[from] != new->dim[from] && target[to] == old->dim[from]) numbers[to] = new->dim[from];
+    }
+    return rewrite_constant(r, n, 1, numbers);
 }
 
 /* Less than a pixel off the proportion of before to after. */
@@ -203,13 +238,36 @@ static fet_status resize_node(resizer *r, fet_id n)
     case FET_OP_AVERAGE_POOL: FET_TRY(follow_pool(r, n)); break;
     case FET_OP_RESHAPE: FET_TRY(follow_reshape(r, n)); break;
     case FET_OP_RESIZE: FET_TRY(follow_resize(r, n)); break;
+    case FET_OP_EXPAND: FET_TRY(follow_expand(r, n)); break;
     default: break;
     }
     FET_TRY(fet_graph_infer_node(r->graph, n));
     return r->graph->nodes[n].n_inputs > 0 && r->graph->nodes[n].inputs[0] != FET_NONE ? check_node(r, n) : FET_OK;
 }
 
-fet_status fet_input_size_set(const fet_graph *base, uint32_t take, uint32_t of, fet_arena *arena, fet_graph **out_graph)
+/* A map whose height and width alone differ, as the image's do; no list of places. */
+static bool is_map_of_another_size(const resizer *r, const fet_value *old, const fet_value *new)
+{
+    uint32_t rank = old->shape.rank;
+    if (rank < 3 || rank > 4 || new->shape.rank != rank) return false;
+    for (uint32_t d = 0; d + 2 < rank; d++)
+        if (old->shape.dim[d] != new->shape.dim[d]) return false;
+    return is_near(old->shape.dim[rank - 2], new->shape.dim[rank - 2], r->h) &&
+           is_near(old->shape.dim[rank - 1], new->shape.dim[rank - 1], r->w);
+}
+
+static fet_status check_outputs(const resizer *r, bool maps_follow)
+{
+    for (uint32_t o = 0; o < r->base->n_outputs; o++) {
+        const fet_value *old = &r->base->values[r->base->outputs[o]], *new = &r->graph->values[r->base->outputs[o]];
+        if (fet_shape_equal(&old->shape, &new->shape) || (maps_follow && is_map_of_another_size(r, old, new))) continue;
+        return fet_fail(FET_ERROR_SHAPE, "output \"%s\" would have another shape with an input of %lldx%lld", old->name, (long long)r->h[1],
+                        (long long)r->w[1]);
+    }
+    return FET_OK;
+}
+
+fet_status fet_input_size_set(const fet_graph *base, uint32_t take, uint32_t of, bool maps_follow, fet_arena *arena, fet_graph **out_graph)
 {
     uint32_t parts = fet_input_size_parts(base);
     const fet_shape *whole = base->n_inputs ? &base->values[base->inputs[0]].shape : NULL;
@@ -225,12 +283,7 @@ fet_status fet_input_size_set(const fet_graph *base, uint32_t take, uint32_t of,
     r.written = fet_arena_zalloc(graph->arena, base->n_params + 1, 1);
     if (!r.written) return fet_arena_full();
     for (fet_id n = 0; n < base->n_nodes; n++) FET_TRY(resize_node(&r, n));
-    for (uint32_t o = 0; o < base->n_outputs; o++) {
-        fet_id value = base->outputs[o];
-        if (!fet_shape_equal(&base->values[value].shape, &graph->values[value].shape))
-            return fet_fail(FET_ERROR_SHAPE, "output \"%s\" would have another shape with an input of %lldx%lld", base->values[value].name,
-                            (long long)r.h[1], (long long)r.w[1]);
-    }
+    FET_TRY(check_outputs(&r, maps_follow));
     *out_graph = fet_take(graph);
     return FET_OK;
 }

@@ -71,6 +71,8 @@ typedef struct fet_job {
     double width_low, width_high;
     double multipliers[8];
     uint32_t n_multipliers;
+    double resolutions[8];  /* shares of the base's size, where that is decided */
+    uint32_t n_resolutions; /* 0: the space's usual ones */
     const char *locks[FET_JOB_MAX_LOCKS];
     uint32_t n_locks;
     /* goal: objectives[0] is quality */

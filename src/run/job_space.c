@@ -28,7 +28,13 @@ static const struct {
      {"stages", "groups", "blocks", "all"},
      {0, FET_SPACE_GROUP_WIDTH, FET_SPACE_INNER_WIDTH, FET_SPACE_GROUP_WIDTH | FET_SPACE_INNER_WIDTH}},
 };
-enum { N_KNOWN = sizeof known / sizeof *known, WIDTH = N_KNOWN - 1, PRECISION = N_KNOWN - 2, MULTIPLIER = N_KNOWN };
+enum {
+    N_KNOWN = sizeof known / sizeof *known,
+    WIDTH = N_KNOWN - 1,
+    PRECISION = N_KNOWN - 2,
+    RESOLUTION = N_KNOWN - 4,
+    MULTIPLIER = N_KNOWN
+};
 
 static const char *text_of(const fet_job_raw_decision *raw, uint32_t k)
 {
@@ -62,6 +68,26 @@ static fet_status read_range(reader *r, uint32_t d)
     return fet_job_range(&r->yaml, (const char *)node->data.scalar.value, path, 0.05, 8, &r->job->width_low, &r->job->width_high);
 }
 
+/* {resolution: network, options: [0.6, 0.8, 1]} */
+static fet_status read_resolutions(reader *r, const char *path)
+{
+    enum { MOST = sizeof r->job->resolutions / sizeof *r->job->resolutions };
+    const yaml_node_t *list = fet_job_yaml_find(&r->yaml, path);
+    uint32_t n = 0;
+    if (!list) return FET_OK;
+    if (list->type != YAML_SEQUENCE_NODE)
+        return fet_job_yaml_fail(&r->yaml, path, "expected a list of shares of the base's size, such as [0.6, 0.8]");
+    for (const yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++, n++) {
+        const yaml_node_t *node = yaml_document_get_node(&r->yaml.yaml.document, *item);
+        if (node->type != YAML_SCALAR_NODE) return fet_job_yaml_fail(&r->yaml, path, "expected numbers in the list, such as [0.6, 0.8]");
+        if (n == MOST) return fet_job_yaml_fail(&r->yaml, path, "too many: expected at most %d", MOST);
+        FET_TRY(fet_job_real(&r->yaml, (const char *)node->data.scalar.value, path, 1, 0.05, 4, &r->job->resolutions[n]));
+    }
+    if (n == 0) return fet_job_yaml_fail(&r->yaml, path, "the list is empty: expected shares of the base's size, such as [0.6, 0.8]");
+    r->job->n_resolutions = n;
+    return FET_OK;
+}
+
 /* One entry is one decision; `has`: those of the entries above. */
 static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
 {
@@ -81,8 +107,10 @@ static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
     if (*has & 1u << kind) return fet_job_yaml_fail(&r->yaml, path, "a decision of this kind stands above already");
     char options[80];
     snprintf(options, sizeof options, "%s.options", path);
-    if (kind != WIDTH && kind != PRECISION && fet_job_yaml_find(&r->yaml, options))
-        return fet_job_yaml_fail(&r->yaml, path, "\"options\" belongs to {width: stages} and {precision: blocks} alone");
+    bool has_options = kind == WIDTH || kind == PRECISION || kind == RESOLUTION;
+    if (!has_options && fet_job_yaml_find(&r->yaml, options))
+        return fet_job_yaml_fail(&r->yaml, path,
+                                 "\"options\" belongs to {width: stages}, {resolution: network} and {precision: blocks} alone");
     *has |= 1u << kind;
     if (kind == MULTIPLIER) return read_multipliers(r, raw, d);
     snprintf(path, sizeof path, "space.decisions[%u].%s", d, known[kind].key);
@@ -90,6 +118,7 @@ static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
     FET_TRY(fet_job_choice(&r->yaml, text_of(raw, kind), path, "site of a decision", known[kind].sites, n_sites, 0, &site));
     r->job->kinds |= known[kind].kinds[site];
     if (kind == PRECISION) return fet_job_read_precisions(r, path, options);
+    if (kind == RESOLUTION) return read_resolutions(r, options);
     return kind == WIDTH ? read_range(r, d) : FET_OK;
 }
 

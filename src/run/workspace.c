@@ -177,6 +177,7 @@ static fet_status make_space(const fet_job *job, const fet_graph *base, const fe
     options.width_high = job->width_high;
     options.multipliers = job->multipliers;
     options.n_multipliers = job->n_multipliers;
+    if (job->n_resolutions) options.resolutions = job->resolutions, options.n_resolutions = job->n_resolutions;
     options.precisions = job->precisions;
     options.n_precisions = job->n_precisions;
     options.first = job->quantise.first;

@@ -44,6 +44,7 @@ fet_status fet_space_derive(const fet_space *space, const fet_genome *genome, fe
     FET_TRY(fet_blueprint_make(&blueprint, channels, patch_on, arena, &graph));
     FET_TRY(split_blocks(space, genome, graph));
     FET_TRY(space_trim_tail(space, genome, graph));
+    FET_TRY(space_keep_interface(space, genome, graph));
     FET_TRY(fet_mark_precision_ends(graph, space->first, space->last));
     *out_graph = fet_take(graph);
     return FET_OK;

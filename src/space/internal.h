@@ -94,6 +94,8 @@ fet_status space_add_network(fet_space *space, const fet_space_options *options)
 fet_status space_add_resolution(fet_space *space, const fet_space_options *options);
 /* Blueprints of the other sizes, behind that of the base. */
 fet_status space_rebase_resolutions(fet_space *space);
+/* A candidate whose output maps have another size gets the base's inputs and outputs. */
+fet_status space_keep_interface(const fet_space *space, const fet_genome *genome, fet_graph *graph);
 
 /* The decision on the end of the network, if something there can go; and what a genome says of it, done to its candidate. */
 fet_status space_add_tail(fet_space *space);

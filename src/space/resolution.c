@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Sizes of the input. Wished shares of the base's height are rounded to whole steps (rewrite/input_size.h);
- * a size that the network cannot have (its head is a matrix over the map, its outputs are maps) is no option. The base at each other size
- * is kept with a blueprint of its own, so deriving a candidate costs the same.
+ * a size that the network cannot have (its head is a matrix over the map) is no option. Where outputs are maps, maps inside alone change:
+ * the candidate resizes what comes in and what goes out (rewrite/inner_size.h). The base at each other size is kept with a blueprint of its
+ * own, so deriving a candidate costs the same.
  */
 #include "space/internal.h"
 
+#include "rewrite/inner_size.h"
 #include "rewrite/input_size.h"
 
 #include <math.h>
@@ -15,9 +17,10 @@ static fet_status resize(fet_space *space, uint32_t take, uint32_t steps, fet_gr
 {
     fet_auto(fet_graph) graph = NULL;
     fet_channel_groups groups;
-    fet_status status = fet_input_size_set(space->base, take, steps, space->arena, &graph);
+    fet_status status = fet_input_size_set(space->base, take, steps, true, space->arena, &graph);
     if (status == FET_ERROR_SHAPE) return FET_OK;
     FET_TRY(status);
+    if (fet_inner_size_needs_wrap(space->base, graph) && take > steps) return FET_OK; /* more pixels than the image has tell nothing new */
     FET_TRY(fet_channel_groups_find(graph, space->arena, &groups));
     if (fet_channel_groups_same(&groups, &space->groups)) *out_resized = fet_take(graph);
     return FET_OK;
@@ -73,4 +76,10 @@ fet_status space_rebase_resolutions(fet_space *space)
         FET_TRY(fet_blueprint_rebase(&space->blueprint, space->resized[o], space->arena, &space->resized_blueprint[o]));
     }
     return FET_OK;
+}
+
+fet_status space_keep_interface(const fet_space *space, const fet_genome *genome, fet_graph *graph)
+{
+    const fet_graph *resized = space->resolution == FET_NONE ? NULL : space->resized[genome->option[space->resolution]];
+    return resized && fet_inner_size_needs_wrap(space->base, resized) ? fet_inner_size_wrap(graph, space->base) : FET_OK;
 }

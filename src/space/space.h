@@ -28,7 +28,8 @@ typedef enum fet_space_kind {
     FET_SPACE_ACTIVATION = 1 << 5, /* "activation" */
     FET_SPACE_GROUP_WIDTH =
         1 << 6, /* "group1.width": a width for each channel group of no stage; the widest, where there is no room for all */
-    FET_SPACE_RESOLUTION = 1 << 7, /* "resolution": sizes of the input that keep every stride integral */
+    FET_SPACE_RESOLUTION = 1 << 7, /* "resolution": sizes of the input that keep every stride integral; of
+                                       maps inside, where outputs are maps */
     FET_SPACE_TAIL = 1 << 8,       /* "tail": softmax left out, argmax before resize */
     FET_SPACE_ALL = (1 << 9) - 1,
     /* "stage2.block1.inner": the channels between a block's first and last convolution, apart from its stage's width, which is the trunk's
@@ -51,7 +52,8 @@ typedef struct fet_space_options {
     const double *multipliers;    /* default {0.5, 0.75, 1, 1.25}; 1 is added where it is missing */
     uint32_t n_multipliers;
     const double *resolutions; /* shares of the base's height and width; default {0.5, 0.625, 0.75, 1}. Each is taken as the nearest
-                                  step of rewrite/input_size.h, if the network can have it */
+                                  step of rewrite/input_size.h, if the network can have it. Where outputs are maps, of the
+                                  maps inside (rewrite/inner_size.h) */
     uint32_t n_resolutions;
     const fet_dtype *precisions; /* beside int8, for decisions on precision: BF16, F32; default {BF16} */
     uint32_t n_precisions;

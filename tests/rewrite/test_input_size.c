@@ -84,7 +84,7 @@ static void by_hand(void **state)
     fet_auto(fet_graph) resized = NULL;
     fet_auto(fet_graph) same = NULL;
     assert_int_equal(fet_input_size_parts(base), 2); /* the last map is 6x4 */
-    CHECK_OK(fet_input_size_set(base, 1, 2, NULL, &resized));
+    CHECK_OK(fet_input_size_set(base, 1, 2, false, NULL, &resized));
     CHECK_OK(fet_graph_verify(resized));
     const fet_shape wanted[] = {fet_shape_4d(1, 3, 12, 8), {.rank = 5, .dim = {1, 2, 3, 6, 4}},
                                 fet_shape_4d(1, 6, 6, 4),  fet_shape_4d(1, 6, 12, 8),
@@ -99,16 +99,16 @@ static void by_hand(void **state)
         assert_true(shared != size);
     }
     CHECK_OK(fet_graph_verify(base));
-    CHECK_OK(fet_input_size_set(base, 2, 2, NULL, &same));
+    CHECK_OK(fet_input_size_set(base, 2, 2, false, NULL, &same));
     assert_true(run_difference(base, same, 1) == 0);
     run_result small = run_graph(resized, 1);
     assert_true(small.largest > 0);
     free(small.data);
     fet_graph *larger = NULL;
-    CHECK_OK(fet_input_size_set(base, 3, 2, NULL, &larger));
+    CHECK_OK(fet_input_size_set(base, 3, 2, false, NULL, &larger));
     assert_true(shape_named(larger, "image")->dim[2] == 36);
     fet_graph_destroy(larger);
-    CHECK_FAILS(FET_ERROR_ARG, fet_input_size_set(base, 0, 2, NULL, &larger));
+    CHECK_FAILS(FET_ERROR_ARG, fet_input_size_set(base, 0, 2, false, NULL, &larger));
 }
 
 /* Numbers at half of the size are those of the network built at that size. */
@@ -131,7 +131,7 @@ static void same_as_built(void **state)
         CHECK_OK(fet_graph_init_params(graphs[i], NULL, 1));
     }
     fet_auto(fet_graph) half = NULL;
-    CHECK_OK(fet_input_size_set(graphs[0], 1, 2, NULL, &half)); /* maps of 6x10: gcd of 12, 20, 6, 10 */
+    CHECK_OK(fet_input_size_set(graphs[0], 1, 2, false, NULL, &half)); /* maps of 6x10: gcd of 12, 20, 6, 10 */
     assert_true(run_difference(graphs[1], half, 3) == 0);
     fet_graph_destroy(graphs[0]), fet_graph_destroy(graphs[1]);
 }
@@ -162,10 +162,10 @@ static void between_parts(void **state)
     assert_int_equal(fet_input_size_steps(graphs[0]), 4); /* a step is 16 pixels already */
     fet_auto(fet_graph) resized = NULL;
     fet_graph *none = NULL;
-    CHECK_OK(fet_input_size_set(graphs[0], 5, 8, NULL, &resized));
+    CHECK_OK(fet_input_size_set(graphs[0], 5, 8, false, NULL, &resized));
     CHECK_OK(fet_graph_verify(resized));
     assert_true(run_difference(graphs[1], resized, 3) == 0);
-    CHECK_FAILS(FET_ERROR_ARG, fet_input_size_set(graphs[0], 5, 7, NULL, &none)); /* 64 / 7 */
+    CHECK_FAILS(FET_ERROR_ARG, fet_input_size_set(graphs[0], 5, 7, false, NULL, &none)); /* 64 / 7 */
     fet_graph_destroy(graphs[0]), fet_graph_destroy(graphs[1]);
 }
 
@@ -175,12 +175,12 @@ static void refused(void **state)
     fet_auto(fet_graph) zoo = zoo_network(); /* flattens a map of 6x5 into a matrix; gcd 1 */
     fet_graph *none = NULL;
     assert_int_equal(fet_input_size_parts(zoo), 1);
-    CHECK_FAILS(FET_ERROR_SHAPE, fet_input_size_set(zoo, 2, 1, NULL, &none));
+    CHECK_FAILS(FET_ERROR_SHAPE, fet_input_size_set(zoo, 2, 1, false, NULL, &none));
     assert_non_null(strstr(fet_error_message(), "hidden"));
     fet_auto(fet_graph) base = network();
     for (uint64_t n = 0, failures = 1; failures > 0; n++) {
         fet_alloc_fail_after(n);
-        fet_status status = fet_input_size_set(base, 1, 2, NULL, &none);
+        fet_status status = fet_input_size_set(base, 1, 2, false, NULL, &none);
         fet_alloc_fail_after(UINT64_MAX);
         failures = status != FET_OK;
         if (failures) assert_int_equal(status, FET_ERROR_NOMEM);
@@ -195,7 +195,7 @@ static void refused(void **state)
     CHECK_OK(fet_graph_add_input(maps, "image", FET_DTYPE_F32, &shape, &v));
     CHECK_OK(fet_graph_add_output(maps, zoo_conv(maps, "only", v, 2, 3, 1)));
     CHECK_OK(fet_graph_infer(maps));
-    CHECK_FAILS(FET_ERROR_SHAPE, fet_input_size_set(maps, 4, 8, NULL, &none));
+    CHECK_FAILS(FET_ERROR_SHAPE, fet_input_size_set(maps, 4, 8, false, NULL, &none));
     assert_non_null(strstr(fet_error_message(), "output \"only\""));
     fet_graph_destroy(maps);
 }
@@ -239,13 +239,13 @@ static void real_networks(void **state)
         fet_auto(fet_graph) resized = NULL;
         CHECK_OK(fet_onnx_read(path, NULL, &base));
         uint32_t parts = fet_input_size_parts(base);
-        fet_status status = fet_input_size_set(base, parts > 1 ? (parts + 1) / 2 : 1, parts, NULL, &resized);
+        fet_status status = fet_input_size_set(base, parts > 1 ? (parts + 1) / 2 : 1, parts, false, NULL, &resized);
         print_message("# %s: %u parts, %s\n", models[i].path, parts, status == FET_OK ? "resizes" : fet_error_message());
         assert_int_equal(parts, models[i].parts);
         if (strcmp(models[i].path, "stm-person-mobilenetv2/model.onnx") == 0) {
             assert_int_equal(fet_input_size_steps(base), 8);
             fet_graph_destroy(fet_take(resized));
-            status = fet_input_size_set(base, 5, 8, NULL, &resized); /* 80x80 of 128x128 */
+            status = fet_input_size_set(base, 5, 8, false, NULL, &resized); /* 80x80 of 128x128 */
         }
         if ((status == FET_OK) != models[i].resizes) fail_msg("%s: expected otherwise", models[i].path);
         if (status != FET_OK) continue;

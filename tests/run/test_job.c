@@ -177,6 +177,7 @@ static void test_text_is_a_fixed_point(void **state)
                                  given,
                                  DATA "base: {onnx: b.onnx}\nspace: {decisions: [{skip: blocks}]}\n",
                                  DATA "space: {decisions: [{fuse: blocks}]}\n",
+                                 DATA "space: {decisions: [{resolution: network, options: [0.6, 0.8, 1]}]}\n",
                                  DATA "goal: {subject_to: {latency: <= 33.3%}}\n",
                                  DATA "goal: {subject_to: {latency: <= 91.7 us}}\ntrain: {label_smoothing: 0.123}\nbase: {epochs: 0.1}\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -187,7 +188,24 @@ static void test_text_is_a_fixed_point(void **state)
         assert_string_equal(job->text, again->text);
         assert_int_equal(job->n_variants, again->n_variants);
         assert_int_equal(job->n_limits, again->n_limits);
+        assert_int_equal(job->n_resolutions, again->n_resolutions);
+        for (uint32_t k = 0; k < job->n_resolutions; k++) CHECK_NEAR(job->resolutions[k], again->resolutions[k], 0);
     }
+}
+
+static void test_resolutions(void **state)
+{
+    (void)state;
+    fet_auto(fet_job) job = NULL;
+    fet_auto(fet_job) usual = NULL;
+    CHECK_OK(parse(DATA "space: {decisions: [{resolution: network, options: [0.6, 0.8, 1]}]}\n", &job));
+    assert_true(job->kinds & FET_SPACE_RESOLUTION);
+    assert_int_equal(job->n_resolutions, 3);
+    CHECK_NEAR(job->resolutions[0], 0.6, 0);
+    CHECK_NEAR(job->resolutions[2], 1, 0);
+    CHECK_OK(parse(DATA "space: {decisions: [{resolution: network}]}\n", &usual));
+    assert_true(usual->kinds & FET_SPACE_RESOLUTION);
+    assert_int_equal(usual->n_resolutions, 0);
 }
 
 static void test_fewer_decisions_fewer_variants(void **state)
@@ -297,6 +315,16 @@ static const struct {
      "2: field \"space.decisions[0].options\": \"1.5..0.5\" is no range: expected such as 0.5..1.5 within 0.05..8"},
     {DATA "space: {decisions: [{width: stages}, {multiplier: [0.5]}]}\n",
      "2: field \"space.decisions[1].multiplier\": 1 is not among them: expected the base itself to be a choice"},
+    {DATA "space: {decisions: [{resolution: network, options: 0.5..1}]}\n",
+     "2: field \"space.decisions[0].options\": expected a list of shares of the base's size, such as [0.6, 0.8]"},
+    {DATA "space: {decisions: [{resolution: network, options: [0.5, 5]}]}\n",
+     "2: field \"space.decisions[0].options\": 5 is out of range: expected 0.05 to 4"},
+    {DATA "space: {decisions: [{resolution: network, options: []}]}\n",
+     "2: field \"space.decisions[0].options\": the list is empty: expected shares of the base's size, such as [0.6, 0.8]"},
+    {DATA "space: {decisions: [{resolution: network, options: [[1]]}]}\n",
+     "2: field \"space.decisions[0].options\": expected numbers in the list, such as [0.6, 0.8]"},
+    {DATA "space: {decisions: [{resolution: network, options: [1, 1, 1, 1, 1, 1, 1, 1, 1]}]}\n",
+     "2: field \"space.decisions[0].options\": too many: expected at most 8"},
     {DATA "space: {decisions: [{multiplier: [1]}]}\n",
      "2: field \"space.decisions\": a multiplier without {width: stages}: expected both, for it multiplies those widths"},
     {DATA "space: {decisions: [{fuse: blocks}, {fuse: blocks}]}\n",
@@ -586,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_every_field),
         cmocka_unit_test(test_calibrate),
         cmocka_unit_test(test_text_is_a_fixed_point),
+        cmocka_unit_test(test_resolutions),
         cmocka_unit_test(test_fewer_decisions_fewer_variants),
         cmocka_unit_test(test_given_network),
         cmocka_unit_test(test_given_network_defaults),

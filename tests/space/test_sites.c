@@ -3,6 +3,7 @@
 #include "spaces.h"
 
 #include "engine/init.h"
+#include "op/builder.h"
 #include "rewrite/input_size.h"
 #include "rewrite/run.h"
 
@@ -202,7 +203,7 @@ static void resolutions(void **state)
     fet_graph *graph = NULL;
     CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
     CHECK_OK(fet_graph_init_params(graph, base, 1));
-    CHECK_OK(fet_input_size_set(base, 1, 2, NULL, &half));
+    CHECK_OK(fet_input_size_set(base, 1, 2, false, NULL, &half));
     assert_true(run_difference(half, graph, 2) == 0);
     fet_graph_destroy(half);
     fet_graph_destroy(graph);
@@ -213,6 +214,53 @@ static void resolutions(void **state)
     space = NULL;
     CHECK_FAILS(FET_ERROR_ARG, fet_space_create(base, &options, &space));
     fet_graph_destroy(base);
+}
+
+/* Outputs that are maps keep their size: maps inside change alone, with widths and the end of the network as well. Never more pixels than
+ * the image has. */
+static void resolutions_inside(void **state)
+{
+    (void)state;
+    fet_auto(fet_graph) base = NULL;
+    fet_id v = FET_NONE, n = FET_NONE;
+    fet_shape shape = fet_shape_4d(1, 3, 16, 16);
+    CHECK_OK(fet_graph_create(NULL, &base));
+    CHECK_OK(fet_graph_add_input(base, "image", FET_DTYPE_F32, &shape, &v));
+    CHECK_OK(fet_build_conv(base, "stem", v, &(fet_conv_options){.out_channels = 16, .kernel = 3, .stride = 2, .bias = true}, &v));
+    CHECK_OK(fet_build_conv(base, "classes", v, &(fet_conv_options){.out_channels = 4, .kernel = 3, .stride = 1, .bias = true}, &v));
+    CHECK_OK(fet_graph_add_node(base, FET_OP_SOFTMAX, "share", &v, 1, 1, &n));
+    CHECK_OK(fet_graph_set_int(base, n, FET_ATTR_AXIS, 1));
+    CHECK_OK(fet_graph_add_output(base, base->nodes[n].outputs[0]));
+    CHECK_OK(fet_graph_infer(base));
+    give_numbers(base, 3);
+    fet_space_options options = fet_space_default_options();
+    options.kinds = FET_SPACE_ALL;
+    options.resolutions = (const double[]){0.5, 0.75, 2};
+    options.n_resolutions = 3;
+    fet_auto(fet_arena) arena = NULL;
+    fet_auto(fet_space) space = space_of(base, &options);
+    CHECK_OK(fet_arena_create(&arena));
+    assert_string_equal(options_text(space, "resolution"), "8x8,12x12,16x16*");
+    fet_rng rng;
+    fet_rng_init(&rng, 6, 0, FET_RNG_TEST);
+    uint32_t seen = 0;
+    for (int i = 0; i < 40; i++) {
+        fet_auto(fet_graph) graph = NULL;
+        fet_genome genome;
+        fet_space_sample(space, &rng, &genome);
+        fet_arena_reset(arena);
+        CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
+        CHECK_OK(fet_graph_verify(graph));
+        CHECK_OK(fet_graph_init_params(graph, base, 1));
+        assert_true(fet_shape_equal(&graph->values[graph->inputs[0]].shape, &shape));
+        assert_true(fet_shape_equal(&graph->values[graph->outputs[0]].shape, &base->values[base->outputs[0]].shape));
+        assert_string_equal(graph->values[graph->outputs[0]].name, base->values[base->outputs[0]].name);
+        seen |= 1u << graph->values[fet_graph_find_value(graph, "stem")].shape.dim[2];
+        run_result result = run_graph(graph, 1);
+        assert_true(result.largest > 0);
+        free(result.data);
+    }
+    assert_int_equal(seen, 1u << 4 | 1u << 6 | 1u << 8);
 }
 
 static void fails_cleanly_without_memory(void **state)
@@ -239,8 +287,13 @@ static void fails_cleanly_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options_of_the_template), cmocka_unit_test(inner_widths), cmocka_unit_test(canonical_genomes),
-        cmocka_unit_test(exact_options),           cmocka_unit_test(resolutions),  cmocka_unit_test(fails_cleanly_without_memory),
+        cmocka_unit_test(options_of_the_template),
+        cmocka_unit_test(inner_widths),
+        cmocka_unit_test(canonical_genomes),
+        cmocka_unit_test(exact_options),
+        cmocka_unit_test(resolutions),
+        cmocka_unit_test(resolutions_inside),
+        cmocka_unit_test(fails_cleanly_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
