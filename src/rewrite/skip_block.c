@@ -52,6 +52,20 @@ bool fet_skip_block_applies(const fet_graph *graph, const fet_block *block)
     return is_closed(graph, block, inside);
 }
 
+/* Parameters that only the block reads, behind the values dropped already. */
+static fet_status add_own_params(const fet_graph *graph, const uint8_t *inside, fet_arena *arena, fet_patch *patch, fet_id *values)
+{
+    enum { BY_BLOCK = 1, BY_OTHERS = 2 };
+    uint8_t *read = fet_arena_zalloc(arena, (size_t)graph->n_values + 1, 1);
+    if (!read) return fet_arena_full();
+    for (fet_id n = 0; n < graph->n_nodes; n++)
+        for (uint32_t i = 0; i < graph->nodes[n].n_inputs; i++)
+            if (graph->nodes[n].inputs[i] != FET_NONE) read[graph->nodes[n].inputs[i]] |= inside[n] ? BY_BLOCK : BY_OTHERS;
+    for (fet_id p = 0; p < graph->n_params; p++)
+        if (read[graph->params[p].value] == BY_BLOCK) values[patch->n_drop_values++] = graph->params[p].value;
+    return FET_OK;
+}
+
 fet_status fet_skip_block_plan(const fet_graph *graph, const fet_block *block, fet_arena *arena, fet_patch *out_patch)
 {
     if (!fet_skip_block_applies(graph, block))
@@ -71,17 +85,7 @@ fet_status fet_skip_block_plan(const fet_graph *graph, const fet_block *block, f
         for (uint32_t o = 0; o < graph->nodes[n].n_outputs; o++)
             if (graph->nodes[n].outputs[o] != FET_NONE) values[patch.n_drop_values++] = graph->nodes[n].outputs[o];
     }
-    /* Parameters that only the block reads. */
-    for (fet_id p = 0; p < graph->n_params; p++) {
-        bool used = false, outside = false;
-        for (fet_id n = 0; n < graph->n_nodes; n++)
-            for (uint32_t i = 0; i < graph->nodes[n].n_inputs; i++) {
-                if (graph->nodes[n].inputs[i] != graph->params[p].value) continue;
-                used = true;
-                outside |= !inside[n];
-            }
-        if (used && !outside) values[patch.n_drop_values++] = graph->params[p].value;
-    }
+    FET_TRY(add_own_params(graph, inside, arena, &patch, values));
     *alias = (fet_alias){.from = block->output, .to = block->input};
     *out_patch = patch;
     return FET_OK;
