@@ -9,6 +9,7 @@ fet_status fet_cli_device_open(const fet_cli_costing *costing, fet_device_option
 {
     *out_options = (fet_device_options){.name = costing->device, .isa = costing->isa};
     FET_TRY(fet_cli_precision(costing->precision, &out_options->precision));
+    out_options->hasty = true;
     return fet_device_open(out_options, out_device);
 }
 

@@ -32,6 +32,7 @@ typedef struct fet_device_options {
     const char *isa;     /* host: "amx", "avx512_vnni", "avx512", "avx2", "auto" (the best here) */
     const char *cache;   /* folder of the kernel table; NULL: $XDG_CACHE_HOME/fettle or ~/.cache/fettle */
     uint32_t rounds;     /* host: visits of each kernel, others between; those that disagree are made again (host/rounds.h). 0: 1 */
+    bool hasty;          /* host: somebody waits for a first look: measuring does not wait for a calm moment */
 } fet_device_options;
 
 /* A kind that is a device by itself, without a file: "host", "template". */

@@ -4,7 +4,6 @@
  * random numbers. The step is built by the same code as the executor's, so it is the same primitive in the same layouts.
  */
 #include "base/repeated.h"
-#include "base/rng.h"
 #include "engine/executor.h"
 #include "engine/infer/sample.h"
 #include "engine/infer/step.h"
@@ -127,15 +126,28 @@ static void repeat(void *data, size_t filled, size_t bytes)
     }
 }
 
-static void draw(fet_rng *rng, size_t count, double size, float *numbers)
+/* Numbers that nobody looks at, for a tenth of what good ones cost (Numerical Recipes' quick generator, of which the high bits are used).
+ */
+static int32_t next(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (int32_t)*state;
+}
+
+static float next_unit(uint32_t *state) /* [-1, 1) */
+{
+    return (float)(next(state) >> 8) * 0x1p-23f;
+}
+
+static void draw(uint32_t *state, size_t count, double size, float *numbers)
 {
     size_t drawn = count < DRAWN ? count : DRAWN;
-    for (size_t i = 0; i < drawn; i++) numbers[i] = (float)((fet_rng_uniform(rng) * 2.0 - 1.0) * size);
+    for (size_t i = 0; i < drawn; i++) numbers[i] = next_unit(state) * (float)size;
     repeat(numbers, drawn * sizeof *numbers, count * sizeof *numbers);
 }
 
 /* From 16 MB on they are one period, mapped again and again: they are read once, when oneDNN copies them into its own layout. */
-static fet_status add_weights(fet_kernel_runner *r, const fet_kernel_key *key, fet_rng *rng)
+static fet_status add_weights(fet_kernel_runner *r, const fet_kernel_key *key, uint32_t *state)
 {
     enum { PERIOD = FET_REPEATED_PERIOD / sizeof(float) };
     size_t count = count_weights(key), bytes = count * sizeof(float);
@@ -143,17 +155,17 @@ static fet_status add_weights(fet_kernel_runner *r, const fet_kernel_key *key, f
     if (count > 4 * PERIOD && (r->weights = fet_repeated_map(bytes))) r->repeated_bytes = bytes;
     if (!r->weights) r->weights = fet_large_malloc(bytes);
     if (!r->weights) return fet_fail(FET_ERROR_NOMEM, "no memory for random weights");
-    draw(rng, r->repeated_bytes ? PERIOD : count, sqrt(3.0 * key->oc / (double)count), r->weights);
+    draw(state, r->repeated_bytes ? PERIOD : count, sqrt(3.0 * key->oc / (double)count), r->weights);
     if (key->flags & (FET_KERNEL_BIAS | FET_KERNEL_CONST)) {
         FET_TRY(fet_alloc_zeroed(key->oc, sizeof(float), "a random bias", &r->bias));
-        draw(rng, key->oc, 0.1, r->bias);
+        draw(state, key->oc, 0.1, r->bias);
     }
     r->spec.weights = r->weights;
     r->spec.bias = r->bias;
     return FET_OK;
 }
 
-static fet_status add_buffer(fet_kernel_runner *r, uint32_t operand, const fet_format *format, fet_rng *rng)
+static fet_status add_buffer(fet_kernel_runner *r, uint32_t operand, const fet_format *format, uint32_t *state)
 {
     size_t bytes = fet_format_bytes(format);
     void *data = fet_aligned_malloc(BUFFER_ALIGNMENT, bytes);
@@ -161,10 +173,10 @@ static fet_status add_buffer(fet_kernel_runner *r, uint32_t operand, const fet_f
     r->buffers[r->n_buffers++] = data;
     size_t count = bytes / fet_dtype_bytes(format->dtype), drawn = count < DRAWN ? count : DRAWN;
     for (size_t i = 0; i < drawn; i++) {
-        float x = (float)(fet_rng_uniform(rng) * 2.0 - 1.0);
+        float x = next_unit(state);
         if (format->dtype == FET_DTYPE_F32) ((float *)data)[i] = x;
         else if (format->dtype == FET_DTYPE_BF16) ((uint16_t *)data)[i] = fet_bf16_from_f32(x);
-        else ((uint8_t *)data)[i] = (uint8_t)fet_rng_u32(rng);
+        else ((uint8_t *)data)[i] = (uint8_t)(next(state) >> 24);
     }
     repeat(data, drawn * fet_dtype_bytes(format->dtype), count * fet_dtype_bytes(format->dtype));
     return fet_step_bind(r->step, operand, data);
@@ -187,19 +199,18 @@ static fet_status check_key(const fet_kernel_key *key)
 
 static fet_status create(fet_kernel_runner *r, const fet_kernel_key *key)
 {
-    fet_rng rng;
-    fet_rng_init(&rng, 1, fet_kernel_key_hash(key), FET_RNG_TEST);
+    uint32_t state = (uint32_t)fet_kernel_key_hash(key);
     r->spec = (fet_step_spec){
         .key = key, .activation = usual(key->activation), .name = "kernel", .src = r->src, .n_dst = 1, .residual_in_place = true};
     bool plain = key->flags & FET_KERNEL_PLAIN_SRC && key->op != FET_OP_CAST;
     if (plain) FET_TRY(fet_sample_plain(key, &r->graph, r->src, MAX_SOURCES, &r->spec));
     else if (key->op == FET_OP_CAST) set_cast_formats(r, key);
     else FET_TRY(set_formats(r, key));
-    FET_TRY(add_weights(r, key, &rng));
+    FET_TRY(add_weights(r, key, &state));
     FET_TRY(fet_step_create(&r->spec, &r->step));
     FET_TRY(fet_alloc_zeroed(r->spec.n_src + r->spec.n_dst, sizeof *r->buffers, "operands of a kernel", &r->buffers));
-    for (uint32_t i = 0; i < r->spec.n_src; i++) FET_TRY(add_buffer(r, i, &r->src[i], &rng));
-    for (uint32_t o = 0; o < r->spec.n_dst; o++) FET_TRY(add_buffer(r, r->spec.n_src + o, &r->spec.dst, &rng));
+    for (uint32_t i = 0; i < r->spec.n_src; i++) FET_TRY(add_buffer(r, i, &r->src[i], &state));
+    for (uint32_t o = 0; o < r->spec.n_dst; o++) FET_TRY(add_buffer(r, r->spec.n_src + o, &r->spec.dst, &state));
     r->scratch = fet_aligned_malloc(BUFFER_ALIGNMENT, fet_step_scratch_bytes(r->step));
     if (!r->scratch) return fet_fail(FET_ERROR_NOMEM, "no memory for a scratchpad of %zu bytes", fet_step_scratch_bytes(r->step));
     return fet_step_bind_scratch(r->step, r->scratch);

@@ -65,6 +65,24 @@ static void test_long_runs_are_few(void **state)
     fail_msg("no measurement of five within 10 %% of 20 ms");
 }
 
+/* Where batches are alike the smaller budget is enough; where they are not, the whole one is spent. */
+static void test_calm_work_takes_fewer(void **state)
+{
+    (void)state;
+    for (int calm = 0; calm < 2; calm++) {
+        work w = {.ms = 0.3};
+        fet_sampler_options options = fet_sampler_default_options();
+        fet_samples samples;
+        options.calm_spread = calm ? 1 : -1; /* every spread is calm; none is */
+        options.limit_ms = 5000;
+        options.max_passes = 1;
+        CHECK_OK(fet_sampler_measure(spin, &w, &options, &samples));
+        double kept_ms = samples.n_samples * samples.minimum_ms, most_ms = samples.n_samples * samples.median_ms * 2;
+        double wanted_ms = calm ? options.calm_ms : options.budget_ms;
+        assert_true(most_ms >= wanted_ms && kept_ms <= wanted_ms + 0.3);
+    }
+}
+
 /* A fifth of slow runs, each a batch of its own, does not touch the lower quartile. */
 static void test_slow_runs_do_not_count(void **state)
 {
@@ -131,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_times),
         cmocka_unit_test(test_long_runs_are_few),
+        cmocka_unit_test(test_calm_work_takes_fewer),
         cmocka_unit_test(test_slow_runs_do_not_count),
         cmocka_unit_test(test_preempted_batches_are_dropped),
         cmocka_unit_test(test_failures_come_through),

@@ -124,8 +124,15 @@ def has_torch():
 
 
 def check_example(fettle, folder):
-    output = os.path.join(folder, "example")
-    result = search(fettle, os.path.join("examples", "external_pytorch", "job.yaml"), "--output", output, "--workers", "2")
+    output, job = os.path.join(folder, "example"), os.path.join(folder, "example.yaml")
+    with open(os.path.join(ROOT, "examples", "external_pytorch", "job.yaml")) as file:
+        text = file.read()
+    fewer = text.replace("trials: 8", "trials: 3")  # each imports PyTorch anew
+    if fewer == text:
+        return "the example has other than 8 trials: this test wants to have fewer"
+    with open(job, "w") as file:
+        file.write(fewer)
+    result = search(fettle, job, "--output", output, "--workers", "2")
     if result.returncode:
         return f"{result.returncode}: {result.stderr.strip()}"
     tests = by_number(trials_of(fettle, output), "test")

@@ -64,11 +64,11 @@ static fet_status open_table(host *h, const char *cache)
 }
 
 /* As the user says in FETTLE_PATIENCE, for machines that are never calm; else by what figures are for. */
-static fet_status read_patience(host *h)
+static fet_status read_patience(host *h, bool hasty)
 {
     const char *given = getenv(FET_HOST_PATIENCE);
     char *end = NULL;
-    h->patience_s = h->rounds > 1 ? PATIENCE_OF_ROUNDS_S : PATIENCE_S;
+    h->patience_s = hasty ? 0 : h->rounds > 1 ? PATIENCE_OF_ROUNDS_S : PATIENCE_S;
     if (!given || !given[0]) return FET_OK;
     h->patience_s = strtod(given, &end);
     if (end == given || *end || !(h->patience_s >= 0 && h->patience_s <= PATIENCE_OF_ROUNDS_S))
@@ -83,7 +83,7 @@ static fet_status host_open(const fet_device_options *options, void *state)
     fet_host_target_print(&h->target, h->description, sizeof h->description);
     FET_TRY(open_table(h, options->cache));
     h->rounds = options->rounds ? options->rounds : 1;
-    return read_patience(h);
+    return read_patience(h, options->hasty);
 }
 
 static const char *host_describe(const void *state)

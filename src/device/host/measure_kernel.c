@@ -16,8 +16,9 @@
 
 enum { MAX_COPIES = 16, MIN_COPIES = 2, USUAL_CACHE_BYTES = 1 << 20 };
 
-/* What is larger than this comes from memory whatever ran before: one copy is enough, and two take seconds to make. */
-#define GIANT_BYTES 64e6
+/* What is so many times the second-level cache has driven itself out of it before it runs again: one copy is enough, and two take seconds
+ * to make. */
+#define GIANT 4.0
 
 typedef struct turns {
     fet_kernel_runner *copies[MAX_COPIES];
@@ -54,19 +55,17 @@ static double footprint(const fet_kernel_key *key)
 static int copies_wanted(const fet_kernel_key *key)
 {
     long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    double bytes = footprint(key), n = 0.5 * (double)(cache > 0 ? cache : USUAL_CACHE_BYTES) / (bytes + 64);
-    if (bytes > GIANT_BYTES) return 1;
+    double bytes = footprint(key), room = cache > 0 ? (double)cache : USUAL_CACHE_BYTES, n = 0.5 * room / (bytes + 64);
+    if (bytes > GIANT * room) return 1;
     return n < MIN_COPIES ? MIN_COPIES : n > MAX_COPIES ? MAX_COPIES : (int)n;
 }
 
-static fet_status measure(const fet_kernel_key *key, fet_pulse *pulse, turns *t, fet_samples *out_samples)
+static fet_status measure(const fet_kernel_key *key, const fet_sampler_options *options, turns *t, fet_samples *out_samples)
 {
     fet_samples samples;
-    fet_sampler_options options = fet_sampler_default_options();
-    options.pulse = pulse;
     int wanted = copies_wanted(key);
     for (; t->n < wanted; t->n++) FET_TRY(fet_kernel_runner_create(key, &t->copies[t->n]));
-    FET_TRY(fet_sampler_measure(run_turns, t, &options, &samples));
+    FET_TRY(fet_sampler_measure(run_turns, t, options, &samples));
     samples.latency_ms /= t->n;
     samples.median_ms /= t->n;
     samples.minimum_ms /= t->n;
@@ -74,11 +73,11 @@ static fet_status measure(const fet_kernel_key *key, fet_pulse *pulse, turns *t,
     return FET_OK;
 }
 
-fet_status fet_host_measure_kernel(const fet_kernel_key *key, fet_pulse *pulse, fet_samples *out_samples, char *implementation,
-                                   size_t bytes)
+fet_status fet_host_measure_kernel(const fet_kernel_key *key, const fet_sampler_options *options, fet_samples *out_samples,
+                                   char *implementation, size_t bytes)
 {
     turns t = {.n = 0};
-    fet_status status = measure(key, pulse, &t, out_samples);
+    fet_status status = measure(key, options, &t, out_samples);
     if (status == FET_OK) {
         const char *name = fet_kernel_runner_implementation(t.copies[0]);
         snprintf(implementation, bytes, "%s", name[0] ? name : "own");

@@ -19,13 +19,23 @@ bool fet_host_is_measure_command(int argc, char **argv)
     return argc == 2 && strcmp(argv[1], FET_HOST_MEASURE_COMMAND) == 0;
 }
 
-static fet_status measure_kernel(const char *text, fet_pulse *pulse, FILE *out)
+/* Who does not wait for a calm moment does not repeat until one comes either. */
+static fet_sampler_options sampling(fet_pulse *pulse, double patience_s)
+{
+    enum { HASTY_PASSES = 2 };
+    fet_sampler_options options = fet_sampler_default_options();
+    options.pulse = pulse;
+    if (!(patience_s > 0)) options.max_passes = HASTY_PASSES;
+    return options;
+}
+
+static fet_status measure_kernel(const char *text, const fet_sampler_options *options, FILE *out)
 {
     fet_kernel_key key;
     fet_samples samples;
     char implementation[64];
     FET_TRY(fet_kernel_key_parse(text, &key));
-    FET_TRY(fet_host_measure_kernel(&key, pulse, &samples, implementation, sizeof implementation));
+    FET_TRY(fet_host_measure_kernel(&key, options, &samples, implementation, sizeof implementation));
     fprintf(out, "ok %.9g %.6g %u %s %.4g\n", samples.latency_ms, samples.spread, samples.n_samples, implementation, samples.pulse);
     return FET_OK;
 }
@@ -95,6 +105,7 @@ int fet_host_measure_main(void)
     fet_pulse pulse = {0};
     const char *patience = getenv(FET_HOST_PATIENCE), *calm = getenv(FET_HOST_PULSE);
     double patience_s = patience ? strtod(patience, NULL) : 0;
+    const fet_sampler_options options = sampling(&pulse, patience_s);
     if (calm && calm[0]) fet_pulse_recall(&pulse, calm);
     /* Ctrl-C goes to the whole group; the parent decides when we end, by ending our input. */
     signal(SIGINT, SIG_IGN);
@@ -109,7 +120,7 @@ int fet_host_measure_main(void)
         fet_error_clear();
         if (patience_s > 0) fet_pulse_wait(&pulse, patience_s);
         pin(&processors);
-        fet_status status = strncmp(line, "kernel ", 7) == 0     ? measure_kernel(line + 7, &pulse, out)
+        fet_status status = strncmp(line, "kernel ", 7) == 0     ? measure_kernel(line + 7, &options, out)
                             : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, &pulse, out)
                                                                  : fet_fail(FET_ERROR_ARG, "\"%.100s\" is no request", line);
         unpin(&processors);

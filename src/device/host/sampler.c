@@ -5,14 +5,22 @@
 #include "base/clock.h"
 #include "base/median.h"
 
+#include <string.h>
 #include <sys/resource.h>
 
 enum { MAX_SAMPLES = 4096, MAX_BATCH = 100000 };
 
 fet_sampler_options fet_sampler_default_options(void)
 {
-    return (fet_sampler_options){
-        .warm_ms = 2, .budget_ms = 15, .batch_ms = 0.1, .limit_ms = 250, .steady_spread = 0.05, .min_samples = 12, .max_passes = 4};
+    return (fet_sampler_options){.warm_ms = 2,
+                                 .budget_ms = 15,
+                                 .calm_ms = 5,
+                                 .calm_spread = 0.01,
+                                 .batch_ms = 0.1,
+                                 .limit_ms = 250,
+                                 .steady_spread = 0.05,
+                                 .min_samples = 12,
+                                 .max_passes = 4};
 }
 
 int64_t fet_sampler_switches(void)
@@ -66,7 +74,16 @@ static uint32_t least_samples(const fet_sampler_options *options, double quickes
     return fit < FEWEST ? FEWEST : (uint32_t)fit;
 }
 
-/* times: [2 * MAX_SAMPLES], kept batches from the front, dropped ones from the back. */
+/* Batches this much alike: more of them would say the same. Looked at once a pass, for it costs a sort. */
+static bool is_calm(const double *times, uint32_t n, const fet_sampler_options *options, double *room /* [n] */)
+{
+    fet_samples so_far;
+    memcpy(room, times, n * sizeof *room);
+    fet_sampler_summarise(room, n, &so_far);
+    return so_far.spread <= options->calm_spread;
+}
+
+/* times: [3 * MAX_SAMPLES], kept batches from the front, dropped ones from the back of the first two thirds. */
 static fet_status measure_pass(fet_sampler_run run, void *context, const fet_sampler_options *options, double *times, fet_samples *out)
 {
     double quickest_ms = 0, kept_ms = 0, start = now_ms();
@@ -74,8 +91,13 @@ static fet_status measure_pass(fet_sampler_run run, void *context, const fet_sam
     double wanted = options->batch_ms / (quickest_ms > 1e-6 ? quickest_ms : 1e-6);
     uint32_t batch = wanted < 1 ? 1 : wanted > MAX_BATCH ? MAX_BATCH : (uint32_t)wanted;
     uint32_t n_kept = 0, n_dropped = 0, least = least_samples(options, quickest_ms);
+    bool looked = false;
     while (n_kept < MAX_SAMPLES && n_dropped < MAX_SAMPLES) {
         bool enough = kept_ms >= options->budget_ms && n_kept >= least;
+        if (!looked && !enough && kept_ms >= options->calm_ms && n_kept >= least) {
+            looked = true;
+            enough = is_calm(times, n_kept, options, times + 2 * MAX_SAMPLES);
+        }
         if (enough || (now_ms() - start > options->limit_ms && n_kept + n_dropped >= 2)) break;
         int64_t switches = fet_sampler_switches();
         double before = now_ms();
@@ -101,7 +123,7 @@ fet_status fet_sampler_measure(fet_sampler_run run, void *context, const fet_sam
     fet_sampler_options defaults = fet_sampler_default_options();
     if (!options) options = &defaults;
     double *times = NULL;
-    FET_TRY(fet_alloc_zeroed((size_t)2 * MAX_SAMPLES, sizeof *times, "samples", &times));
+    FET_TRY(fet_alloc_zeroed((size_t)3 * MAX_SAMPLES, sizeof *times, "samples", &times));
     fet_samples best = {0};
     fet_status status = FET_OK;
     for (uint32_t pass = 0; pass == 0 || (pass < options->max_passes && (best.disturbed || best.spread > options->steady_spread)); pass++) {

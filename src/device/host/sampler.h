@@ -21,6 +21,8 @@ typedef fet_status (*fet_sampler_run)(void *context);
 typedef struct fet_sampler_options {
     double warm_ms;       /* at least this long, and twice; default 2 */
     double budget_ms;     /* time in kept batches; default 15 */
+    double calm_ms;       /* so much is enough where the spread is calm_spread or less; default 5 */
+    double calm_spread;   /* default 0.01 */
     double batch_ms;      /* a batch is about this long; default 0.1 */
     double limit_ms;      /* of one pass, kept or not; default 250 */
     double steady_spread; /* a pass with more spread is repeated; default 0.05 */
