@@ -16,6 +16,8 @@ import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SANITIZED = 'build-ci-clang'
+# Two tests run at a time, so no moment is calm: waiting for one would be in vain.
+DEFAULTS = {'FETTLE_SHARED': str(ROOT.parent / 'shared'), 'FETTLE_PATIENCE': '0'}
 SANITIZER_OPTIONS = ['-Db_sanitize=address,undefined', '-Db_lundef=false', '-Dbuildtype=debug', '-Darena_debug=true', '--werror']
 
 
@@ -74,7 +76,7 @@ def meson_test(count, build, *options, **environment):
     for name in ('testlog-tap_skip.sh.json', 'testlog-tap_skip.sh.junit.xml'):
         (logs / name).unlink(missing_ok=True)
     code = run('meson', 'test', '-C', build, '--no-rebuild', '--print-errorlogs', '--timeout-multiplier', '3',
-               '--wrapper', str(ROOT / 'tools/tap_skip.sh'), *options, **{'FETTLE_SHARED': str(ROOT.parent / 'shared'), **os.environ, **environment})
+               '--wrapper', str(ROOT / 'tools/tap_skip.sh'), *options, **{**DEFAULTS, **os.environ, **environment})
     try:
         results = [json.loads(line) for line in (logs / 'testlog-tap_skip.sh.json').read_text().splitlines()]
         suites = {}

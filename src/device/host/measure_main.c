@@ -121,7 +121,7 @@ int fet_host_measure_main(void)
         if (patience_s > 0) fet_pulse_wait(&pulse, patience_s);
         pin(&processors);
         fet_status status = strncmp(line, "kernel ", 7) == 0     ? measure_kernel(line + 7, &options, out)
-                            : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, &pulse, out)
+                            : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, patience_s > 0 ? &pulse : NULL, out)
                                                                  : fet_fail(FET_ERROR_ARG, "\"%.100s\" is no request", line);
         unpin(&processors);
         if (status != FET_OK) fprintf(out, "error %d %s\n", (int)status, fet_error_message());

@@ -68,7 +68,7 @@ void fet_sampler_summarise(double *times_ms, uint32_t n, fet_samples *out_sample
 /* Work that takes long needs fewer samples: what disturbs it is small beside it, and a network of such kernels would take minutes. */
 static uint32_t least_samples(const fet_sampler_options *options, double quickest_ms)
 {
-    enum { FEWEST = 5, BUDGETS = 4 };
+    enum { FEWEST = 5, BUDGETS = 2 };
     double fit = BUDGETS * options->budget_ms / (quickest_ms > 1e-6 ? quickest_ms : 1e-6);
     if (fit >= options->min_samples || options->min_samples <= FEWEST) return options->min_samples;
     return fit < FEWEST ? FEWEST : (uint32_t)fit;

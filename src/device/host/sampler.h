@@ -26,7 +26,7 @@ typedef struct fet_sampler_options {
     double batch_ms;      /* a batch is about this long; default 0.1 */
     double limit_ms;      /* of one pass, kept or not; default 250 */
     double steady_spread; /* a pass with more spread is repeated; default 0.05 */
-    uint32_t min_samples; /* batches kept; default 12; of runs that would take more than 4 budgets fewer, at least 5 */
+    uint32_t min_samples; /* batches kept; default 12; of runs that would take more than 2 budgets fewer, at least 5 */
     uint32_t max_passes;  /* default 4; the pass with the lowest figure counts, of those not disturbed where there are any */
     fet_pulse *pulse;     /* taken before and after each pass: a pass beside a slow one is disturbed, and repeated; default NULL: none */
 } fet_sampler_options;
