@@ -23,7 +23,7 @@ const char *fet_duration_print(double seconds, char *text, size_t bytes)
 void fet_progress_begin(fet_progress *progress, const fet_cli *cli, const char *label)
 {
     double now_s = fet_clock_monotonic_s();
-    *progress = (fet_progress){.cli = cli, .label = label, .started_s = now_s, .shown_s = -1e9};
+    *progress = (fet_progress){.cli = cli, .label = label, .first.at_s = now_s, .shown_s = -1e9};
     if (!cli->err_is_terminal) progress->shown_s = now_s; /* a short job prints nothing into a pipe */
 }
 
@@ -39,21 +39,31 @@ static void wipe(fet_progress *progress)
     progress->on_screen = false;
 }
 
+double fet_progress_left_s(fet_progress *progress, double now_s, uint64_t done, uint64_t total)
+{
+    const fet_progress_mark now = {now_s, done};
+    if (!progress->has_first) {
+        progress->has_first = true;
+        progress->first.done = done;
+        progress->from = progress->next = progress->first;
+    }
+    if (now_s - progress->next.at_s >= 0.5 * (progress->next.at_s - progress->first.at_s))
+        progress->from = progress->next, progress->next = now;
+    /* The first steps of a long job are seldom like the others: no estimate before a twentieth is done. */
+    bool is_begun = done > progress->first.done && done - progress->first.done >= (total - progress->first.done) / 20;
+    if (!is_begun || done >= total || done <= progress->from.done || now_s - progress->first.at_s < FIRST_ESTIMATE_S) return -1;
+    return (now_s - progress->from.at_s) * (double)(total - done) / (double)(done - progress->from.done);
+}
+
 void fet_progress_show(fet_progress *progress, uint64_t done, uint64_t total, const char *note)
 {
     const fet_cli *cli = progress->cli;
-    double now_s = fet_clock_monotonic_s(), elapsed_s = now_s - progress->started_s;
-    if (!progress->has_first) progress->has_first = true, progress->first = done;
+    double now_s = fet_clock_monotonic_s(), left_s = fet_progress_left_s(progress, now_s, done, total);
     if (cli->quiet || now_s - progress->shown_s < (cli->err_is_terminal ? TERMINAL_EVERY_S : PIPE_EVERY_S)) return;
     progress->shown_s = now_s;
 
     char left[FET_DURATION_TEXT_BYTES + 8] = "", duration[FET_DURATION_TEXT_BYTES], line[LINE_BYTES];
-    /* The first steps of a long job are seldom like the others: no estimate before a twentieth is done. */
-    bool is_begun = done > progress->first && done - progress->first >= (total - progress->first) / 20;
-    if (is_begun && done < total && elapsed_s >= FIRST_ESTIMATE_S) {
-        double left_s = elapsed_s * (double)(total - done) / (double)(done - progress->first);
-        snprintf(left, sizeof left, ", %s left", fet_duration_print(left_s, duration, sizeof duration));
-    }
+    if (left_s >= 0) snprintf(left, sizeof left, ", %s left", fet_duration_print(left_s, duration, sizeof duration));
     double share = total ? (double)done / (double)total : 0.0;
     if (!cli->err_is_terminal) {
         fprintf(cli->err, "%s: %llu/%llu%s%s%s\n", progress->label, (unsigned long long)done, (unsigned long long)total, *note ? ", " : "",

@@ -47,17 +47,16 @@ static void swap_names(fet_graph *graph, fet_id a, fet_id b)
 
 static fet_status wrap_input(fet_graph *graph, const fet_graph *base)
 {
-    fet_id inner = graph->inputs[0], small = FET_NONE;
-    const fet_shape inside = graph->values[inner].shape;
-    fet_id outer = inner;
-    graph->values[outer].shape = base->values[base->inputs[0]].shape;
-    char *name = fet_arena_printf(graph->arena, "%s.inside", graph->values[outer].name);
-    if (!name) return fet_arena_full();
+    fet_id image = graph->inputs[0], small = FET_NONE;
+    const fet_shape inside = graph->values[image].shape;
     uint32_t n_before = graph->n_nodes;
-    FET_TRY(add_resize(graph, name, outer, &inside, &small));
+    char *name = fet_arena_printf(graph->arena, "%s.inside", graph->values[image].name);
+    if (!name) return fet_arena_full();
+    graph->values[image].shape = base->values[base->inputs[0]].shape;
+    FET_TRY(add_resize(graph, name, image, &inside, &small));
     for (fet_id n = 0; n < n_before; n++)
         for (uint32_t i = 0; i < graph->nodes[n].n_inputs; i++)
-            if (graph->nodes[n].inputs[i] == outer) graph->nodes[n].inputs[i] = small;
+            if (graph->nodes[n].inputs[i] == image) graph->nodes[n].inputs[i] = small;
     return FET_OK;
 }
 

@@ -191,7 +191,7 @@ static void test_progress_in_a_pipe(void **state)
     fet_progress_begin(&progress, &cli, "training");
     fet_progress_show(&progress, 1, 10, "loss 1"); /* too early for a pipe */
     progress.shown_s -= 100.0;
-    progress.started_s -= 50.0;
+    progress.first.at_s -= 50.0, progress.from.at_s -= 50.0;
     fet_progress_show(&progress, 6, 10, "loss 0.5"); /* 5 batches in 50 s: 4 more take 40 s */
     fet_progress_say(&progress, "a line %d", 7);
     fet_progress_end(&progress);
@@ -212,16 +212,37 @@ static void test_no_early_estimate(void **state)
 {
     (void)state;
     fet_cli cli = {.err = tmpfile()};
-    assert_non_null(cli.err);
     fet_progress progress;
     fet_progress_begin(&progress, &cli, "search");
-    progress.started_s -= 100.0;
+    double start = progress.first.at_s;
     const uint64_t done[] = {0, 49, 50}; /* of 1000: too little twice, then 100 s for a twentieth */
-    for (int i = 0; i < 3; i++) {
-        progress.shown_s -= 100.0;
-        fet_progress_show(&progress, done[i], 1000, "");
-    }
-    check_text(cli.err, "search: 0/1000\nsearch: 49/1000\nsearch: 50/1000, 31 min 40 s left\n");
+    const double left[] = {-1, -1, 1900};
+    for (int i = 0; i < 3; i++) CHECK_NEAR(fet_progress_left_s(&progress, start + 98 + i, done[i], 1000), left[i], 1e-6);
+    CHECK_NEAR(fet_progress_left_s(&progress, start + 101, 1000, 1000), -1, 0);
+    /* A resumed run: what was there before is not its work. */
+    fet_progress_begin(&progress, &cli, "search");
+    start = progress.first.at_s;
+    CHECK_NEAR(fet_progress_left_s(&progress, start, 900, 1000), -1, 0);
+    CHECK_NEAR(fet_progress_left_s(&progress, start + 10, 910, 1000), 90, 1e-6);
+    fclose(cli.err);
+}
+
+/* Two minutes of measuring that count for a tenth, then a percent a second: soon the later rate alone counts. */
+static void test_stages_of_two_kinds(void **state)
+{
+    (void)state;
+    fet_cli cli = {.err = tmpfile()};
+    fet_progress progress;
+    fet_progress_begin(&progress, &cli, "search");
+    double start = progress.first.at_s;
+    for (int s = 0; s <= 120; s++) (void)fet_progress_left_s(&progress, start + s, (uint64_t)s, 1200);
+    double wrong = fet_progress_left_s(&progress, start + 121, 132, 1200), left = 0;
+    assert_true(wrong > 500); /* 89 s are left */
+    for (int s = 122; s <= 170; s++) left = fet_progress_left_s(&progress, start + s, 120 + 12 * ((uint64_t)s - 120), 1200);
+    assert_true(left >= 40 && left <= 75); /* 40 s are; by the mean rate of all it were 120 */
+    for (int s = 171; s <= 200; s++) left = fet_progress_left_s(&progress, start + s, 120 + 12 * ((uint64_t)s - 120), 1200);
+    assert_true(left >= 10 && left <= 19);
+    fclose(cli.err);
 }
 
 static void test_progress_on_a_terminal(void **state)
@@ -247,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_progress_in_a_pipe),
         cmocka_unit_test(test_no_early_estimate),
+        cmocka_unit_test(test_stages_of_two_kinds),
         cmocka_unit_test(test_progress_on_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

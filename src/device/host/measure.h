@@ -6,7 +6,7 @@
 #include "device/host/sampler.h"
 #include "kernel/kernel.h"
 
-/* pulse: of this process, or NULL. Errors: those of making the kernel: UNSUPPORTED, STATE a slow fallback, ... */
+/* options: NULL for the usual ones. Errors: those of making the kernel: UNSUPPORTED, STATE a slow fallback, ... */
 FET_MUST_CHECK fet_status fet_host_measure_kernel(const fet_kernel_key *key, const fet_sampler_options *options, fet_samples *out_samples,
                                                   char *implementation, size_t bytes);
 
