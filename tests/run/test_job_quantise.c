@@ -137,7 +137,8 @@ static void test_mistakes(void **state)
         {MIXED "space: {decisions: [{precision: blocks, options: [int8, [bf16]]}]}\n", "expected precisions in the list"},
         {MIXED "space: {decisions: [{precision: blocks, options: [int8, fp16]}]}\n", "\"fp16\" is no precision"},
         {"space: {decisions: [{width: stages, options: [1, 2]}]}\n", "expected a range such as 0.5..1.5"},
-        {"space: {decisions: [{fuse: blocks, options: 0.5..1}]}\n", "\"options\" belongs to {width: stages} and {precision: blocks} alone"},
+        {"space: {decisions: [{fuse: blocks, options: 0.5..1}]}\n",
+         "\"options\" belongs to {width: stages}, {resolution: network} and {precision: blocks} alone"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         fet_job *job = NULL;
