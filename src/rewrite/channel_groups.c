@@ -330,6 +330,7 @@ bool fet_channel_groups_same(const fet_channel_groups *a, const fet_channel_grou
 {
     if (a->n_groups != b->n_groups) return false;
     for (uint32_t g = 0; g < a->n_groups; g++)
-        if (a->groups[g].channels != b->groups[g].channels || a->groups[g].fixed != b->groups[g].fixed) return false;
+        if (a->groups[g].fixed != b->groups[g].fixed || (a->groups[g].channels != b->groups[g].channels && !a->groups[g].fixed))
+            return false;
     return true;
 }

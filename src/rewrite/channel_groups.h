@@ -70,7 +70,8 @@ typedef struct fet_channel_groups {
 /* `graph`: inferred. Errors: NOMEM. */
 FET_MUST_CHECK fet_status fet_channel_groups_find(const fet_graph *graph, fet_arena *arena, fet_channel_groups *out_groups);
 
-/* The same groups with the same channels, found in two graphs of the same ids. */
+/* The same groups, found in two graphs of the same ids, with the same channels but of fixed ones, which may be places of a flattened map.
+ */
 bool fet_channel_groups_same(const fet_channel_groups *a, const fet_channel_groups *b);
 
 static inline const fet_channel_dim *fet_channel_param_dim(const fet_channel_groups *groups, fet_id param, uint32_t axis)

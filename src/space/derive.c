@@ -29,16 +29,16 @@ fet_status fet_space_derive(const fet_space *space, const fet_genome *genome, fe
     uint32_t *channels = fet_arena_alloc(arena, (space->groups.n_groups + 1) * sizeof *channels);
     uint8_t *patch_on = fet_arena_zalloc(arena, space->n_patches + 1, 1);
     if (!channels || !patch_on) return fet_arena_full();
+    uint32_t size = space->resolution == FET_NONE ? FET_NONE : genome->option[space->resolution];
+    fet_blueprint blueprint = size == FET_NONE || !space->resized[size] ? space->blueprint : space->resized_blueprint[size];
     uint32_t m = space->multiplier == FET_NONE ? 0 : genome->option[space->multiplier];
     for (uint32_t g = 0; g < space->groups.n_groups; g++) {
         uint32_t stage = space->group_stage[g], n_w = space_n_widths(space, stage);
         uint32_t w = n_w > 1 ? genome->option[space->stages[stage].decision] : 0;
-        channels[g] = space->channels[g] ? space->channels[g][m * n_w + w] : space->groups.groups[g].channels;
+        channels[g] = space->channels[g] ? space->channels[g][m * n_w + w] : blueprint.groups->groups[g].channels;
     }
     for (uint32_t d = 0; d < genome->n; d++)
         if (space->patch_of[d] && space->patch_of[d][genome->option[d]] != FET_NONE) patch_on[space->patch_of[d][genome->option[d]]] = 1;
-    uint32_t size = space->resolution == FET_NONE ? FET_NONE : genome->option[space->resolution];
-    fet_blueprint blueprint = size == FET_NONE || !space->resized[size] ? space->blueprint : space->resized_blueprint[size];
     FET_TRY(space_precisions(space, genome, arena, &blueprint.precisions));
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_blueprint_make(&blueprint, channels, patch_on, arena, &graph));

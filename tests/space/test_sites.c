@@ -3,6 +3,7 @@
 #include "spaces.h"
 
 #include "engine/init.h"
+#include "format/onnx/onnx.h"
 #include "op/builder.h"
 #include "rewrite/input_size.h"
 #include "rewrite/run.h"
@@ -263,6 +264,38 @@ static void resolutions_inside(void **state)
     assert_int_equal(seen, 1u << 4 | 1u << 6 | 1u << 8);
 }
 
+/* A portrait segmenter that others trained: it flattens a map on its way, and goes at every size that leaves its strides whole. */
+static void resolutions_of_a_segmenter(void **state)
+{
+    (void)state;
+    bool there = false;
+    const char *path = check_shared_path("models/sinet-portrait/model.onnx", &there);
+    if (!there) skip();
+    fet_auto(fet_graph) base = NULL;
+    fet_auto(fet_arena) arena = NULL;
+    CHECK_OK(fet_onnx_read(path, NULL, &base));
+    CHECK_OK(fet_arena_create(&arena));
+    fet_space_options options = fet_space_default_options();
+    options.kinds = FET_SPACE_RESOLUTION;
+    options.resolutions = (const double[]){0.5, 0.7, 0.9};
+    options.n_resolutions = 3;
+    fet_auto(fet_space) space = space_of(base, &options);
+    assert_string_equal(options_text(space, "resolution"), "160x160,224x224,288x288,320x320*");
+    fet_genome genome;
+    fet_space_base_genome(space, &genome);
+    for (uint32_t d = 0; d < genome.n; d++) {
+        if (fet_space_decision(space, d)->kind != FET_DECISION_RESOLUTION) continue;
+        for (uint8_t o = 0; o < 3; o++) {
+            fet_auto(fet_graph) graph = NULL;
+            genome.option[d] = o;
+            fet_arena_reset(arena);
+            CHECK_OK(fet_space_derive(space, &genome, arena, &graph));
+            CHECK_OK(fet_graph_verify(graph));
+            assert_true(fet_shape_equal(&graph->values[graph->outputs[0]].shape, &base->values[base->outputs[0]].shape));
+        }
+    }
+}
+
 static void fails_cleanly_without_memory(void **state)
 {
     (void)state;
@@ -293,6 +326,7 @@ int main(void)
         cmocka_unit_test(exact_options),
         cmocka_unit_test(resolutions),
         cmocka_unit_test(resolutions_inside),
+        cmocka_unit_test(resolutions_of_a_segmenter),
         cmocka_unit_test(fails_cleanly_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
