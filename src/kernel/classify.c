@@ -5,6 +5,7 @@
 
 #include "op/conv.h"
 
+#include <math.h>
 #include <string.h>
 
 static bool is_param(const fet_graph *graph, const fet_node *node, uint32_t i)
@@ -63,6 +64,16 @@ static fet_kernel_class classify_binary(const fet_graph *graph, const fet_node *
     return is_broadcast_of(b, a) && !(ordered && main == 1) ? FET_CLASS_BINARY : FET_CLASS_PLAIN;
 }
 
+/* Scales whose product with a size is no whole number say other positions than the ratio of the sizes. */
+static bool scales_are_ratios(const fet_graph *graph, const fet_node *node, const fet_shape *src, const fet_shape *dst)
+{
+    const fet_tensor *scales = node->n_inputs > 2 && node->inputs[2] != FET_NONE ? fet_graph_constant(graph, node->inputs[2]) : NULL;
+    if (!scales || scales->dtype != FET_DTYPE_F32 || fet_tensor_elements(scales) != 4) return true;
+    for (uint32_t d = 2; d < 4; d++)
+        if (fabs((double)src->dim[d] * (double)fet_tensor_f32(scales)[d] - (double)dst->dim[d]) > 1e-3) return false;
+    return true;
+}
+
 /* What oneDNN's resampling does. Sizes that are whole multiples look the same in every coordinate mode for "nearest"; "linear" must have
  * half-pixel centres. */
 bool fet_kernel_resize_is_simple(const fet_graph *graph, const fet_node *node)
@@ -72,7 +83,7 @@ bool fet_kernel_resize_is_simple(const fet_graph *graph, const fet_node *node)
     const char *coordinates = fet_node_string(node, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel");
     bool half_pixel = strcmp(coordinates, "half_pixel") == 0 || strcmp(coordinates, "pytorch_half_pixel") == 0;
     bool multiple = dst->dim[2] % src->dim[2] == 0 && dst->dim[3] % src->dim[3] == 0;
-    if (strcmp(mode, "linear") == 0) return half_pixel && dst->dim[2] > 1 && dst->dim[3] > 1;
+    if (strcmp(mode, "linear") == 0) return half_pixel && dst->dim[2] > 1 && dst->dim[3] > 1 && scales_are_ratios(graph, node, src, dst);
     if (strcmp(mode, "nearest") != 0 || !multiple) return false;
     const char *nearest = fet_node_string(node, FET_ATTR_NEAREST_MODE, "round_prefer_floor");
     bool asymmetric = strcmp(coordinates, "asymmetric") == 0 && strcmp(nearest, "floor") == 0;

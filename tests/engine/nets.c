@@ -181,13 +181,19 @@ static void linear(fet_id n)
     CHECK_OK(fet_graph_set_string(g, n, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel"));
 }
 
-static fet_id scales_2(void)
+static void corners(fet_id n)
+{
+    CHECK_OK(fet_graph_set_string(g, n, FET_ATTR_MODE, "linear"));
+    CHECK_OK(fet_graph_set_string(g, n, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "align_corners"));
+}
+
+static fet_id scales(float down, float right)
 {
     fet_id v = FET_NONE;
     fet_tensor *t = NULL;
     fet_shape shape = fet_shape_1d(4);
     CHECK_OK(fet_tensor_create(FET_DTYPE_F32, &shape, &t));
-    memcpy(t->data, (float[]){1, 1, 2, 2}, 16);
+    memcpy(t->data, (float[]){1, 1, down, right}, 16);
     CHECK_OK(fet_graph_add_param(g, name(), FET_DTYPE_F32, &shape, t, false, &v));
     fet_tensor_release(t);
     return v;
@@ -201,7 +207,7 @@ static void decoder(fet_graph *graph, fet_id src, uint64_t seed)
     fet_id a = unary(FET_OP_RELU, bn(conv(src, 12, 3, 1, 1, false)));
     fet_id down = node(FET_OP_AVERAGE_POOL, &a, 1, average_2);
     fet_id b = unary(FET_OP_RELU, conv(bn(down), 20, 3, 1, 1, true));
-    fet_id up = node(FET_OP_RESIZE, (fet_id[]){b, FET_NONE, scales_2()}, 3, upsample_2);
+    fet_id up = node(FET_OP_RESIZE, (fet_id[]){b, FET_NONE, scales(2, 2)}, 3, upsample_2);
     fet_id cat = node(FET_OP_CONCAT, (fet_id[]){a, up, src}, 3, NULL);
     fet_id c = unary(FET_OP_RELU, bn(cat));
     fet_shape per_channel = fet_shape_4d(1, channels(c), 1, 1);
@@ -210,9 +216,21 @@ static void decoder(fet_graph *graph, fet_id src, uint64_t seed)
     fet_id d = conv(c, 8, 3, 1, 1, true);
     output(d);
     fet_id e = unary(FET_OP_TANH, d);
-    fet_id big = node(FET_OP_RESIZE, (fet_id[]){e, FET_NONE, scales_2()}, 3, linear);
+    fet_id big = node(FET_OP_RESIZE, (fet_id[]){e, FET_NONE, scales(2, 2)}, 3, linear);
     output(conv(unary(FET_OP_IDENTITY, big), 3, 1, 1, 1, true));
     output(unary(FET_OP_GLOBAL_MAX_POOL, e));
+}
+
+/* What a segmenter ends with: maps of two and three classes made larger, by no whole number, corners upon corners, and smaller again. */
+static void segments(fet_graph *graph, fet_id src, uint64_t seed)
+{
+    (void)graph, (void)seed;
+    fet_id a = conv(unary(FET_OP_RELU, conv(src, 10, 3, 2, 1, true)), 2, 1, 1, 1, true);
+    fet_id b = node(FET_OP_RESIZE, (fet_id[]){a, FET_NONE, scales(1.5f, 1.75f)}, 3, linear);
+    output(b);
+    fet_id c = node(FET_OP_RESIZE, (fet_id[]){unary(FET_OP_RELU, conv(b, 3, 3, 1, 1, true)), FET_NONE, scales(2, 2)}, 3, corners);
+    output(unary(FET_OP_SIGMOID, c));
+    output(node(FET_OP_RESIZE, (fet_id[]){c, FET_NONE, scales(0.6f, 1.25f)}, 3, linear));
 }
 
 /* Groups, dilation, uneven padding, stride 2 that leaves a row over, transposed convolution. */
@@ -251,8 +269,8 @@ static void inputs(fet_graph *graph, fet_id src, uint64_t seed)
 }
 
 const net_kind net_kinds[] = {
-    {"mobile", mobile, 3, 32, 32},  {"odd", odd, 1, 14, 11},         {"residual", residual, 3, 33, 29}, {"excite", excite, 3, 24, 24},
-    {"decoder", decoder, 2, 12, 8}, {"windows", windows, 4, 17, 19}, {"inputs", inputs, 1, 9, 8},
+    {"mobile", mobile, 3, 32, 32},  {"odd", odd, 1, 14, 11},           {"residual", residual, 3, 33, 29}, {"excite", excite, 3, 24, 24},
+    {"decoder", decoder, 2, 12, 8}, {"segments", segments, 3, 16, 18}, {"windows", windows, 4, 17, 19},   {"inputs", inputs, 1, 9, 8},
 };
 const int n_net_kinds = sizeof net_kinds / sizeof *net_kinds;
 

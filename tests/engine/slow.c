@@ -217,6 +217,17 @@ static void concat(const call *c)
 }
 
 /* Half-pixel centres; nearest for whole multiples. */
+/* Where a pixel of the result lies in the source, by the operator's text: by the scale as it is given, not by the ratio of the sizes. */
+static double source_of(const call *c, uint32_t axis, int64_t x, int64_t in, int64_t out)
+{
+    const char *mode = fet_node_string(c->node, FET_ATTR_COORDINATE_TRANSFORMATION_MODE, "half_pixel");
+    const fet_tensor *scales =
+        c->node->n_inputs > 2 && c->node->inputs[2] != FET_NONE ? fet_graph_constant(c->g, c->node->inputs[2]) : NULL;
+    double scale = scales ? (double)fet_tensor_f32(scales)[axis] : (double)out / (double)in;
+    double at = strcmp(mode, "align_corners") == 0 ? (double)x * (double)(in - 1) / (double)(out - 1) : ((double)x + 0.5) / scale - 0.5;
+    return fmin(fmax(0, at), (double)(in - 1));
+}
+
 static void resize(const call *c)
 {
     bool linear = strcmp(fet_node_string(c->node, FET_ATTR_MODE, "nearest"), "linear") == 0;
@@ -231,8 +242,7 @@ static void resize(const call *c)
                     *to = map[y * ih / oh * iw + x * iw / ow];
                     continue;
                 }
-                double fy = fmax(0, ((double)y + 0.5) * (double)ih / (double)oh - 0.5),
-                       fx = fmax(0, ((double)x + 0.5) * (double)iw / (double)ow - 0.5);
+                double fy = source_of(c, 2, y, ih, oh), fx = source_of(c, 3, x, iw, ow);
                 int64_t y0 = (int64_t)fy, x0 = (int64_t)fx, y1 = y0 + 1 < ih ? y0 + 1 : ih - 1, x1 = x0 + 1 < iw ? x0 + 1 : iw - 1;
                 double ay = fy - (double)y0, ax = fx - (double)x0;
                 *to = (float)((1 - ay) * ((1 - ax) * (double)map[y0 * iw + x0] + ax * (double)map[y0 * iw + x1]) +

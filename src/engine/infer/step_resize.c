@@ -22,6 +22,8 @@ typedef struct resize_state {
     int32_t *index;          /* [n_x][dst.w * c], few channels only */
     float *weight;           /* the same */
     float *sum, *result;     /* a row of the source's width, of the result's */
+    float *wide[2];          /* rows of the source at the result's width, where those are fewer than the result's rows */
+    int64_t held[2];         /* which ones; -1: none */
 } resize_state;
 
 /* sum (+)= weight * row */
@@ -89,6 +91,40 @@ static void store_row(fet_dtype dtype, const float *row, int64_t count, void *ds
     }
 }
 
+/* The row of the source at the result's width; it is kept until two others are asked for. `other`: the row that is wanted beside it. */
+static const float *widen(resize_state *s, const char *image, int64_t row, int64_t other)
+{
+    int64_t in = s->src.w * s->src.c;
+    for (int k = 0; k < 2; k++)
+        if (s->held[k] == row) return s->wide[k];
+    int slot = s->held[0] == other ? 1 : 0;
+    add_row(s->dtype, image + (size_t)(row * in) * fet_dtype_bytes(s->dtype), in, 1.0f, true, s->sum);
+    sum_pixels(s, s->wide[slot]);
+    s->held[slot] = row;
+    return s->wide[slot];
+}
+
+/* More rows than the source has, of few channels: gathering pixels is what takes time, so each row of the source is widened once. */
+static void run_widened(const fet_step *step)
+{
+    resize_state *s = step->state;
+    size_t item = fet_dtype_bytes(s->dtype);
+    int64_t in = s->src.w * s->src.c, out = s->dst.w * s->dst.c;
+    for (int64_t n = 0; n < s->dst.n; n++) {
+        const char *image = (const char *)step->data[0] + (size_t)(n * s->src.h * in) * item;
+        s->held[0] = s->held[1] = -1;
+        for (int64_t y = 0; y < s->dst.h; y++) {
+            char *dst = (char *)step->data[1] + (size_t)((n * s->dst.h + y) * out) * item;
+            const fet_resize_taps *t = &s->rows[y];
+            int second = t->n > 1 ? 1 : 0;
+            const float *a = widen(s, image, t->at[0], t->at[second]), *b = widen(s, image, t->at[second], t->at[0]);
+            float *result = s->dtype == FET_DTYPE_F32 ? (float *)(void *)dst : s->result;
+            mix_pixels(a, b, (float)t->weight[0], second ? (float)t->weight[1] : 0.0f, out, result);
+            if (s->dtype != FET_DTYPE_F32) store_row(s->dtype, s->result, out, dst);
+        }
+    }
+}
+
 static void run_taps(const fet_step *step)
 {
     const resize_state *s = step->state;
@@ -151,9 +187,10 @@ fet_status fet_step_build_taps(const fet_step_spec *spec, fet_step *step)
     int64_t in = src.w * src.c, out = dst.w * dst.c;
     bool few = src.c < FEW_CHANNELS && in < INT32_MAX;
     size_t taps = (size_t)(dst.h + dst.w), indices = few ? (size_t)(FET_RESIZE_TAPS * out) : 0;
-    FET_TRY(fet_step_set_own(step, run_taps,
+    bool widened = few && dst.h > src.h && taps_of(spec, 2, 0).n <= 2;
+    FET_TRY(fet_step_set_own(step, widened ? run_widened : run_taps,
                              sizeof(resize_state) + taps * sizeof(fet_resize_taps) + indices * (sizeof(int32_t) + sizeof(float)) +
-                                 (size_t)(in + out) * sizeof(float)));
+                                 (size_t)(in + (widened ? 3 : 1) * out) * sizeof(float)));
     resize_state *s = step->state;
     fet_resize_taps *first = (void *)(s + 1);
     *s = (resize_state){.src = src, .dst = dst, .dtype = spec->src[0].dtype, .rows = first, .pixels = first + dst.h};
@@ -165,6 +202,8 @@ fet_status fet_step_build_taps(const fet_step_spec *spec, fet_step *step)
         s->weight = s->result + out;
         s->index = (void *)(s->weight + FET_RESIZE_TAPS * out);
         index_elements(s);
+        s->wide[0] = (void *)(s->index + FET_RESIZE_TAPS * out);
+        s->wide[1] = s->wide[0] + out;
     }
     return FET_OK;
 }
