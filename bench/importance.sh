@@ -25,7 +25,7 @@ import json, sys
 by = []
 for importance in ("magnitude", "taylor"):
     document = json.load(open(f"{sys.argv[1]}-{importance}.json"))
-    by.append({t["genome"]: t["figures"]["val_device_quality"]["value"] for t in document["trials"] if t["series"] == "V1" and t["state"] == "done"})
+    by.append({t["genome"]: t["figures"]["val_device_accuracy"]["value"] for t in document["trials"] if t["series"] == "V1" and t["state"] == "done"})
 both = sorted(set(by[0]) & set(by[1]))
 differences = [by[1][g] - by[0][g] for g in both if by[1][g] != by[0][g]]
 mean = [100 * sum(b[g] for g in both) / len(both) for b in by]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Faster forms of two networks that somebody else trained, from unlabelled images alone: candidates learn to give what the original gives. For each: the search's table, the relative
 # error of every output on the test images (f32), and the original and the network to take, measured in turns here and in ONNX Runtime (where npm's onnxruntime-node is installed).
-# Usage: bench/fit_nolabels/run.sh [ultraface|sinet]...   (from the checkout). Needs the models and images of $FETTLE_SHARED (default ../shared). About 15 minutes each on 2 cores; what
+# Usage: bench/fit_nolabels/run.sh [ultraface|sinet]...   (from the checkout). Needs the models and images of $FETTLE_SHARED (default ../shared). 6 and about 25 minutes on 2 cores; what
 # was interrupted goes on, what is finished is shown again. Exit code 77: the models or images are not there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
