@@ -7,10 +7,12 @@
 #include "run/base_network.h"
 #include "run/importance.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 fet_status fet_workspace_path(const fet_workspace *workspace, char **out_path, const char *format, ...)
 {
@@ -38,22 +40,47 @@ static fet_status keep_base(const char *dir, const fet_job *job)
     return status;
 }
 
+/* What a process left that died while it made a study. */
+static void remove_unfinished(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    char name[4096];
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if ((size_t)snprintf(name, sizeof name, "%s%s", path, suffixes[i]) < sizeof name) unlink(name);
+}
+
+/* Made beside its place and moved there whole: whoever is killed on the way leaves no study, not one that nobody can go on with. */
+static fet_status create_study(const char *dir, const fet_job *job)
+{
+    char *path = NULL, *unfinished = NULL;
+    fet_study *study = NULL;
+    fet_status status = fet_path_join(dir, "study.sqlite", &path);
+    if (status == FET_OK) status = fet_path_join(dir, "study.sqlite.new", &unfinished);
+    if (status == FET_OK) {
+        remove_unfinished(unfinished);
+        status = fet_study_open(unfinished, true, &study);
+    }
+    if (status == FET_OK) status = fet_study_set(study, "job", job->text);
+    fet_study_close(study);
+    if (status == FET_OK && rename(unfinished, path) != 0)
+        status = fet_fail(FET_ERROR_IO, "%s: cannot be renamed to %s: %s", unfinished, path, strerror(errno));
+    if (status != FET_OK && unfinished) remove_unfinished(unfinished);
+    fet_free(unfinished);
+    fet_free(path);
+    return status;
+}
+
 fet_status fet_workspace_create(const char *dir, const fet_job *job)
 {
-    char *study_path = NULL, *trials_path = NULL, *job_path = NULL;
-    fet_study *study = NULL;
+    char *trials_path = NULL, *job_path = NULL;
     fet_status status = fet_dir_make(dir);
-    if (status == FET_OK) status = fet_path_join(dir, "study.sqlite", &study_path);
     if (status == FET_OK) status = fet_path_join(dir, "trials", &trials_path);
     if (status == FET_OK) status = fet_dir_make(trials_path);
     if (status == FET_OK) status = keep_base(dir, job);
     if (status == FET_OK) status = fet_path_join(dir, "job.yaml", &job_path);
     if (status == FET_OK) status = fet_file_replace(job_path, job->text, strlen(job->text));
-    if (status == FET_OK) status = fet_study_open(study_path, true, &study);
-    if (status == FET_OK) status = fet_study_set(study, "job", job->text);
-    fet_study_close(study);
+    if (status == FET_OK) status = create_study(dir, job);
     fet_free(job_path);
-    fet_free(study_path);
     fet_free(trials_path);
     return status;
 }
