@@ -57,11 +57,12 @@ export function frontSection(report) {
 
     const options = () => {
         const front = shown.filter((t) => t.front).sort((a, b) => a.figures[x.figure].value - b.figures[x.figure].value);
-        // A label stands on the side where there is more room.
+        // A label stands on the side where there is more room; on a narrow page the base's stands below it, out of the way of the other one.
         const middle = (Math.min(...shown.map((t) => place(t)[0])) + Math.max(...shown.map((t) => place(t)[0]))) / 2;
+        const beside = (point) => (point.x / ux.divisor > middle ? 'left' : 'right');
         const mark = (point, name, symbol, size, fill) => point && {
             type: 'scatter', name, symbol, symbolSize: size, z: 6, itemStyle: { color: fill, opacity: 1, borderColor: color('surface'), borderWidth: 1.5 },
-            label: { show: true, position: point.x / ux.divisor > middle ? 'left' : 'right', distance: 7, formatter: name, color: color('ink'), fontWeight: 600, fontSize: 12, textBorderColor: color('surface'), textBorderWidth: 3 },
+            label: { show: true, position: isNarrow() && name === 'base' ? 'bottom' : beside(point), distance: 7, formatter: name, color: color('ink'), fontWeight: 600, fontSize: 12, textBorderColor: color('surface'), textBorderWidth: 3 },
             data: [{ value: [point.x / ux.divisor, point.y / uy.divisor], tip: () => variantTip(report, point.variant, name) }],
         };
         return base(`Pareto front: ${y.label} against ${x.label} of ${shown.length} trials`, {
