@@ -12,7 +12,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 fet_status fet_workspace_path(const fet_workspace *workspace, char **out_path, const char *format, ...)
 {
@@ -40,15 +39,6 @@ static fet_status keep_base(const char *dir, const fet_job *job)
     return status;
 }
 
-/* What a process left that died while it made a study. */
-static void remove_unfinished(const char *path)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
-    char name[4096];
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if ((size_t)snprintf(name, sizeof name, "%s%s", path, suffixes[i]) < sizeof name) unlink(name);
-}
-
 /* Made beside its place and moved there whole: whoever is killed on the way leaves no study, not one that nobody can go on with. */
 static fet_status create_study(const char *dir, const fet_job *job)
 {
@@ -57,14 +47,14 @@ static fet_status create_study(const char *dir, const fet_job *job)
     fet_status status = fet_path_join(dir, "study.sqlite", &path);
     if (status == FET_OK) status = fet_path_join(dir, "study.sqlite.new", &unfinished);
     if (status == FET_OK) {
-        remove_unfinished(unfinished);
+        fet_study_remove(unfinished); /* what a process left that died here */
         status = fet_study_open(unfinished, true, &study);
     }
     if (status == FET_OK) status = fet_study_set(study, "job", job->text);
     fet_study_close(study);
     if (status == FET_OK && rename(unfinished, path) != 0)
         status = fet_fail(FET_ERROR_IO, "%s: cannot be renamed to %s: %s", unfinished, path, strerror(errno));
-    if (status != FET_OK && unfinished) remove_unfinished(unfinished);
+    if (status != FET_OK && unfinished) fet_study_remove(unfinished);
     fet_free(unfinished);
     fet_free(path);
     return status;

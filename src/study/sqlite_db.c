@@ -213,7 +213,7 @@ static fet_status create(const char *path, fet_sqlite_db **out_db)
     return FET_OK;
 }
 
-static void remove_files(const char *path)
+void fet_sqlite_db_remove(const char *path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
@@ -228,7 +228,7 @@ fet_status fet_sqlite_db_create(const char *path, fet_sqlite_db **out_db)
     bool was_there = fet_file_exists(path);
     fet_status status = create(path, out_db);
     /* EXISTS: another process was faster, the file is its. */
-    if (status != FET_OK && status != FET_ERROR_EXISTS && !was_there) remove_files(path);
+    if (status != FET_OK && status != FET_ERROR_EXISTS && !was_there) fet_sqlite_db_remove(path);
     return status;
 }
 

@@ -16,6 +16,7 @@ typedef struct fet_sqlite_db {
     char *path;
 } fet_sqlite_db;
 
+void fet_sqlite_db_remove(const char *path); /* with the files that SQLite keeps beside it; nothing where there is none */
 FET_MUST_CHECK fet_status fet_sqlite_db_create(const char *path, fet_sqlite_db **out_db); /* a new study; EXISTS when there is one */
 FET_MUST_CHECK fet_status fet_sqlite_db_open(const char *path, fet_sqlite_db **out_db);   /* an old one; NOT_FOUND, CORRUPT, UNSUPPORTED */
 void fet_sqlite_db_destroy(fet_sqlite_db *db);

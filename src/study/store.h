@@ -26,6 +26,7 @@ typedef struct fet_store_ops {
     const char *scheme; /* what a location of this store starts with, "postgresql://"; "": any path (the last of the registry) */
     const char *help;
     fet_status (*open)(const char *location, bool create, void **out_state);
+    void (*remove)(const char *location);
     void (*close)(void *state);
     /* Called instead of close in a forked child that inherited the handle: frees nothing that the parent still uses. */
     void (*abandon)(void *state);

@@ -354,6 +354,7 @@ const fet_store_ops fet_store_sqlite = {
     .scheme = "",
     .help = "one file (SQLite, write-ahead log); any path",
     .open = open_store,
+    .remove = fet_sqlite_db_remove,
     .close = close_store,
     .abandon = abandon_store,
     .set = set,

@@ -38,6 +38,11 @@ fet_status fet_study_open(const char *path, bool create, fet_study **out_study)
     return FET_OK;
 }
 
+void fet_study_remove(const char *path)
+{
+    fet_store_for(path)->remove(path);
+}
+
 void fet_study_close(fet_study *study)
 {
     if (!study) return;

@@ -61,6 +61,8 @@ typedef struct fet_study fet_study;
  * holds a study already; a failed create leaves no file behind.
  */
 FET_MUST_CHECK fet_status fet_study_open(const char *path, bool create, fet_study **out_study);
+/* Removes a study that nobody has open, whole or left half-made by a process that died; nothing happens where there is none. */
+void fet_study_remove(const char *path);
 void fet_study_close(fet_study *study);
 static inline void fet_study_destroy(fet_study *study)
 {

@@ -90,6 +90,8 @@ fet_status fet_step_build_resize(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_prelu(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_pad(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_channels(const fet_step_spec *spec, fet_step *step);
+/* Maps of fewer channels leave vectors along the channels nearly empty. */
+enum { FET_RESIZE_FEW_CHANNELS = 8 };
 fet_status fet_step_build_taps(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_cast(const fet_step_spec *spec, fet_step *step);
 fet_status fet_step_build_plain(const fet_step_spec *spec, fet_step *step);

@@ -10,9 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Pixels of fewer channels are summed element by element through indices, so that vectors are full. */
-enum { FEW_CHANNELS = 8 };
-
 typedef struct resize_state {
     fet_extent src, dst;
     fet_dtype dtype;
@@ -185,7 +182,8 @@ fet_status fet_step_build_taps(const fet_step_spec *spec, fet_step *step)
 {
     fet_extent src = fet_format_extent(&spec->src[0]), dst = fet_format_extent(&spec->dst);
     int64_t in = src.w * src.c, out = dst.w * dst.c;
-    bool few = src.c < FEW_CHANNELS && in < INT32_MAX;
+    /* Summed element by element through indices, so that vectors are full. */
+    bool few = src.c < FET_RESIZE_FEW_CHANNELS && in < INT32_MAX;
     size_t taps = (size_t)(dst.h + dst.w), indices = few ? (size_t)(FET_RESIZE_TAPS * out) : 0;
     bool widened = few && dst.h > src.h && taps_of(spec, 2, 0).n <= 2;
     FET_TRY(fet_step_set_own(step, widened ? run_widened : run_taps,

@@ -158,12 +158,10 @@ fet_status fet_step_build_activation(const fet_step_spec *spec, fet_step *step)
     return finish(spec, &operation, attr, operands, 2, step);
 }
 
-enum { FEW_CHANNELS = 8 };
-
 fet_status fet_step_build_resize(const fet_step_spec *spec, fet_step *step)
 {
     /* oneDNN's vectors run along the channels. Of two or three it takes up to twice as long as our own where maps get larger. */
-    bool few = spec->key->extra & 1 && spec->key->ic < FEW_CHANNELS && spec->key->oh > spec->key->ih;
+    bool few = spec->key->extra & 1 && spec->key->ic < FET_RESIZE_FEW_CHANNELS && spec->key->oh > spec->key->ih;
     if (spec->key->extra & 6 || few) return fet_step_build_taps(spec, step);
     operand_desc operands[] = {{0, DNNL_ARG_SRC, {0}}, {1, DNNL_ARG_DST, {0}}};
     FET_TRY(fet_format_desc(&spec->src[0], &operands[0].desc));
