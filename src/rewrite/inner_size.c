@@ -72,13 +72,6 @@ static bool is_by_place(const fet_graph *graph, const fet_node *node)
     }
 }
 
-static bool is_output(const fet_graph *graph, fet_id value)
-{
-    for (uint32_t o = 0; o < graph->n_outputs; o++)
-        if (graph->outputs[o] == value) return true;
-    return false;
-}
-
 /* Back from an output over what is computed by place. *out_reader: the node that reads the map found, FET_NONE when it is the output. */
 static fet_id find_map(const fet_graph *graph, fet_id output, fet_id *out_reader)
 {
@@ -88,7 +81,7 @@ static fet_id find_map(const fet_graph *graph, fet_id output, fet_id *out_reader
         fet_id n = graph->values[value].kind == FET_VALUE_COMPUTED ? graph->values[value].node : FET_NONE;
         if (n == FET_NONE || !is_by_place(graph, &graph->nodes[n])) return value;
         fet_id src = graph->nodes[n].inputs[0];
-        if (plan_readers(graph, src) != 1 || is_output(graph, src)) return value;
+        if (plan_readers(graph, src) != 1 || plan_is_output(graph, src)) return value;
         *out_reader = n, value = src;
     }
     return value; /* of an output that is read inside as well, those readers keep the small map */
@@ -100,7 +93,7 @@ static fet_status enlarge(fet_graph *graph, fet_id map, const fet_shape *like, b
     const fet_value *value = &graph->values[map];
     fet_id n = value->kind == FET_VALUE_COMPUTED ? value->node : FET_NONE, sizes = FET_NONE;
     *out_done = n != FET_NONE && graph->nodes[n].op == FET_OP_RESIZE && value->shape.rank == 4 &&
-                plan_readers(graph, map) + is_output(graph, map) == 1;
+                plan_readers(graph, map) + plan_is_output(graph, map) == 1;
     if (!*out_done) return FET_OK;
     const fet_node *node = &graph->nodes[n];
     fet_id roi = node->n_inputs > 1 ? node->inputs[1] : FET_NONE;

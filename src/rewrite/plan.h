@@ -16,6 +16,13 @@ static inline uint32_t plan_readers(const fet_graph *graph, fet_id value)
     return count;
 }
 
+static inline bool plan_is_output(const fet_graph *graph, fet_id value)
+{
+    for (uint32_t o = 0; o < graph->n_outputs; o++)
+        if (graph->outputs[o] == value) return true;
+    return false;
+}
+
 /* "stage1.block0.depthwise.conv" -> "stage1.block0.<word>.conv"; "Conv_7" -> "Conv_7.<word>". NULL without memory. */
 static inline const char *plan_name(fet_arena *arena, const char *name, const char *word)
 {

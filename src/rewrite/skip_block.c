@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rewrite/skip_block.h"
 
+#include "rewrite/plan.h"
+
 /* inside[n]: nodes that the block's output needs and its input does not give. Node order is topological, so one pass backwards does. */
 static fet_status find_inside(const fet_graph *graph, const fet_block *block, fet_arena *arena, uint8_t **out_inside)
 {
@@ -19,13 +21,6 @@ static fet_status find_inside(const fet_graph *graph, const fet_block *block, fe
     return FET_OK;
 }
 
-static bool is_output(const fet_graph *graph, fet_id value)
-{
-    for (uint32_t o = 0; o < graph->n_outputs; o++)
-        if (graph->outputs[o] == value) return true;
-    return false;
-}
-
 /* Nodes before the input's maker would be inside if something of the block bypassed its input. */
 static bool is_closed(const fet_graph *graph, const fet_block *block, const uint8_t *inside)
 {
@@ -38,7 +33,7 @@ static bool is_closed(const fet_graph *graph, const fet_block *block, const uint
             if (inside[graph->values[value].node]) return false;
         }
         for (uint32_t o = 0; o < graph->nodes[n].n_outputs && inside[n]; o++)
-            if (is_output(graph, graph->nodes[n].outputs[o])) return false;
+            if (plan_is_output(graph, graph->nodes[n].outputs[o])) return false;
     }
     return true;
 }

@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-static bool is_output(const fet_graph *graph, fet_id value)
-{
-    for (uint32_t o = 0; o < graph->n_outputs; o++)
-        if (graph->outputs[o] == value) return true;
-    return false;
-}
-
 /* `value` gets the numbers that `from` had until now, its name and place kept: the maker of `from` makes it. */
 static void take_over(fet_graph *graph, fet_id from, fet_id value)
 {
@@ -32,7 +25,7 @@ fet_status fet_trim_softmax(fet_graph *graph, uint32_t *out_removed)
         if (n == FET_NONE || (graph->nodes[n].op != FET_OP_SOFTMAX && graph->nodes[n].op != FET_OP_LOG_SOFTMAX)) continue;
         fet_id src = graph->nodes[n].inputs[0];
         /* Probabilities that other nodes go on with are needed; logits that are an input or an output themselves cannot be renamed. */
-        if (plan_readers(graph, value) > 0 || graph->values[src].kind != FET_VALUE_COMPUTED || is_output(graph, src)) continue;
+        if (plan_readers(graph, value) > 0 || graph->values[src].kind != FET_VALUE_COMPUTED || plan_is_output(graph, src)) continue;
         fet_graph_remove_node(graph, n);
         take_over(graph, src, value);
         removed++;
@@ -67,7 +60,7 @@ static bool fits(const fet_graph *graph, fet_id arg_max, bool any_mode, fet_id *
     int64_t axis = fet_node_int(node, FET_ATTR_AXIS, 0);
     bool nearest = strcmp(fet_node_string(resize, FET_ATTR_MODE, "nearest"), "nearest") == 0;
     if (resize->op != FET_OP_RESIZE || (axis != 1 && axis != -3) || fet_node_int(node, FET_ATTR_KEEPDIMS, 1) == 0) return false;
-    if (plan_readers(graph, node->inputs[0]) != 1 || is_output(graph, node->inputs[0]) || !(nearest || any_mode)) return false;
+    if (plan_readers(graph, node->inputs[0]) != 1 || plan_is_output(graph, node->inputs[0]) || !(nearest || any_mode)) return false;
     if (fet_node_input(graph, resize, 0)->shape.dim[1] != src->shape.dim[1]) return false;
     if (resize->n_inputs > 3 && resize->inputs[3] != FET_NONE && !fet_graph_constant(graph, resize->inputs[3])) return false;
     *out_resize = src->node;

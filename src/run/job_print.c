@@ -136,13 +136,13 @@ static void put_space(printer *p, const fet_job *job)
     put(p, "space:\n  curate: %s\n", job->curate ? "device" : "off");
     if (job->taylor) put(p, "  importance: taylor\n"); /* younger, as above */
     put(p, "  decisions:\n");
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        if (job->kinds & kinds[k].kind && !(kinds[k].kind == FET_SPACE_RESOLUTION && job->n_resolutions))
-            put(p, "    - {%s}\n", kinds[k].text);
-    if (job->kinds & FET_SPACE_RESOLUTION) /* 0: stands above */
-        for (uint32_t i = 0; i < job->n_resolutions; i++)
-            put_number(p, i ? ", " : "    - {resolution: network, options: [", job->resolutions[i], false,
-                       i + 1 < job->n_resolutions ? "" : "]}\n");
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (!(job->kinds & kinds[k].kind)) continue;
+        put(p, "    - {%s", kinds[k].text);
+        for (uint32_t i = 0; kinds[k].kind == FET_SPACE_RESOLUTION && i < job->n_resolutions; i++)
+            put_number(p, i ? ", " : ", options: [", job->resolutions[i], false, i + 1 < job->n_resolutions ? "" : "]");
+        put(p, "}\n");
+    }
     if (job->kinds & FET_SPACE_PRECISIONS) {
         put(p, "    - {precision: %s, options: [int8", job->kinds & FET_SPACE_LAYER_PRECISION ? "layers" : "blocks");
         for (uint32_t i = 0; i < job->n_precisions; i++) put(p, ", %s", fet_dtype_name(job->precisions[i]));

@@ -200,6 +200,8 @@ fet_status fet_step_build_taps(const fet_step_spec *spec, fet_step *step)
         s->weight = s->result + out;
         s->index = (void *)(s->weight + FET_RESIZE_TAPS * out);
         index_elements(s);
+    }
+    if (widened) {
         s->wide[0] = (void *)(s->index + FET_RESIZE_TAPS * out);
         s->wide[1] = s->wide[0] + out;
     }
