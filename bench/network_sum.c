@@ -82,6 +82,7 @@ static fet_status export(networks *set, int n)
 static fet_status sum_of_kernels(fet_device *device, const networks *set, fet_between_sample *samples, double *weight_bytes,
                                  size_t *out_kernels, double *out_seconds)
 {
+    fet_between_caches caches = fet_between_caches_here();
     fet_auto(fet_arena) arena = NULL;
     FET_TRY(fet_arena_create(&arena));
     for (int i = 0; i < set->n; i++) {
@@ -99,8 +100,7 @@ static fet_status sum_of_kernels(fet_device *device, const networks *set, fet_be
         }
         *out_seconds += fet_clock_monotonic_s() - start;
         FET_TRY(fet_device_graph_latency(device, graph, arena, &samples[i].sum_ms));
-        long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
-        fet_between_terms(graph, &kernels, fet_device_precision(device), cache > 0 ? (double)cache : 1 << 20, samples[i].terms);
+        fet_between_terms(graph, &kernels, fet_device_precision(device), &caches, samples[i].terms);
         fet_memory_options memory = fet_memory_default_options(fet_device_precision(device));
         fet_memory_plan plan;
         FET_TRY(fet_memory_plan_make(graph, &kernels, &memory, arena, &plan));
@@ -155,12 +155,14 @@ static fet_status compare(const networks *set, const char *isa, fet_dtype precis
     fet_sort_doubles(noise, (size_t)n);
     printf("sum/whole %.3f (%.3f to %.3f); noise of whole %.2f%% (worst %.2f%%); %zu kernels in %.1f s\n", ratio[n / 2], ratio[0],
            ratio[n - 1], 100 * noise[n / 2], 100 * noise[n - 1], n_kernels, seconds);
-    FET_TRY(fet_between_fit(samples, (size_t)n, &between));
-    printf(
-        "%-12s %-5s error on networks left out: %.2f%% by the sum, %.2f%% with what stands between (%s): %.0f ns a kernel, %.3f ns a KB of "
-        "weights beyond L2, %.3f ns a KB handed over\n",
-        isa, fet_dtype_name(precision), 100 * between.error_before, 100 * between.error_after, between.gains ? "kept" : "dropped",
-        1e6 * between.weight_ms[0], 1e9 * between.weight_ms[1], 1e9 * between.weight_ms[2]);
+    fet_between_caches caches = fet_between_caches_here();
+    FET_TRY(fet_between_fit(samples, (size_t)n, &caches, &between));
+    const double *w = between.weight_ms;
+    printf("%-12s %-5s error on networks left out: %.2f%% by the sum, %.2f%% with what stands between (%s): %.0f ns a kernel; a KB: "
+           "weights %.2f ns, beyond L2 %.2f more, maps %.2f, beyond L1 %.2f\n",
+           isa, fet_dtype_name(precision), 100 * between.error_before, 100 * between.error_after, between.gains ? "kept" : "dropped",
+           1e6 * w[FET_BETWEEN_KERNELS], 1.024e9 * w[FET_BETWEEN_WEIGHTS], 1.024e9 * w[FET_BETWEEN_WEIGHTS_BEYOND],
+           1.024e9 * w[FET_BETWEEN_MAPS], 1.024e9 * w[FET_BETWEEN_MAPS_BEYOND]);
     return FET_OK;
 }
 

@@ -2,6 +2,7 @@
 /* What `fettle device probe` planned, measured and learned, for people and as JSON. */
 #include "cli/device_probe.h"
 
+#include "base/median.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 
@@ -57,8 +58,10 @@ static json_t *lesson_json(const fet_lesson *lesson)
         json_array_append_new(networks, json_pack("{s:f, s:f, s:f, s:f}", "whole_ms", lesson->samples[i].whole_ms, "spread",
                                                   lesson->spread[i], "kernels_ms", lesson->samples[i].sum_ms, "between_ms",
                                                   fet_between_ms(&lesson->between, lesson->samples[i].terms)));
-    return json_pack("{s:b, s:f, s:f, s:f, s:f, s:f, s:o}", "kept", lesson->between.gains, "ms_a_kernel", lesson->between.weight_ms[0],
-                     "ms_a_weight_byte", lesson->between.weight_ms[1], "ms_a_map_byte", lesson->between.weight_ms[2], "error_before",
+    const double *ms = lesson->between.weight_ms;
+    return json_pack("{s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "kept", lesson->between.gains, "ms_a_kernel", ms[FET_BETWEEN_KERNELS],
+                     "ms_a_weight_byte", ms[FET_BETWEEN_WEIGHTS], "ms_a_weight_byte_beyond", ms[FET_BETWEEN_WEIGHTS_BEYOND],
+                     "ms_a_map_byte", ms[FET_BETWEEN_MAPS], "ms_a_map_byte_beyond", ms[FET_BETWEEN_MAPS_BEYOND], "error_before",
                      lesson->between.error_before, "error_after", lesson->between.error_after, "networks", networks);
 }
 
@@ -102,12 +105,7 @@ static double median_spread(const fet_lesson *lesson)
 {
     double sorted[FET_LESSON_MAX];
     memcpy(sorted, lesson->spread, sizeof sorted);
-    for (uint32_t i = 1; i < lesson->n; i++)
-        for (uint32_t j = i; j > 0 && sorted[j] < sorted[j - 1]; j--) {
-            double swap = sorted[j];
-            sorted[j] = sorted[j - 1], sorted[j - 1] = swap;
-        }
-    return sorted[lesson->n / 2];
+    return fet_median(sorted, lesson->n);
 }
 
 static void print_lesson(const fet_cli *cli, const fet_lesson *lesson)
@@ -117,11 +115,14 @@ static void print_lesson(const fet_cli *cli, const fet_lesson *lesson)
             "%u networks measured whole (spread %.1f%%): the sum of their kernels is off by %.1f%%, with what is learned to stand between "
             "them by %.1f%%, on networks left out (medians)%s\n",
             lesson->n, 100 * median_spread(lesson), 100 * b->error_before, 100 * b->error_after, b->gains ? "" : "; not kept");
-    if (b->gains)
-        fprintf(
-            cli->out,
-            "between: %.0f ns a kernel, %.3f ns a KB of weights beyond the second-level cache, %.3f ns a KB handed from kernel to kernel\n",
-            1e6 * b->weight_ms[0], 1e9 * b->weight_ms[1], 1e9 * b->weight_ms[2]);
+    if (!b->gains) return;
+    const double *ms = b->weight_ms;
+    fprintf(
+        cli->out,
+        "between: %.0f ns a kernel; a KB of weights %.2f ns, beyond the second-level cache %.2f more; a KB handed over in maps %.2f ns, "
+        "of each beyond the first-level cache %.2f\n",
+        1e6 * ms[FET_BETWEEN_KERNELS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS_BEYOND],
+        1.024e9 * ms[FET_BETWEEN_MAPS], 1.024e9 * ms[FET_BETWEEN_MAPS_BEYOND]);
 }
 
 fet_status fet_device_probe_print(fet_cli *cli, const fet_device_probe_options *options, const fet_device *device,

@@ -9,12 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { N = FET_BETWEEN_TERMS, USUAL_CACHE_BYTES = 1 << 20 };
+enum { N = FET_BETWEEN_TERMS, USUAL_FIRST_BYTES = 32 << 10, USUAL_SECOND_BYTES = 1 << 20 };
 
-double fet_between_cache_bytes(void)
+fet_between_caches fet_between_caches_here(void)
 {
-    long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    return bytes > 0 ? (double)bytes : USUAL_CACHE_BYTES;
+    long first = sysconf(_SC_LEVEL1_DCACHE_SIZE), second = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return (fet_between_caches){.first = first > 0 ? (double)first : USUAL_FIRST_BYTES,
+                                .second = second > 0 ? (double)second : USUAL_SECOND_BYTES};
 }
 
 static double weight_bytes(const fet_kernel_key *key, double item)
@@ -24,18 +25,24 @@ static double weight_bytes(const fet_kernel_key *key, double item)
     return dense ? item * inputs * key->oc * (key->kh ? key->kh : 1) * (key->kw ? key->kw : 1) : 0;
 }
 
-void fet_between_terms(const fet_graph *graph, const fet_kernels *kernels, fet_dtype precision, double cache_bytes, double terms[N])
+void fet_between_terms(const fet_graph *graph, const fet_kernels *kernels, fet_dtype precision, const fet_between_caches *caches,
+                       double terms[N])
 {
-    double weights = 0, maps = 0;
+    double weights = 0, within = 0, beyond = 0;
     for (uint32_t k = 0; k < kernels->count; k++) {
         const fet_kernel *kernel = &kernels->items[k];
         double item = (double)fet_dtype_bytes(fet_kernel_dtype(&kernel->key, precision));
         weights += weight_bytes(&kernel->key, item);
-        if (kernel->dst != FET_NONE) maps += item * (double)fet_shape_elements(&graph->values[kernel->dst].shape);
+        if (kernel->dst == FET_NONE) continue;
+        double map = item * (double)fet_shape_elements(&graph->values[kernel->dst].shape);
+        within += fmin(map, caches->first);
+        beyond += fmax(0, map - caches->first);
     }
-    terms[0] = kernels->count;
-    terms[1] = fmax(0, weights - cache_bytes);
-    terms[2] = maps;
+    terms[FET_BETWEEN_KERNELS] = kernels->count;
+    terms[FET_BETWEEN_WEIGHTS] = weights;
+    terms[FET_BETWEEN_WEIGHTS_BEYOND] = fmax(0, weights - caches->second);
+    terms[FET_BETWEEN_MAPS] = within;
+    terms[FET_BETWEEN_MAPS_BEYOND] = beyond;
 }
 
 double fet_between_ms(const fet_between *between, const double terms[N])
@@ -80,7 +87,14 @@ static double squares(const fet_between_sample *samples, size_t n, size_t withou
     return sum;
 }
 
-/* Non-negative least squares: three terms have eight subsets, so all are tried. */
+static bool is_negative(const double x[N])
+{
+    for (int t = 0; t < N; t++)
+        if (x[t] < 0) return true;
+    return false;
+}
+
+/* Non-negative least squares: five terms have 32 subsets, so all are tried. */
 static void fit(const fet_between_sample *samples, size_t n, size_t without, double weight_ms[N])
 {
     double scale[N] = {0}, normal[N][N + 1] = {{0}}, best[N] = {0};
@@ -98,7 +112,7 @@ static void fit(const fet_between_sample *samples, size_t n, size_t without, dou
     for (unsigned used = 1; used < 1u << N; used++) {
         double a[N][N + 1], x[N];
         memcpy(a, normal, sizeof a);
-        if (!solve(a, used, x) || x[0] < 0 || x[1] < 0 || x[2] < 0) continue;
+        if (!solve(a, used, x) || is_negative(x)) continue;
         double sum = squares(samples, n, without, scale, x);
         if (!(sum < least)) continue;
         least = sum;
@@ -120,7 +134,7 @@ static void learn(const fet_between_sample *samples, size_t n, double *before, d
     if (out->gains) fit(samples, n, n, out->weight_ms);
 }
 
-fet_status fet_between_fit(const fet_between_sample *samples, size_t n, fet_between *out_between)
+fet_status fet_between_fit(const fet_between_sample *samples, size_t n, const fet_between_caches *caches, fet_between *out_between)
 {
     if (n < FET_BETWEEN_MIN) return fet_fail(FET_ERROR_ARG, "%zu networks measured whole: expected at least %d", n, FET_BETWEEN_MIN);
     for (size_t i = 0; i < n; i++)
@@ -130,6 +144,7 @@ fet_status fet_between_fit(const fet_between_sample *samples, size_t n, fet_betw
     double *room = NULL;
     FET_TRY(fet_alloc_zeroed(2 * n, sizeof *room, "errors", &room));
     learn(samples, n, room, room + n, out_between);
+    out_between->caches = *caches;
     fet_free(room);
     return FET_OK;
 }

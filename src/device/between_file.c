@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The text form: three coefficients and two errors, as a study keeps it; beside a kernel table with a head that says of which device. */
+/* The text form: a coefficient a term, two errors and two caches, as a study keeps it; beside a kernel table with a head that says of which
+ * device. */
 #include "base/alloc.h"
 #include "base/file.h"
 #include "device/between.h"
@@ -9,24 +10,32 @@
 #include <string.h>
 
 #define MAGIC "# fettle between kernels 1\n# "
-enum { LIMIT_BYTES = 4096 };
+enum { LIMIT_BYTES = 4096, N_NUMBERS = FET_BETWEEN_TERMS + 4, N_NUMBERS_BEFORE = 5 };
 
 const char *fet_between_print(const fet_between *between, char text[FET_BETWEEN_TEXT_BYTES])
 {
-    snprintf(text, FET_BETWEEN_TEXT_BYTES, "%.17g %.17g %.17g %.6g %.6g", between->weight_ms[0], between->weight_ms[1],
-             between->weight_ms[2], between->error_before, between->error_after);
+    int at = 0;
+    for (int t = 0; t < FET_BETWEEN_TERMS; t++) at += snprintf(text + at, 32, "%.17g ", between->weight_ms[t]);
+    snprintf(text + at, FET_BETWEEN_TEXT_BYTES - (size_t)at, "%.6g %.6g %.12g %.12g", between->error_before, between->error_after,
+             between->caches.first, between->caches.second);
     return text;
 }
 
 fet_status fet_between_parse(const char *name, const char *text, fet_between *out_between)
 {
-    fet_between b = {.gains = false};
-    int n = sscanf(text, "%lf %lf %lf %lf %lf", &b.weight_ms[0], &b.weight_ms[1], &b.weight_ms[2], &b.error_before, &b.error_after);
-    bool good = n == 5;
-    for (int t = 0; t < FET_BETWEEN_TERMS && good; t++) good = isfinite(b.weight_ms[t]) && b.weight_ms[t] >= 0;
+    double v[N_NUMBERS];
+    int n = sscanf(text, "%lf %lf %lf %lf %lf %lf %lf %lf %lf", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8]);
+    bool good = n == N_NUMBERS || n == N_NUMBERS_BEFORE;
+    for (int i = 0; i < n && good; i++) good = isfinite(v[i]) && v[i] >= 0;
     if (!good)
-        return fet_fail(FET_ERROR_CORRUPT, "%s: \"%.60s\" is not what stands between kernels: expected three coefficients and two errors",
-                        name, text);
+        return fet_fail(FET_ERROR_CORRUPT,
+                        "%s: \"%.60s\" is not what stands between kernels: expected %d coefficients, two errors and two sizes of caches",
+                        name, text, (int)FET_BETWEEN_TERMS);
+    fet_between b =
+        n == N_NUMBERS
+            ? (fet_between){.weight_ms = {v[0], v[1], v[2], v[3], v[4]}, .error_before = v[5], .error_after = v[6], .caches = {v[7], v[8]}}
+            : (fet_between){
+                  .weight_ms = {v[0], 0, v[1], v[2], v[2]}, .error_before = v[3], .error_after = v[4], .caches = fet_between_caches_here()};
     b.gains = b.error_after < b.error_before;
     *out_between = b;
     return FET_OK;

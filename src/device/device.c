@@ -118,7 +118,7 @@ double fet_device_between_ms(const fet_device *device, const fet_graph *graph, c
     fet_between between;
     double terms[FET_BETWEEN_TERMS];
     if (!fet_device_between(device, &between)) return 0;
-    fet_between_terms(graph, kernels, device->precision, fet_between_cache_bytes(), terms);
+    fet_between_terms(graph, kernels, device->precision, &between.caches, terms);
     return fet_between_ms(&between, terms);
 }
 

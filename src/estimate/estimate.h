@@ -98,7 +98,7 @@ enum { FET_ESTIMATOR_FAMILIES = 10 };
 bool fet_estimator_family_of(const fet_estimator *estimator, uint32_t family, fet_estimator_family *out_family);
 
 /* What is learned to stand between kernels (device/between.h), kept with the model as that module's text; "": nothing. */
-enum { FET_ESTIMATE_BETWEEN_BYTES = 160 };
+enum { FET_ESTIMATE_BETWEEN_BYTES = 256 };
 const char *fet_estimator_between(const fet_estimator *estimator);
 FET_MUST_CHECK fet_status fet_estimator_set_between(fet_estimator *estimator, const char *text);
 

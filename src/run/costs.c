@@ -44,11 +44,6 @@ void fet_costs_set_between(fet_costs *costs, const fet_between *between)
     costs->between = *between;
 }
 
-static void terms_of(const fet_costs *costs, const fet_kernels *kernels, double terms[FET_BETWEEN_TERMS])
-{
-    fet_between_terms(costs->graph, kernels, fet_device_precision(costs->device), fet_between_cache_bytes(), terms);
-}
-
 /* The kernels of a genome, in the costs' arena (reset first). */
 static fet_status split(fet_costs *costs, const fet_genome *genome, fet_kernels *out_kernels)
 {
@@ -96,7 +91,7 @@ fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidat
     FET_TRY(latency_of(costs, &kernels, &cost.metric[FET_METRIC_LATENCY]));
     if (costs->between.gains) {
         double terms[FET_BETWEEN_TERMS];
-        terms_of(costs, &kernels, terms);
+        fet_between_terms(costs->graph, &kernels, fet_device_precision(costs->device), &costs->between.caches, terms);
         cost.between_ms = fet_between_ms(&costs->between, terms);
         cost.metric[FET_METRIC_LATENCY] += cost.between_ms;
     }
@@ -114,7 +109,8 @@ fet_status fet_costs_sample(fet_costs *costs, const fet_genome *genome, const ch
     fet_between_sample sample = {.whole_ms = 0};
     FET_TRY(split(costs, genome, &kernels));
     FET_TRY(latency_of(costs, &kernels, &sample.sum_ms));
-    terms_of(costs, &kernels, sample.terms);
+    fet_between_caches caches = fet_between_caches_here();
+    fet_between_terms(costs->graph, &kernels, fet_device_precision(costs->device), &caches, sample.terms);
     /* The base may have no numbers yet, and none are needed to take time: what would be inherited is drawn. */
     for (uint32_t p = 0; p < costs->graph->n_params; p++)
         if (!costs->graph->params[p].tensor) costs->graph->params[p].origin = (fet_origin){.rule = FET_ORIGIN_FRESH};

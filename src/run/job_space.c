@@ -3,6 +3,7 @@
 #include "run/job_reader.h"
 #include "space/space_file.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,37 +11,68 @@ typedef fet_job_reader reader;
 
 enum { LONGEST_OPTIONS = 900 }; /* of a decision, "16,32,48": as long as a lock may be, less a name */
 
-/* Decisions beside the multiplier, by the key that asks for them, and where they may stand. */
+/* {width: stages, options: 0.5..1.5} */
+static fet_status read_range(reader *r, const char *path, const char *options)
+{
+    (void)path;
+    const yaml_node_t *node = fet_job_yaml_find(&r->yaml, options);
+    r->job->has_width = true;
+    if (!node) return FET_OK;
+    if (node->type != YAML_SCALAR_NODE) return fet_job_yaml_fail(&r->yaml, options, "expected a range such as 0.5..1.5");
+    return fet_job_range(&r->yaml, (const char *)node->data.scalar.value, options, 0.05, 8, &r->job->width_low, &r->job->width_high);
+}
+
+/* {resolution: network, options: [0.6, 0.8, 1]} */
+static fet_status read_resolutions(reader *r, const char *path, const char *options)
+{
+    (void)path;
+    enum { MOST = sizeof r->job->resolutions / sizeof *r->job->resolutions };
+    const yaml_node_t *list = fet_job_yaml_find(&r->yaml, options);
+    uint32_t n = 0;
+    if (!list) return FET_OK;
+    if (list->type != YAML_SEQUENCE_NODE)
+        return fet_job_yaml_fail(&r->yaml, options, "expected a list of shares of the base's size, such as [0.6, 0.8]");
+    for (const yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++, n++) {
+        const yaml_node_t *node = yaml_document_get_node(&r->yaml.yaml.document, *item);
+        if (node->type != YAML_SCALAR_NODE) return fet_job_yaml_fail(&r->yaml, options, "expected numbers in the list, such as [0.6, 0.8]");
+        if (n == MOST) return fet_job_yaml_fail(&r->yaml, options, "too many: expected at most %d", MOST);
+        FET_TRY(fet_job_real(&r->yaml, (const char *)node->data.scalar.value, options, 1, 0.05, 4, &r->job->resolutions[n]));
+    }
+    if (n == 0) return fet_job_yaml_fail(&r->yaml, options, "the list is empty: expected shares of the base's size, such as [0.6, 0.8]");
+    r->job->n_resolutions = n;
+    return FET_OK;
+}
+
+/* Decisions beside the multiplier, by the key that asks for them: the field that the key fills, where they may stand, what kind that is,
+ * and who reads their "options". A new kind is one line here. */
 static const struct {
-    const char *key, *sites[4];
-    uint32_t kinds[4]; /* by site; 0: what every space has */
+    const char *key;
+    size_t field; /* of fet_job_raw_decision, a const char * */
+    const char *sites[4];
+    uint32_t kinds[4];                                                    /* by site; 0: what every space has */
+    fet_status (*read)(reader *r, const char *path, const char *options); /* NULL: it has no options */
 } known[] = {
-    {"fuse", {"blocks"}, {FET_SPACE_FUSE}},
-    {"dense", {"blocks"}, {FET_SPACE_DENSE}},
-    {"group", {"blocks"}, {FET_SPACE_GROUP}},
-    {"kernel", {"blocks"}, {FET_SPACE_KERNEL}},
-    {"skip", {"blocks"}, {FET_SPACE_SKIP}},
-    {"activation", {"network"}, {FET_SPACE_ACTIVATION}},
-    {"resolution", {"network"}, {FET_SPACE_RESOLUTION}},
-    {"tail", {"network"}, {FET_SPACE_TAIL}},
-    {"precision", {"blocks", "layers"}, {FET_SPACE_PRECISION, FET_SPACE_LAYER_PRECISION}},
-    {"width",
+#define FIELD(name) #name, offsetof(fet_job_raw_decision, name)
+    {FIELD(fuse), {"blocks"}, {FET_SPACE_FUSE}, NULL},
+    {FIELD(dense), {"blocks"}, {FET_SPACE_DENSE}, NULL},
+    {FIELD(group), {"blocks"}, {FET_SPACE_GROUP}, NULL},
+    {FIELD(kernel), {"blocks"}, {FET_SPACE_KERNEL}, NULL},
+    {FIELD(skip), {"blocks"}, {FET_SPACE_SKIP}, NULL},
+    {FIELD(activation), {"network"}, {FET_SPACE_ACTIVATION}, NULL},
+    {FIELD(resolution), {"network"}, {FET_SPACE_RESOLUTION}, read_resolutions},
+    {FIELD(tail), {"network"}, {FET_SPACE_TAIL}, NULL},
+    {FIELD(precision), {"blocks", "layers"}, {FET_SPACE_PRECISION, FET_SPACE_LAYER_PRECISION}, fet_job_read_precisions},
+    {FIELD(width),
      {"stages", "groups", "blocks", "all"},
-     {0, FET_SPACE_GROUP_WIDTH, FET_SPACE_INNER_WIDTH, FET_SPACE_GROUP_WIDTH | FET_SPACE_INNER_WIDTH}},
+     {0, FET_SPACE_GROUP_WIDTH, FET_SPACE_INNER_WIDTH, FET_SPACE_GROUP_WIDTH | FET_SPACE_INNER_WIDTH},
+     read_range},
+#undef FIELD
 };
-enum {
-    N_KNOWN = sizeof known / sizeof *known,
-    WIDTH = N_KNOWN - 1,
-    PRECISION = N_KNOWN - 2,
-    RESOLUTION = N_KNOWN - 4,
-    MULTIPLIER = N_KNOWN
-};
+enum { N_KNOWN = sizeof known / sizeof *known, MULTIPLIER = N_KNOWN };
 
 static const char *text_of(const fet_job_raw_decision *raw, uint32_t k)
 {
-    const char *const texts[N_KNOWN] = {raw->fuse,       raw->dense,      raw->group, raw->kernel,    raw->skip,
-                                        raw->activation, raw->resolution, raw->tail,  raw->precision, raw->width};
-    return texts[k];
+    return *(const char *const *)((const char *)raw + known[k].field);
 }
 
 static fet_status read_multipliers(reader *r, const fet_job_raw_decision *raw, uint32_t d)
@@ -55,37 +87,6 @@ static fet_status read_multipliers(reader *r, const fet_job_raw_decision *raw, u
     r->job->n_multipliers = raw->n_multiplier;
     snprintf(path, sizeof path, "space.decisions[%u].multiplier", d);
     return has_one ? FET_OK : fet_job_yaml_fail(&r->yaml, path, "1 is not among them: expected the base itself to be a choice");
-}
-
-/* {width: stages, options: 0.5..1.5} */
-static fet_status read_range(reader *r, uint32_t d)
-{
-    char path[64];
-    snprintf(path, sizeof path, "space.decisions[%u].options", d);
-    const yaml_node_t *node = fet_job_yaml_find(&r->yaml, path);
-    if (!node) return FET_OK;
-    if (node->type != YAML_SCALAR_NODE) return fet_job_yaml_fail(&r->yaml, path, "expected a range such as 0.5..1.5");
-    return fet_job_range(&r->yaml, (const char *)node->data.scalar.value, path, 0.05, 8, &r->job->width_low, &r->job->width_high);
-}
-
-/* {resolution: network, options: [0.6, 0.8, 1]} */
-static fet_status read_resolutions(reader *r, const char *path)
-{
-    enum { MOST = sizeof r->job->resolutions / sizeof *r->job->resolutions };
-    const yaml_node_t *list = fet_job_yaml_find(&r->yaml, path);
-    uint32_t n = 0;
-    if (!list) return FET_OK;
-    if (list->type != YAML_SEQUENCE_NODE)
-        return fet_job_yaml_fail(&r->yaml, path, "expected a list of shares of the base's size, such as [0.6, 0.8]");
-    for (const yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++, n++) {
-        const yaml_node_t *node = yaml_document_get_node(&r->yaml.yaml.document, *item);
-        if (node->type != YAML_SCALAR_NODE) return fet_job_yaml_fail(&r->yaml, path, "expected numbers in the list, such as [0.6, 0.8]");
-        if (n == MOST) return fet_job_yaml_fail(&r->yaml, path, "too many: expected at most %d", MOST);
-        FET_TRY(fet_job_real(&r->yaml, (const char *)node->data.scalar.value, path, 1, 0.05, 4, &r->job->resolutions[n]));
-    }
-    if (n == 0) return fet_job_yaml_fail(&r->yaml, path, "the list is empty: expected shares of the base's size, such as [0.6, 0.8]");
-    r->job->n_resolutions = n;
-    return FET_OK;
 }
 
 /* One entry is one decision; `has`: those of the entries above. */
@@ -107,8 +108,8 @@ static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
     if (*has & 1u << kind) return fet_job_yaml_fail(&r->yaml, path, "a decision of this kind stands above already");
     char options[80];
     snprintf(options, sizeof options, "%s.options", path);
-    bool has_options = kind == WIDTH || kind == PRECISION || kind == RESOLUTION;
-    if (!has_options && fet_job_yaml_find(&r->yaml, options))
+    fet_status (*read)(reader *, const char *, const char *) = kind == MULTIPLIER ? NULL : known[kind].read;
+    if (!read && fet_job_yaml_find(&r->yaml, options))
         return fet_job_yaml_fail(&r->yaml, path,
                                  "\"options\" belongs to {width: stages}, {resolution: network} and {precision: blocks} alone");
     *has |= 1u << kind;
@@ -117,9 +118,7 @@ static fet_status read_decision(reader *r, uint32_t d, unsigned *has)
     while (n_sites < 4 && known[kind].sites[n_sites]) n_sites++;
     FET_TRY(fet_job_choice(&r->yaml, text_of(raw, kind), path, "site of a decision", known[kind].sites, n_sites, 0, &site));
     r->job->kinds |= known[kind].kinds[site];
-    if (kind == PRECISION) return fet_job_read_precisions(r, path, options);
-    if (kind == RESOLUTION) return read_resolutions(r, options);
-    return kind == WIDTH ? read_range(r, d) : FET_OK;
+    return read ? read(r, path, options) : FET_OK;
 }
 
 /* {stage2.block0: ibn} becomes "stage2.block0.form=ibn"; whether there is such a decision, the space will say. */
@@ -207,7 +206,6 @@ fet_status fet_job_read_space(reader *r)
     r->job->width_low = 0.5;
     r->job->width_high = 1.5;
     for (uint32_t d = 0; d < raw->n_decisions; d++) FET_TRY(read_decision(r, d, &has));
-    r->job->has_width = has >> WIDTH & 1u;
     if (!raw->n_decisions) default_decisions(r->job);
     if ((has >> MULTIPLIER & 1u) && !r->job->has_width)
         return fet_job_yaml_fail(&r->yaml, "space.decisions",

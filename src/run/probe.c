@@ -129,7 +129,8 @@ static fet_status learn(fet_device *device, char *const *paths, fet_lesson *less
 {
     char *path = NULL;
     FET_TRY(measure_whole(device, paths, lesson));
-    FET_TRY(fet_between_fit(lesson->samples, lesson->n, &lesson->between));
+    fet_between_caches caches = fet_between_caches_here();
+    FET_TRY(fet_between_fit(lesson->samples, lesson->n, &caches, &lesson->between));
     FET_TRY(fet_device_side_file(device, "between", &path));
     fet_status status = path ? fet_between_write(path, fet_device_describe(device), &lesson->between) : FET_OK;
     fet_free(path);

@@ -23,7 +23,7 @@ FET_MUST_CHECK fet_status fet_probe_space_init(fet_probe_space *space, const cha
                                                fet_device_progress progress, void *context);
 void fet_probe_space_deinit(fet_probe_space *space);
 
-enum { FET_LESSON_MAX = 32 };
+enum { FET_LESSON_MAX = 128 };
 typedef struct fet_lesson {
     uint32_t n;
     fet_between_sample samples[FET_LESSON_MAX];

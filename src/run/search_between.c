@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a network takes on a measured device beyond its kernels: learned from a dozen networks of the job's space, once a device and base
+ * What a network takes on a measured device beyond its kernels: learned from 16 networks of the job's space, once a device and base
  * network (what stands between the kernels of one says little of another), kept beside the kernel table and, as it was when the study
  * began, in the study. The first one also stands for the device where no network is known, until `fettle device probe` learns it anew.
  */
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { N_NETWORKS = 12 };
+enum { N_NETWORKS = 16 };
 
 typedef struct lesson {
     char *paths[N_NETWORKS]; /* ONNX files in the study's folder, gone afterwards */
@@ -44,7 +44,8 @@ static fet_status learn(fet_search *search, lesson *l, fet_between *out_between)
     if (fet_search_is_stopped(search)) return FET_OK;
     FET_TRY(fet_device_measure_networks(search->device, (const char *const *)l->paths, N_NETWORKS, l->whole_ms, l->spread));
     for (int i = 0; i < N_NETWORKS; i++) l->samples[i].whole_ms = l->whole_ms[i];
-    return fet_between_fit(l->samples, N_NETWORKS, out_between);
+    fet_between_caches caches = fet_between_caches_here();
+    return fet_between_fit(l->samples, N_NETWORKS, &caches, out_between);
 }
 
 static fet_status learn_and_keep(fet_search *search, const char *path)

@@ -8,6 +8,7 @@
 #include "op/builder.h"
 #include "op/op.h"
 
+#include <math.h>
 #include <string.h>
 
 static fet_id conv(fet_graph *g, const char *name, fet_id x, int64_t out, int64_t kernel)
@@ -93,13 +94,19 @@ static void test_middle(void **state)
         assert_int_equal(kernel->anchor == FET_NONE, s == 1 || s == 3);
     }
     /* What is handed from kernel to kernel: casts too, each in its own precision. */
-    double terms[FET_BETWEEN_TERMS], maps = 0;
-    fet_between_terms(g, &kernels, FET_DTYPE_S8, 0, terms);
-    for (uint32_t k = 0; k < kernels.count; k++)
-        maps += (double)fet_dtype_bytes((fet_dtype)kernels.items[k].key.precision) *
-                (double)fet_shape_elements(&g->values[kernels.items[k].dst].shape);
-    CHECK_NEAR(terms[2], maps, 0);
-    CHECK_NEAR(terms[1], 9 * 8 * 16 + 2 * 9 * 16 * 16 + 16 * 8, 0);
+    double terms[FET_BETWEEN_TERMS], maps = 0, beyond = 0;
+    const fet_between_caches caches = {.first = 2 * MAP, .second = 1000};
+    fet_between_terms(g, &kernels, FET_DTYPE_S8, &caches, terms);
+    for (uint32_t k = 0; k < kernels.count; k++) {
+        double map = (double)fet_dtype_bytes((fet_dtype)kernels.items[k].key.precision) *
+                     (double)fet_shape_elements(&g->values[kernels.items[k].dst].shape);
+        maps += map, beyond += fmax(0, map - 2 * MAP);
+    }
+    CHECK_NEAR(terms[FET_BETWEEN_KERNELS], kernels.count, 0);
+    CHECK_NEAR(terms[FET_BETWEEN_MAPS] + terms[FET_BETWEEN_MAPS_BEYOND], maps, 0);
+    CHECK_NEAR(terms[FET_BETWEEN_MAPS_BEYOND], beyond, 0);
+    CHECK_NEAR(terms[FET_BETWEEN_WEIGHTS], 9 * 8 * 16 + 2 * 9 * 16 * 16 + 16 * 8, 0);
+    CHECK_NEAR(terms[FET_BETWEEN_WEIGHTS_BEYOND], 9 * 8 * 16 + 2 * 9 * 16 * 16 + 16 * 8 - 1000, 0);
     /* Two in bf16: nothing is converted between them, and the last gives f32 as it does in int8. */
     mark(g, "c", FET_DTYPE_BF16);
     plan = plan_of(g, arena, &kernels);

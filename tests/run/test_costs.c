@@ -148,15 +148,15 @@ static void test_between_kernels(void **state)
     CHECK_OK(fet_costs_of(costs, &genome, &before));
     CHECK_OK(fet_costs_sample(costs, &genome, path, &sample));
     CHECK_NEAR(sample.sum_ms, before.metric[FET_METRIC_LATENCY], 0);
-    assert_true(sample.terms[0] > 10 && sample.terms[1] >= 0 && sample.terms[2] > 28 * 28 * 16);
+    assert_true(sample.terms[0] > 10 && sample.terms[1] >= 0 && sample.terms[FET_BETWEEN_MAPS] > 28 * 28 * 16);
     double whole_ms = 0, spread = 0;
     const char *paths[] = {path};
     CHECK_OK(fet_device_measure_networks(device, paths, 1, &whole_ms, &spread)); /* it is the network, and complete */
     CHECK_NEAR(whole_ms, sample.sum_ms, 1e-9);
-    fet_between between = {.weight_ms = {1e-3, 0, 2e-9}, .gains = true};
+    fet_between between = {.weight_ms = {1e-3, 0, 0, 2e-9, 2e-9}, .caches = fet_between_caches_here(), .gains = true};
     fet_costs_set_between(costs, &between);
     CHECK_OK(fet_costs_of(costs, &genome, &after));
-    CHECK_NEAR(after.between_ms, 1e-3 * sample.terms[0] + 2e-9 * sample.terms[2], 1e-12);
+    CHECK_NEAR(after.between_ms, 1e-3 * sample.terms[0] + 2e-9 * (sample.terms[3] + sample.terms[4]), 1e-12);
     CHECK_NEAR(after.metric[FET_METRIC_LATENCY], before.metric[FET_METRIC_LATENCY] + after.between_ms, 1e-12);
     assert_true(before.between_ms == 0 && after.macs == before.macs);
     unlink(path);

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The job file: every default, every field, and for every way to get it wrong one line that says where and what was expected. */
 #include "check.h"
+#include "job_check.h"
 
 #include "base/file.h"
-#include "run/job.h"
 
 #include <string.h>
 #include <unistd.h>
-
-static fet_status parse(const char *text, fet_job **job)
-{
-    return fet_job_parse("/jobs/night/job.yaml", text, strlen(text), job);
-}
-
-#define DATA "task: {data: {path: /data}}\n"
 
 static void test_defaults(void **state)
 {
     (void)state;
     fet_auto(fet_job) job = NULL;
-    CHECK_OK(parse(DATA, &job));
+    CHECK_OK(job_of(DATA, &job));
     assert_string_equal(job->path, "/jobs/night/job.yaml");
     assert_string_equal(job->task->name, "classify");
     assert_string_equal(job->data.kind, "idx");
@@ -100,7 +93,7 @@ static void test_calibrate(void **state)
     (void)state;
     for (int given = 0; given < 2; given++) {
         fet_auto(fet_job) job = NULL;
-        CHECK_OK(parse(given ? DATA "device: {calibrate: percentile-99.9}\n" : DATA, &job));
+        CHECK_OK(job_of(given ? DATA "device: {calibrate: percentile-99.9}\n" : DATA, &job));
         assert_string_equal(job->quantise.method->name, given ? "percentile-99.9" : fet_calibration_default->name);
     }
 }
@@ -109,7 +102,7 @@ static void test_every_field(void **state)
 {
     (void)state;
     fet_auto(fet_job) job = NULL;
-    CHECK_OK(parse(full, &job));
+    CHECK_OK(job_of(full, &job));
     assert_string_equal(job->data.kind, "image_folder");
     assert_string_equal(job->data.path, "/jobs/night/pictures");
     assert_int_equal(job->data.seed, 9);
@@ -183,7 +176,7 @@ static void test_text_is_a_fixed_point(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         fet_auto(fet_job) job = NULL;
         fet_auto(fet_job) again = NULL;
-        CHECK_OK(parse(texts[i], &job));
+        CHECK_OK(job_of(texts[i], &job));
         CHECK_OK(fet_job_parse("elsewhere/study.sqlite", job->text, strlen(job->text), &again));
         assert_string_equal(job->text, again->text);
         assert_int_equal(job->n_variants, again->n_variants);
@@ -193,36 +186,11 @@ static void test_text_is_a_fixed_point(void **state)
     }
 }
 
-static void test_resolutions(void **state)
-{
-    (void)state;
-    fet_auto(fet_job) job = NULL;
-    fet_auto(fet_job) usual = NULL;
-    CHECK_OK(parse(DATA "space: {decisions: [{resolution: network, options: [0.6, 0.8, 1]}]}\n", &job));
-    assert_true(job->kinds & FET_SPACE_RESOLUTION);
-    assert_int_equal(job->n_resolutions, 3);
-    CHECK_NEAR(job->resolutions[0], 0.6, 0);
-    CHECK_NEAR(job->resolutions[2], 1, 0);
-    CHECK_OK(parse(DATA "space: {decisions: [{resolution: network}]}\n", &usual));
-    assert_true(usual->kinds & FET_SPACE_RESOLUTION);
-    assert_int_equal(usual->n_resolutions, 0);
-}
-
-static void test_fewer_decisions_fewer_variants(void **state)
-{
-    (void)state;
-    fet_auto(fet_job) job = NULL;
-    CHECK_OK(parse(DATA "space: {decisions: [{width: stages}]}\n", &job));
-    assert_int_equal(job->n_variants, 1);
-    assert_string_equal(job->variants[0].name, "V1");
-    assert_int_equal(job->n_multipliers, 0);
-}
-
 static void test_given_network(void **state)
 {
     (void)state;
     fet_auto(fet_job) job = NULL;
-    CHECK_OK(parse(given, &job));
+    CHECK_OK(job_of(given, &job));
     assert_null(job->base_template);
     assert_string_equal(job->base_onnx, "/jobs/night/nets/model.onnx");
     assert_true(job->base_hash == 0x00ff00ff00ff00ff);
@@ -247,7 +215,7 @@ static void test_given_network_defaults(void **state)
     (void)state;
     fet_auto(fet_job) job = NULL;
     fet_auto(fet_job) narrow = NULL;
-    CHECK_OK(parse(DATA "base: {onnx: /a/b.onnx}\n", &job));
+    CHECK_OK(job_of(DATA "base: {onnx: /a/b.onnx}\n", &job));
     assert_string_equal(job->base_onnx, "/a/b.onnx");
     assert_int_equal(job->base_input.rank, 0);
     CHECK_NEAR(job->base_epochs, 3, 0);
@@ -257,14 +225,12 @@ static void test_given_network_defaults(void **state)
     CHECK_NEAR(job->data.std[0], 255, 0);
     assert_int_equal(job->kinds, FET_SPACE_FUSE | FET_SPACE_SKIP | FET_SPACE_ACTIVATION | FET_SPACE_RESOLUTION);
     /* Without widths "fit" is a search of the rest, and V3 is refused. */
-    CHECK_OK(parse(DATA "base: {onnx: b.onnx}\nspace: {decisions: [{skip: blocks}]}\n", &narrow));
+    CHECK_OK(job_of(DATA "base: {onnx: b.onnx}\nspace: {decisions: [{skip: blocks}]}\n", &narrow));
     assert_int_equal(narrow->kinds, FET_SPACE_SKIP);
     assert_true(narrow->variants[0].block_form && !narrow->variants[0].width);
 }
 
-static const struct {
-    const char *text, *message; /* the whole message behind the file's name */
-} mistakes[] = {
+static const job_mistake mistakes[] = {
     {DATA "search:\n  strategy: rendom\n", "3: field \"search.strategy\": \"rendom\" is no strategy: expected local, nsga2 or random"},
     {DATA "search:\n  stratgy: local\n", "3: field \"search.stratgy\": there is no such field, did you mean \"strategy\"?: expected "
                                          "strategy, trials, budget, workers, lookahead, seed, "
@@ -282,26 +248,8 @@ static const struct {
     {DATA "search: {variants: [baseline]}\n", "2: field \"search.variants\": nothing is searched: expected V1 (widths), V2 (all but "
                                               "widths), V3 (both) or fit (all that space.decisions "
                                               "lists)"},
-    {DATA "space: {decisions: [{fuse: blocks}]}\nsearch: {variants: [V3]}\n",
-     "3: field \"search.variants[0]\": V3 needs a decision that space.decisions does not list"},
     {DATA "search: {budget: 10 parsecs}\n",
      "2: field \"search.budget\": \"10 parsecs\" is no duration: expected such as 90s, 10min, 1h 30min or none"},
-    {DATA "device:\n  precision: int9\n", "3: field \"device.precision\": \"int9\" is no precision: expected int8, bf16 or f32"},
-    {DATA "device:\n  name: npu-46\n", "3: field \"device.name\": there is no device \"npu-46\", did you mean \"npu-16\"?: expected a "
-                                       "file NAME.yaml in devices/ or " FET_DEVICE_DIR ", or a path to one (`fettle device list`)"},
-    {DATA "device: {name: x.yaml}\n", "2: field \"device.name\": /jobs/night/x.yaml: there is no such device file"},
-    {DATA "device: {name: x.estimate}\n", "2: field \"device.name\": /jobs/night/x.estimate: cannot open: No such file or directory"},
-    {DATA "device: {name: npu-16, precision: bf16}\n",
-     "2: field \"device.precision\": \"bf16\": npu-16 does not compute in it: expected int8"},
-    {DATA "device: {name: npu-16, isa: amx}\n",
-     "2: field \"device.isa\": \"amx\": npu-16 is a described device: expected none, it belongs to host"},
-    {DATA "device: {isa: avx511}\n", "2: field \"device.isa\": \"avx511\" is no instruction set, did you mean \"avx512\"?: expected "
-                                     "auto, amx, avx512_bf16, avx512_vnni, avx512, avx2_vnni "
-                                     "or avx2"},
-    {DATA "device: {calibrate: mes}\n", "2: field \"device.calibrate\": \"mes\" is no way to calibrate, did you mean \"mse\"?: expected "
-                                        "mse, min-max, percentile, percentile-99.9 or percentile-99.999"},
-    {DATA "device: {precision: bf16, calibrate: mse}\n",
-     "2: field \"device.calibrate\": the device computes in bf16: expected nothing, it belongs to int8"},
     {DATA "base:\n  stages:\n    - {channels: 8}\n    - {blocks: 2}\n",
      "5: field \"base.stages[1].channels\": it is missing: expected 1 to 16384"},
     {DATA "base:\n  stages:\n    - {channels: 8,\n       stride: 3}\n",
@@ -311,29 +259,6 @@ static const struct {
      "2: field \"base.input\": \"28x28\" is no input: expected channels x height x width, such as 1x28x28 or 3x96x96"},
     {DATA "base: {epochs: nan}\n", "2: field \"base.epochs\": \"nan\" is no number: expected 0.001 to 10000"},
     {DATA "base: {epochs: 0x10}\n", "2: field \"base.epochs\": \"0x10\" is no number: expected 0.001 to 10000"},
-    {DATA "space: {decisions: [{width: stages, options: 1.5..0.5}]}\n",
-     "2: field \"space.decisions[0].options\": \"1.5..0.5\" is no range: expected such as 0.5..1.5 within 0.05..8"},
-    {DATA "space: {decisions: [{width: stages}, {multiplier: [0.5]}]}\n",
-     "2: field \"space.decisions[1].multiplier\": 1 is not among them: expected the base itself to be a choice"},
-    {DATA "space: {decisions: [{resolution: network, options: 0.5..1}]}\n",
-     "2: field \"space.decisions[0].options\": expected a list of shares of the base's size, such as [0.6, 0.8]"},
-    {DATA "space: {decisions: [{resolution: network, options: [0.5, 5]}]}\n",
-     "2: field \"space.decisions[0].options\": 5 is out of range: expected 0.05 to 4"},
-    {DATA "space: {decisions: [{resolution: network, options: []}]}\n",
-     "2: field \"space.decisions[0].options\": the list is empty: expected shares of the base's size, such as [0.6, 0.8]"},
-    {DATA "space: {decisions: [{resolution: network, options: [[1]]}]}\n",
-     "2: field \"space.decisions[0].options\": expected numbers in the list, such as [0.6, 0.8]"},
-    {DATA "space: {decisions: [{resolution: network, options: [1, 1, 1, 1, 1, 1, 1, 1, 1]}]}\n",
-     "2: field \"space.decisions[0].options\": too many: expected at most 8"},
-    {DATA "space: {decisions: [{multiplier: [1]}]}\n",
-     "2: field \"space.decisions\": a multiplier without {width: stages}: expected both, for it multiplies those widths"},
-    {DATA "space: {decisions: [{fuse: blocks}, {fuse: blocks}]}\n",
-     "2: field \"space.decisions[1]\": a decision of this kind stands above already"},
-    {DATA "space: {decisions: [{fuse: blocks, skip: blocks}]}\n", NULL},
-    {DATA "space: {decisions: [{kernel: stages}]}\n",
-     "2: field \"space.decisions[0].kernel\": \"stages\" is no site of a decision: expected blocks"},
-    {DATA "space: {decisions: [{width: network}]}\n",
-     "2: field \"space.decisions[0].width\": \"network\" is no site of a decision: expected stages, groups, blocks or all"},
     {DATA "base: {onnx: ''}\n", "2: field \"base.onnx\": it is empty: expected an ONNX file"},
     {DATA "base: {onnx: a.onnx, template: ibn_classifier}\n",
      "2: field \"base.template\": it describes a template, but base.onnx gives the network: expected one of the two"},
@@ -358,7 +283,6 @@ static const struct {
     {"evaluate: {command: ['', a]}\n", "1: field \"evaluate.command[0]\": it is empty: expected a program"},
     {"evaluate: {timeout: 1min}\n", "1: field \"evaluate.command\": it is missing: expected a program and its arguments"},
     {"evaluate: {command: [judge], timeout: none}\n", "1: field \"evaluate.timeout\": there must be one: expected such as 10min"},
-    {DATA "space: {lock: [a]}\n", "2: field \"space.lock\": expected a mapping such as {stage2.block0: ibn}"},
     {DATA "goal: {minimise: [latency, latency]}\n", "2: field \"goal.minimise[1]\": \"latency\" stands there twice"},
     {DATA "goal: {subject_to: {params: \"<= 1 ms\"}}\n", "2: field \"goal.subject_to.params\": \"<= 1 ms\" is no limit: expected such "
                                                          "as \"<= 60%\" of the base, \"-40%\" or \"<= 300 KB\""},
@@ -382,13 +306,7 @@ static const struct {
 static void test_mistakes(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
-        fet_job *job = NULL;
-        CHECK_FAILS(FET_ERROR_ARG, parse(mistakes[i].text, &job));
-        assert_null(job);
-        assert_memory_equal(fet_error_message(), "/jobs/night/job.yaml:", 21);
-        if (mistakes[i].message) assert_string_equal(fet_error_message() + 21, mistakes[i].message);
-    }
+    check_job_mistakes(mistakes, sizeof mistakes / sizeof *mistakes);
 }
 
 static void test_evaluator(void **state)
@@ -396,45 +314,17 @@ static void test_evaluator(void **state)
     (void)state;
     fet_auto(fet_job) job = NULL;
     fet_auto(fet_job) again = NULL;
-    CHECK_OK(parse("evaluate: {command: [python3, judge.py, 'a \"b\" $c', ''], timeout: 2min}\nbase: {onnx: b.onnx}\n", &job));
+    CHECK_OK(job_of("evaluate: {command: [python3, judge.py, 'a \"b\" $c', ''], timeout: 2min}\nbase: {onnx: b.onnx}\n", &job));
     assert_string_equal(job->task->name, "external");
     assert_int_equal(job->evaluate.n_words, 4);
     assert_string_equal(job->evaluate.command[2], "a \"b\" $c");
     assert_string_equal(job->evaluate.command[3], "");
     CHECK_NEAR(job->evaluate.timeout_s, 120, 0);
-    CHECK_OK(parse(job->text, &again));
+    CHECK_OK(job_of(job->text, &again));
     assert_string_equal(again->text, job->text);
     fet_auto(fet_job) plain = NULL;
-    CHECK_OK(parse("evaluate: {command: [judge]}\n", &plain));
+    CHECK_OK(job_of("evaluate: {command: [judge]}\n", &plain));
     CHECK_NEAR(plain->evaluate.timeout_s, 600, 0);
-}
-
-/* Lines of a file become locks, those of the job come behind; the job's text needs the file no more. */
-static void test_space_file(void **state)
-{
-    (void)state;
-    fet_auto(fet_job) job = NULL;
-    fet_auto(fet_job) again = NULL;
-    char path[] = "/tmp/fettle-job-space-XXXXXX", text[512];
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    FILE *file = fdopen(fd, "w");
-    assert_non_null(file);
-    fputs("locks:\n  - stage1.width=16,24,32\n  - stage2.block0.form!=fused\n  - multiplier!=x0.5\n", file);
-    fclose(file);
-    snprintf(text, sizeof text, DATA "space: {file: %s, lock: {stage1.block0: ibn}}\n", path);
-    CHECK_OK(parse(text, &job));
-    unlink(path);
-    static const char *const locks[] = {"stage1.width=16,24,32", "stage2.block0.form!=fused", "multiplier!=x0.5", "stage1.block0.form=ibn"};
-    assert_int_equal(job->n_locks, 4);
-    for (int l = 0; l < 4; l++) assert_string_equal(job->locks[l], locks[l]);
-    assert_int_equal(job->kinds, FET_SPACE_ALL);
-    CHECK_OK(parse(job->text, &again));
-    assert_int_equal(again->n_locks, 4);
-    for (int l = 0; l < 4; l++) assert_string_equal(again->locks[l], locks[l]);
-    assert_string_equal(again->text, job->text);
-    fet_job *none = NULL;
-    CHECK_FAILS(FET_ERROR_NOT_FOUND, parse(DATA "space: {file: /nonexistent.yaml}\n", &none));
 }
 
 static void test_zero_bytes_and_rubbish(void **state)
@@ -466,64 +356,6 @@ static void test_files(void **state)
     assert_string_not_equal(job->text, other->text);
     unlink(path);
     rmdir(folder);
-}
-
-/* A device by name, by a path relative to the job, and this machine by another name. */
-static void test_devices(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/fet-job-XXXXXX", path[64], chip[64];
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/job.yaml", folder);
-    snprintf(chip, sizeof chip, "%s/my chip.yaml", folder);
-    static const char text[] = DATA "device: {name: my chip.yaml}\n", here[] = "kind: measured\nisa: avx2\n",
-                      array[] = "clock: 1 GHz\narray: {bf16: {out: 8, in: 4}}\nsram: {size: 1 MiB, bytes_per_cycle: 8}\n"
-                                "external: {bytes_per_cycle: 4}\n";
-    CHECK_OK(fet_file_replace(path, text, sizeof text - 1));
-    for (int i = 0; i < 3; i++) {
-        fet_auto(fet_job) job = NULL;
-        fet_auto(fet_job) again = NULL;
-        if (i == 0) CHECK_OK(parse(DATA "device: {name: npu-64}\n", &job));
-        if (i == 1) CHECK_OK(fet_file_replace(chip, here, sizeof here - 1));
-        if (i == 2) CHECK_OK(fet_file_replace(chip, array, sizeof array - 1));
-        if (i == 2) CHECK_FAILS(FET_ERROR_ARG, fet_job_read(path, &job)); /* int8 */
-        if (i == 2) CHECK_OK(fet_file_replace(path, DATA "device: {name: my chip.yaml, precision: bf16}\n", sizeof text - 1 + 17));
-        if (i > 0) CHECK_OK(fet_job_read(path, &job));
-        assert_string_equal(job->device.name, i == 0 ? "npu-64" : i == 1 ? "host" : chip);
-        assert_string_equal(job->device.isa, i == 1 ? "avx2" : "auto");
-        fet_parallelism parallelism;
-        CHECK_OK(fet_device_parallelism_of(&job->device, &parallelism));
-        assert_int_equal(parallelism.out_channels, i == 0 ? 64 : 8);
-        assert_int_equal(parallelism.in_channels, i == 0 ? 64 : 4);
-        CHECK_OK(parse(job->text, &again));
-        assert_string_equal(job->text, again->text);
-    }
-    unlink(path);
-    unlink(chip);
-    rmdir(folder);
-}
-
-/* The file of an estimator is a device, in the precision that it was fitted to. */
-static void test_estimated_device(void **state)
-{
-    (void)state;
-    fet_auto(fet_job) job = NULL;
-    fet_auto(fet_job) again = NULL;
-    fet_job *none = NULL;
-    char text[1024], file[512];
-    const char *source = getenv("FETTLE_SOURCE");
-    snprintf(file, sizeof file, "%s/tests/estimate/version1.estimate", source ? source : ".");
-    snprintf(text, sizeof text, DATA "device: {name: %s}\n", file);
-    CHECK_OK(parse(text, &job));
-    assert_string_equal(job->device.name, file);
-    fet_parallelism parallelism;
-    CHECK_OK(fet_device_parallelism_of(&job->device, &parallelism));
-    assert_int_equal(parallelism.out_channels, 16);
-    CHECK_OK(parse(job->text, &again));
-    assert_string_equal(job->text, again->text);
-    snprintf(text, sizeof text, DATA "device: {name: %s, precision: bf16}\n", file);
-    CHECK_FAILS(FET_ERROR_ARG, parse(text, &none));
-    assert_non_null(strstr(fet_error_message(), "fitted to kernels in s8"));
 }
 
 /* What a job's file names is looked at when it is read: another content is another job. */
@@ -599,7 +431,7 @@ static void test_allocation_failures(void **state)
     for (; status != FET_OK; n++) {
         fet_job *job = NULL;
         fet_alloc_fail_after(n);
-        status = parse(full, &job);
+        status = job_of(full, &job);
         fet_alloc_fail_after(UINT64_MAX);
         if (status != FET_OK) assert_int_equal(status, FET_ERROR_NOMEM);
         fet_job_destroy(job);
@@ -614,19 +446,14 @@ int main(void)
         cmocka_unit_test(test_every_field),
         cmocka_unit_test(test_calibrate),
         cmocka_unit_test(test_text_is_a_fixed_point),
-        cmocka_unit_test(test_resolutions),
-        cmocka_unit_test(test_fewer_decisions_fewer_variants),
         cmocka_unit_test(test_given_network),
         cmocka_unit_test(test_given_network_defaults),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_zero_bytes_and_rubbish),
         cmocka_unit_test(test_files),
-        cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_estimated_device),
         cmocka_unit_test(test_the_network_is_part_of_the_job),
         cmocka_unit_test(test_the_example_is_a_job),
         cmocka_unit_test(test_evaluator),
-        cmocka_unit_test(test_space_file),
         cmocka_unit_test(test_the_person_example_is_a_job),
         cmocka_unit_test(test_allocation_failures),
     };
