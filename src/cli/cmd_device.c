@@ -118,7 +118,7 @@ static const fet_cli_option OPTIONS[] = {
      .value = "N",
      .low = -1,
      .high = 100000,
-     .help = "probe: measure the N most doubtful kernels again, at another time (default -1: a tenth of all known; 0: none)"},
+     .help = "probe: measure N kernels again at another time, the most doubtful first (default -1: all; 0: none)"},
     {.name = "rounds",
      .kind = FET_CLI_INT,
      .offset = offsetof(values, rounds),
@@ -465,8 +465,8 @@ const fet_command fet_cmd_device = {
         "block beats an\ninverted bottleneck. Both measure what is missing on a device that can be measured, once.\n"
         "fusion finds which pairs of operators DEVICE runs as one, beside what its rules state.\n"
         "probe measures what the networks of a job's space (--space) or given networks (--networks) contain, spread over kernel families, "
-        "and staircases\naround it; a killed run goes on. Then kernels whose measurement is doubtful are measured again at another time, "
-        "beside others that are\nnot, and the figure counts on which most measurements of a kernel agree.\n"
+        "and staircases\naround it; a killed run goes on. Then all are measured again at another time, the doubtful ones first, "
+        "and the figure counts on which most measurements of a kernel agree.\n"
         "fit learns from DEVICE's measured kernels, or from a CSV of recorded ones, and prints how well kernels that were left out are "
         "estimated; the "
         "file it writes\nis a device like any other.\n"

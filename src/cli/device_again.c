@@ -6,8 +6,6 @@
 
 #include <math.h>
 
-enum { A_TENTH = 10, LEAST = 20 };
-
 static const char *const fates[] = {"left", "open", "confirmed", "replaced"};
 
 void fet_device_again_clear(fet_device_again *again)
@@ -31,10 +29,9 @@ static fet_status find(fet_cli *cli, const fet_device *device, int64_t most, uin
     fet_cost cost;
     options.seed = seed;
     while (fet_device_known(device, again->known, &key, &cost)) again->known++;
-    uint32_t tenth = again->known / A_TENTH, usual = tenth > LEAST ? tenth : LEAST;
     fet_progress_begin(&progress, cli, "looking for doubtful kernels");
     fet_status status =
-        fet_kit_find_suspects(device, &options, most < 0 ? usual : (uint32_t)most, on_progress, &progress, &again->suspects);
+        fet_kit_find_suspects(device, &options, most < 0 ? again->known : (uint32_t)most, on_progress, &progress, &again->suspects);
     fet_progress_end(&progress);
     FET_TRY(status);
     return fet_alloc_zeroed((size_t)again->suspects.n + 1, sizeof *again->fates, "kernels", &again->fates);
@@ -54,7 +51,7 @@ fet_status fet_device_measure_again(fet_cli *cli, fet_device *device, int64_t mo
     }
     FET_TRY(status);
     options.budget_s = budget_s, options.seed = seed;
-    fet_progress_begin(&progress, cli, "measuring doubtful kernels again");
+    fet_progress_begin(&progress, cli, "measuring kernels again");
     status = fet_kit_measure_again(device, &out_again->suspects, &options, on_progress, &progress, out_again->fates, &out_again->result);
     fet_progress_end(&progress);
     return status;
@@ -68,7 +65,7 @@ void fet_device_again_print(const fet_cli *cli, const fet_device_again *again)
     char duration[FET_DURATION_TEXT_BYTES];
     for (uint32_t i = 0; i < again->suspects.n; i++) reasons[again->suspects.items[i].reason]++;
     if (again->known == 0) return;
-    fprintf(cli->out, "%u of %u known kernels are doubtful", again->suspects.n, again->known);
+    fprintf(cli->out, "%u of %u known kernels are to be measured again", again->suspects.n, again->known);
     for (int d = 0; d < FET_KIT_DOUBTS; d++) {
         if (reasons[d] == 0) continue;
         fprintf(cli->out, "%s%u: %s", first ? " (" : ", ", reasons[d], fet_kit_doubt_name((fet_kit_doubt)d));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Private to `fettle device probe`: kernels whose measurement is doubtful, measured again. */
+/* Private to `fettle device probe`: kernels measured again at another time, the doubtful ones first. */
 #ifndef FET_CLI_DEVICE_AGAIN_H
 #define FET_CLI_DEVICE_AGAIN_H
 
@@ -14,7 +14,7 @@ typedef struct fet_device_again {
 } fet_device_again;
 void fet_device_again_clear(fet_device_again *again);
 
-/* most: -1 for a tenth of what is known; 0: nothing is done. budget_s: 0 for none. */
+/* most: -1 for all that were measured once; 0: nothing is done. budget_s: 0 for none. */
 FET_MUST_CHECK fet_status fet_device_measure_again(fet_cli *cli, fet_device *device, int64_t most, double budget_s, uint64_t seed,
                                                    fet_device_again *out_again);
 void fet_device_again_print(const fet_cli *cli, const fet_device_again *again);

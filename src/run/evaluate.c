@@ -71,6 +71,7 @@ static fet_train_options train_options(call *c, double epochs, float learning_ra
     options.trial = trial_key(c->trial);
     options.augment = job->augment;
     options.trainer.batch = job->batch;
+    options.trainer.dtype = job->train_precision;
     options.distil = (fet_distil_options){.weight = job->distil_weight, .temperature = job->distil_temperature, .hints = job->distil_hints};
     options.checkpoint = checkpoint;
     options.progress = c->progress;
@@ -89,8 +90,10 @@ static fet_status evaluate_as(call *c, const fet_graph *graph, fet_task_figure f
     const fet_job *job = c->workspace->job;
     const fet_task_figure_names *names = &job->task->figures[figure];
     bool device = figure == FET_FIGURE_VAL_DEVICE || figure == FET_FIGURE_TEST_DEVICE;
+    /* As it was trained; a job that says nothing trains in what this machine does best. */
+    fet_dtype trained = job->train_precision == FET_DTYPE_NONE ? fet_engine_training_dtype() : job->train_precision;
     const fet_task_sight sight = {.split = figure >= FET_FIGURE_TEST ? FET_SPLIT_TEST : FET_SPLIT_VAL,
-                                  .precision = device ? job->device.precision : fet_engine_training_dtype(),
+                                  .precision = device ? job->device.precision : trained,
                                   .quantise = job->quantise,
                                   /* A base that has just been trained is its own original. */
                                   .original = original_of(c) ? original_of(c) : graph};

@@ -179,6 +179,16 @@ static fet_status read_search(reader *r)
     return fet_job_read_variants(r);
 }
 
+static fet_status read_train_precision(reader *r)
+{
+    static const char *const names[] = {"auto", "f32", "bf16"};
+    static const fet_dtype dtypes[] = {FET_DTYPE_NONE, FET_DTYPE_F32, FET_DTYPE_BF16};
+    size_t index = 0;
+    FET_TRY(fet_job_choice(&r->yaml, r->yaml.raw->train.precision, "train.precision", "precision", names, 3, 0, &index));
+    r->job->train_precision = dtypes[index];
+    return FET_OK;
+}
+
 static fet_status read_train(reader *r)
 {
     const fet_job_raw_train *raw = &r->yaml.raw->train;
@@ -194,6 +204,7 @@ static fet_status read_train(reader *r)
     FET_TRY(fet_job_real(&r->yaml, raw->label_smoothing, "train.label_smoothing", 0.05, 0, 0.9, &share));
     job->label_smoothing = (float)share;
     FET_TRY(fet_job_bool(&r->yaml, raw->fit, "train.fit", false, &job->fit));
+    FET_TRY(read_train_precision(r));
     FET_TRY(fet_job_bool(&r->yaml, raw->augment.flip, "train.augment.flip", true, &job->augment.flip));
     FET_TRY(fet_job_whole32(&r->yaml, raw->augment.shift, "train.augment.shift", 2, 0, 1024, &job->augment.shift));
     FET_TRY(fet_job_real(&r->yaml, raw->augment.erase, "train.augment.erase", 0, 0, 1, &share));

@@ -200,6 +200,7 @@ static void put_train(printer *p, const fet_job *job)
     put(p, "  batch: %u\n", job->batch);
     put_number(p, "  label_smoothing: ", job->label_smoothing, true, "\n");
     put(p, "  fit: %s\n", job->fit ? "true" : "false");
+    put(p, "  precision: %s\n", job->train_precision == FET_DTYPE_NONE ? "auto" : fet_dtype_name(job->train_precision));
     put(p, "  augment: {flip: %s, shift: %u", job->augment.flip ? "true" : "false", job->augment.shift);
     put_number(p, ", erase: ", job->augment.erase, true, "");
     put_number(p, ", light: ", job->augment.light, true, "}\n");

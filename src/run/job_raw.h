@@ -75,7 +75,7 @@ typedef struct fet_job_raw_distil {
 } fet_job_raw_distil;
 
 typedef struct fet_job_raw_train {
-    char *short_epochs, *full_epochs, *short_learning_rate, *full_learning_rate, *batch, *label_smoothing, *fit;
+    char *short_epochs, *full_epochs, *short_learning_rate, *full_learning_rate, *batch, *label_smoothing, *fit, *precision;
     fet_job_raw_augment augment;
     fet_job_raw_distil distil;
 } fet_job_raw_train;

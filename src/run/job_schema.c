@@ -112,6 +112,7 @@ static const cyaml_schema_field_t train_fields[] = {FET_YAML_TEXT(fet_job_raw_tr
                                                     FET_YAML_TEXT(fet_job_raw_train, batch),
                                                     FET_YAML_TEXT(fet_job_raw_train, label_smoothing),
                                                     FET_YAML_TEXT(fet_job_raw_train, fit),
+                                                    FET_YAML_TEXT(fet_job_raw_train, precision),
                                                     FET_YAML_MAPPING(fet_job_raw_train, augment, augment_fields),
                                                     FET_YAML_MAPPING(fet_job_raw_train, distil, distil_fields),
                                                     FET_YAML_END};

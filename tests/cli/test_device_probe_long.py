@@ -69,7 +69,7 @@ def check_again(probe):
     with open(glob.glob(os.path.join(probe.folder, "fettle", "*.kernels"))[0]) as file:
         comments = [line.split("\t")[1] for line in file if line.startswith("# again\t")]
     assert all(k["kernel"] in comments for k in again["kernels"] if k["fate"] != "left"), again["kernels"]
-    assert "known kernels are doubtful" in probe.run("--again", "3").stdout
+    assert "known kernels are to be measured again" in probe.run("--again", "3").stdout
 
 
 def check_whole(probe):

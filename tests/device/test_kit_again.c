@@ -112,10 +112,12 @@ static void test_the_slow_ones_are_found(void **state)
     uint32_t slow = 0, others = 0;
     bool odd = false;
     find(device, N, &suspects);
+    assert_int_equal(suspects.n, N);
     for (uint32_t s = 0; s < suspects.n; s++) {
         uint32_t i = index_of(&suspects.items[s].key);
-        assert_true(suspects.items[s].doubt > 1);
         if (s > 0) assert_true(suspects.items[s].doubt <= suspects.items[s - 1].doubt);
+        if (suspects.items[s].reason == FET_KIT_DOUBT_ONCE) continue;
+        assert_true(suspects.items[s].doubt > 1);
         slow += was_slow(i), others += !was_slow(i) && i != ODD, odd |= i == ODD;
     }
     assert_true(slow >= (SLOW_TO - SLOW_FROM) * 3 / 4);
@@ -124,7 +126,9 @@ static void test_the_slow_ones_are_found(void **state)
     assert_true(suspects.n_anchors >= 16);
     for (uint32_t a = 0; a < suspects.n_anchors; a++) {
         assert_false(was_slow(index_of(&suspects.anchors[a])));
-        for (uint32_t s = 0; s < suspects.n; s++) assert_false(fet_kernel_key_equal(&suspects.anchors[a], &suspects.items[s].key));
+        for (uint32_t s = 0; s < suspects.n; s++)
+            if (fet_kernel_key_equal(&suspects.anchors[a], &suspects.items[s].key))
+                assert_int_equal(suspects.items[s].reason, FET_KIT_DOUBT_ONCE);
     }
     find(device, 5, &few);
     assert_int_equal(few.n, 5);
@@ -191,10 +195,7 @@ static void test_measurements_decide(void **state)
     }
     fet_kit_suspects_clear(&suspects);
     find(device, N, &suspects);
-    for (uint32_t s = 0; s < suspects.n; s++) { /* now that others are right, more may stand out; none that was looked at */
-        fet_repeat repeats[FET_REPEATS_MAX];
-        assert_int_equal(fet_device_repeats(device, &suspects.items[s].key, repeats), 1);
-    }
+    assert_int_equal(suspects.n, 0);
     fet_kit_suspects_clear(&suspects);
 }
 

@@ -51,6 +51,7 @@ static void test_defaults(void **state)
     assert_true(!job->variants[1].width && job->variants[1].block_form);
     assert_true(job->variants[2].width && job->variants[2].block_form);
     assert_int_equal(job->batch, 64);
+    assert_int_equal(job->train_precision, FET_DTYPE_NONE);
     assert_true(job->augment.flip);
     assert_int_equal(job->augment.shift, 2);
     assert_string_equal(job->output, "out/night");
@@ -83,7 +84,7 @@ static const char *const full =
     "search: {strategy: nsga2, trials: 7, budget: 1h 30min, workers: 3, lookahead: 2, seed: 18446744073709551615, finalists: 1, variants: "
     "[V3]}\n"
     "train: {short_epochs: 0.5, full_epochs: 1, short_learning_rate: 0.01, full_learning_rate: 0.02, batch: 32, label_smoothing: 0, fit: "
-    "true,\n"
+    "true, precision: f32,\n"
     "        augment: {flip: no, shift: 0, erase: 0.25, light: 0.125}, distil: {weight: 0.75, temperature: 2.5}}\n"
     "report: {watts_per_core: 7.5}\n"
     "output: results/a \"b\"\n";
@@ -151,6 +152,7 @@ static void test_every_field(void **state)
     CHECK_NEAR(job->augment.erase, 0.25, 0);
     CHECK_NEAR(job->augment.light, 0.125, 0);
     CHECK_NEAR(job->watts_per_core, 7.5, 0);
+    assert_int_equal(job->train_precision, FET_DTYPE_F32);
     assert_string_equal(job->output, "results/a \"b\"");
 }
 
@@ -289,6 +291,7 @@ static const job_mistake mistakes[] = {
     {DATA "goal: {subject_to: {latency: 60%}}\n", NULL},
     {DATA "goal: {subject_to: {latency: \"-100%\"}}\n", NULL},
     {DATA "goal: {quality_margin: lots}\n", "2: field \"goal.quality_margin\": \"lots\" is no share: expected such as 0.3% or 0.003"},
+    {DATA "train: {precision: int8}\n", "2: field \"train.precision\": \"int8\" is no precision: expected auto, f32 or bf16"},
     {DATA "train: {augment: {flip: maybe}}\n", "2: field \"train.augment.flip\": \"maybe\" is neither yes nor no: expected true or false"},
     {DATA "output: ''\n", "2: field \"output\": it is empty: expected a folder"},
     {"task: {kind: classify}\n",

@@ -19,13 +19,16 @@ bool fet_host_is_measure_command(int argc, char **argv)
     return argc == 2 && strcmp(argv[1], FET_HOST_MEASURE_COMMAND) == 0;
 }
 
-/* Who does not wait for a calm moment does not repeat until one comes either. */
+/* Who does not wait for a calm moment does not repeat until one comes either, nor look for long at what will not get calmer. */
 static fet_sampler_options sampling(fet_pulse *pulse, double patience_s)
 {
-    enum { HASTY_PASSES = 2 };
     fet_sampler_options options = fet_sampler_default_options();
     options.pulse = pulse;
-    if (!(patience_s > 0)) options.max_passes = HASTY_PASSES;
+    if (patience_s > 0) return options;
+    options.max_passes = 2;
+    options.warm_ms = 1;
+    options.calm_ms = 3;
+    options.budget_ms = 8;
     return options;
 }
 

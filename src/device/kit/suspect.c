@@ -17,7 +17,7 @@ static const double STRETCH_SLOW = 0.04, STRETCH_SHARE = 0.5;
 
 const char *fet_kit_doubt_name(fet_kit_doubt doubt)
 {
-    static const char *const names[] = {"slow pulse", "visits disagree", "stands out", "slow stretch"};
+    static const char *const names[] = {"slow pulse", "visits disagree", "stands out", "slow stretch", "measured once"};
     return names[doubt];
 }
 
@@ -53,7 +53,9 @@ static void look_at(finder *f, size_t i)
     const fet_estimate *e = &f->estimates[i];
     fet_repeat repeats[FET_REPEATS_MAX];
     uint32_t n = fet_device_repeats(f->device, &f->samples.items[i].key, repeats);
-    *l = (look){.first = {.latency_ms = f->samples.items[i].latency_ms, .spread = f->samples.items[i].spread}, .agree = 1};
+    *l = (look){.reason = FET_KIT_DOUBT_ONCE,
+                .first = {.latency_ms = f->samples.items[i].latency_ms, .spread = f->samples.items[i].spread},
+                .agree = 1};
     if (n > 0) l->first = repeats[0];
     if (n > 0) l->agree = fet_repeats_judge(repeats, n).agree;
     l->error = log(f->samples.items[i].latency_ms / e->latency_ms);
@@ -118,7 +120,7 @@ static fet_status list(const finder *f, uint32_t most, fet_kit_suspects *out)
     for (size_t i = 0; i < f->n; i++) {
         const look *l = &f->looks[i];
         n_anchors += is_anchor(l);
-        if (l->doubt > 0)
+        if (l->agree < 2)
             out->items[out->n++] = (fet_kit_suspect){.key = f->samples.items[i].key,
                                                      .latency_ms = f->samples.items[i].latency_ms,
                                                      .predicted_ms = f->estimates[i].latency_ms,
