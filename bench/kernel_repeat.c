@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { N_KERNELS = 12, N_REPEATS = 4, N_STATISTICS = 3, MAX_PROCESSES = 32 };
 
@@ -31,8 +32,12 @@ static const char *const kernel_texts[N_KERNELS] = {
 };
 
 /* One process: a line "kernel repeat minimum quartile median spread dropped passes" for each measurement. */
-static fet_status measure_all(const char *isa, const char *precision)
+static fet_status measure_all(const char *isa, const char *precision, const char *pulse_path)
 {
+    fet_pulse pulse = {0};
+    fet_sampler_options options = fet_sampler_default_options();
+    options.pulse = &pulse;
+    fet_pulse_recall(&pulse, pulse_path);
     if (strcmp(isa, "auto") != 0) FET_TRY(fet_engine_limit_isa(isa));
     for (int repeat = 0; repeat < N_REPEATS; repeat++)
         for (int k = 0; k < N_KERNELS; k++) {
@@ -43,23 +48,24 @@ static fet_status measure_all(const char *isa, const char *precision)
             const char *cut = strstr(kernel_texts[k], "%s");
             snprintf(text, sizeof text, "%.*s%s%s", (int)(cut - kernel_texts[k]), kernel_texts[k], precision, cut + 2);
             FET_TRY(fet_kernel_key_parse(text, &key));
-            FET_TRY(fet_host_measure_kernel(&key, NULL, &s, implementation, sizeof implementation));
+            FET_TRY(fet_host_measure_kernel(&key, &options, &s, implementation, sizeof implementation));
             printf("%d %d %.9g %.9g %.9g %.4g %u %u\n", k, repeat, s.minimum_ms, s.latency_ms, s.median_ms, s.spread, s.n_dropped,
                    s.n_passes);
         }
+    fet_pulse_remember(&pulse, pulse_path);
     return FET_OK;
 }
 
 static double times[N_STATISTICS][N_KERNELS][MAX_PROCESSES][N_REPEATS];
 static double total_spread, total_passes;
 
-static int collect(const char *program, const char *isa, const char *precision, int process)
+static int collect(const char *program, const char *isa, const char *precision, const char *pulse_path, int process)
 {
     char command[1024];
     int k, repeat;
     double value[N_STATISTICS], spread;
     unsigned dropped, passes;
-    snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s --process %s %s", program, isa, precision);
+    snprintf(command, sizeof command, "OMP_NUM_THREADS=1 %s --process %s %s %s", program, isa, precision, pulse_path);
     FILE *pipe = popen(command, "r");
     if (!pipe) return 1;
     int n = 0;
@@ -101,17 +107,23 @@ static void report(int statistic, int n_processes)
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "--process") == 0) {
-        fet_status status = measure_all(argv[2], argv[3]);
+    if (argc == 5 && strcmp(argv[1], "--process") == 0) {
+        fet_status status = measure_all(argv[2], argv[3], argv[4]);
         if (status != FET_OK) fprintf(stderr, "%s\n", fet_error_message());
         return status != FET_OK;
     }
     const char *isa = argc > 1 ? argv[1] : "auto", *precision = argc > 2 ? argv[2] : "s8";
     int n_processes = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 5;
     if (n_processes < 2 || n_processes > MAX_PROCESSES) return fprintf(stderr, "expected 2 to %d processes\n", MAX_PROCESSES), 2;
+    char pulse_path[] = "/tmp/fettle-pulse-XXXXXX"; /* the quickest clock, handed from process to process as beside a kernel table */
+    int file = mkstemp(pulse_path);
+    if (file < 0) return fprintf(stderr, "%s: cannot make it\n", pulse_path), 1;
+    close(file);
     double start = fet_clock_monotonic_s();
-    for (int p = 0; p < n_processes; p++)
-        if (collect(argv[0], isa, precision, p)) return fprintf(stderr, "process %d failed\n", p), 1;
+    int failed = 0;
+    for (int p = 0; p < n_processes && !failed; p++) failed = collect(argv[0], isa, precision, pulse_path, p) ? p + 1 : 0;
+    unlink(pulse_path);
+    if (failed) return fprintf(stderr, "process %d failed\n", failed - 1), 1;
     int n = n_processes * N_KERNELS * N_REPEATS;
     printf("%d kernels, %s, %s: %d processes with %d measurements each; %.0f ms a measurement, mean spread %.1f%%, %.2f passes\n",
            N_KERNELS, precision, isa, n_processes, N_REPEATS, 1e3 * (fet_clock_monotonic_s() - start) / n, 100 * total_spread / n,

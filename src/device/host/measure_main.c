@@ -59,7 +59,7 @@ static void free_paths(char **paths, size_t n)
     fet_free(paths);
 }
 
-static fet_status measure_networks(const char *arguments, FILE *in, fet_pulse *pulse, FILE *out)
+static fet_status measure_networks(const char *arguments, FILE *in, fet_pulse *pulse, bool patient, FILE *out)
 {
     char name[16], line[REQUEST_BYTES];
     size_t n = 0;
@@ -71,7 +71,8 @@ static fet_status measure_networks(const char *arguments, FILE *in, fet_pulse *p
         if (!read_request(in, line)) status = fet_fail(FET_ERROR_ARG, "networks: %zu paths are missing", n - i);
         else if (status == FET_OK) status = fet_strdup_checked(line, &paths[i]);
     }
-    if (status == FET_OK) status = fet_host_measure_networks(fet_dtype_parse(name), (const char *const *)paths, n, pulse, ms, ms + n);
+    if (status == FET_OK)
+        status = fet_host_measure_networks(fet_dtype_parse(name), (const char *const *)paths, n, pulse, patient, ms, ms + n);
     if (status == FET_OK) {
         fprintf(out, "ok\n");
         for (size_t i = 0; i < n; i++) fprintf(out, "%.9g %.6g\n", ms[i], ms[n + i]);
@@ -124,7 +125,7 @@ int fet_host_measure_main(void)
         if (patience_s > 0) fet_pulse_wait(&pulse, patience_s);
         pin(&processors);
         fet_status status = strncmp(line, "kernel ", 7) == 0     ? measure_kernel(line + 7, &options, out)
-                            : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, patience_s > 0 ? &pulse : NULL, out)
+                            : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, &pulse, patience_s > 0, out)
                                                                  : fet_fail(FET_ERROR_ARG, "\"%.100s\" is no request", line);
         unpin(&processors);
         if (status != FET_OK) fprintf(out, "error %d %s\n", (int)status, fet_error_message());

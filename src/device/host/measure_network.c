@@ -116,20 +116,27 @@ static fet_status take_batches(network *net, double *out_ms)
     return FET_OK;
 }
 
-/* slow_ms: what is left of SLOW_MS; 0 where no pulse is looked at. */
+/* What was kept since, as it were at the quickest clock. */
+static void at_quickest_clock(network *net, uint32_t since, double clock)
+{
+    for (uint32_t i = since; i < net->n_kept; i++) net->times_ms[i] /= clock;
+}
+
+/* slow_ms: what is left of SLOW_MS. */
 static fet_status visit(network *net, fet_pulse *pulse, double *slow_ms)
 {
     double warm_ms = 0, visit_ms = 0, kept_ms = net->kept_ms;
     uint32_t n_kept = net->n_kept;
-    bool watched = *slow_ms > 0, slow = watched && fet_pulse_is_slow(pulse);
+    double before_ms = fet_pulse_ms();
     FET_TRY(run_batch(net, WARM_RUNS, &warm_ms));
     if (net->batch == 0) {
         double runs = BATCH_MS / (warm_ms / WARM_RUNS);
         net->batch = runs < 1 ? 1 : (uint32_t)runs;
     }
     FET_TRY(take_batches(net, &visit_ms));
-    slow |= watched && fet_pulse_is_slow(pulse);
-    if (slow) {
+    fet_pulse_view view = fet_pulse_between(pulse, before_ms, fet_pulse_ms());
+    at_quickest_clock(net, n_kept, view.clock);
+    if (view.disturbed && *slow_ms > 0) {
         *slow_ms -= warm_ms + visit_ms;
         net->n_kept = n_kept, net->kept_ms = kept_ms;
         return FET_OK;
@@ -140,9 +147,9 @@ static fet_status visit(network *net, fet_pulse *pulse, double *slow_ms)
     return FET_OK;
 }
 
-static fet_status measure(network *networks, const char *const *paths, size_t n, fet_pulse *pulse, double *ms, double *spread)
+static fet_status measure(network *networks, const char *const *paths, size_t n, fet_pulse *pulse, bool patient, double *ms, double *spread)
 {
-    double slow_ms = pulse ? SLOW_MS : 0;
+    double slow_ms = patient ? SLOW_MS : 0;
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < n; i++) {
@@ -163,7 +170,8 @@ static fet_status measure(network *networks, const char *const *paths, size_t n,
     return FET_OK;
 }
 
-fet_status fet_host_measure_networks(fet_dtype precision, const char *const *paths, size_t n, fet_pulse *pulse, double *ms, double *spread)
+fet_status fet_host_measure_networks(fet_dtype precision, const char *const *paths, size_t n, fet_pulse *pulse, bool patient, double *ms,
+                                     double *spread)
 {
     network *networks = NULL;
     fet_status status = FET_OK;
@@ -172,7 +180,7 @@ fet_status fet_host_measure_networks(fet_dtype precision, const char *const *pat
         status = load(paths[i], precision, &networks[i]);
         if (status != FET_OK && !strstr(fet_error_message(), paths[i])) status = fet_note(status, "%s", paths[i]);
     }
-    if (status == FET_OK) status = measure(networks, paths, n, pulse, ms, spread);
+    if (status == FET_OK) status = measure(networks, paths, n, pulse, patient, ms, spread);
     destroy(networks, n);
     return status;
 }

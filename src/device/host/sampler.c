@@ -118,6 +118,15 @@ static fet_status measure_pass(fet_sampler_run run, void *context, const fet_sam
     return FET_OK;
 }
 
+static void at_quickest_clock(fet_samples *samples, fet_pulse_view view)
+{
+    samples->latency_ms /= view.clock;
+    samples->median_ms /= view.clock;
+    samples->minimum_ms /= view.clock;
+    samples->disturbed = view.disturbed;
+    samples->pulse = view.pulse;
+}
+
 fet_status fet_sampler_measure(fet_sampler_run run, void *context, const fet_sampler_options *options, fet_samples *out_samples)
 {
     fet_sampler_options defaults = fet_sampler_default_options();
@@ -129,12 +138,9 @@ fet_status fet_sampler_measure(fet_sampler_run run, void *context, const fet_sam
     for (uint32_t pass = 0; pass == 0 || (pass < options->max_passes && (best.disturbed || best.spread > options->steady_spread)); pass++) {
         fet_samples one;
         double before = options->pulse ? fet_pulse_ms() : 0;
-        bool slow = options->pulse && fet_pulse_judge(options->pulse, before);
         status = measure_pass(run, context, options, times, &one);
         if (status != FET_OK) break;
-        double after = options->pulse ? fet_pulse_ms() : 0;
-        one.disturbed = (options->pulse && fet_pulse_judge(options->pulse, after)) || slow;
-        if (options->pulse) one.pulse = fet_pulse_ratio(options->pulse, before > after ? before : after);
+        if (options->pulse) at_quickest_clock(&one, fet_pulse_between(options->pulse, before, fet_pulse_ms()));
         bool calmer = best.disturbed && !one.disturbed;
         if (pass == 0 || calmer || (one.disturbed == best.disturbed && one.latency_ms < best.latency_ms)) best = one;
         best.n_passes = pass + 1;

@@ -28,7 +28,8 @@ typedef struct fet_sampler_options {
     double steady_spread; /* a pass with more spread is repeated; default 0.05 */
     uint32_t min_samples; /* batches kept; default 12; of runs that would take more than 2 budgets fewer, at least 5 */
     uint32_t max_passes;  /* default 4; the pass with the lowest figure counts, of those not disturbed where there are any */
-    fet_pulse *pulse;     /* taken before and after each pass: a pass beside a slow one is disturbed, and repeated; default NULL: none */
+    fet_pulse *pulse;     /* taken before and after each pass: they say at which clock it was, or that it was disturbed, and is repeated;
+                             default NULL: none */
 } fet_sampler_options;
 
 fet_sampler_options fet_sampler_default_options(void);
@@ -40,7 +41,7 @@ typedef struct fet_samples {
     uint32_t n_samples, n_dropped; /* batches of the pass that counts */
     uint32_t n_passes;
     bool disturbed; /* every pass was */
-    double pulse;   /* the slower one beside the pass that counts, over the quickest ever; 0: none was taken */
+    double pulse;   /* beside the pass that counts, as fet_pulse_view has it; 0: none was taken */
 } fet_samples;
 
 /* Errors: those of run; NOMEM. */
