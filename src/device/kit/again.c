@@ -92,6 +92,21 @@ static bool is_good_time(const group *g, const fet_repeat *repeats, fet_kit_agai
     return true;
 }
 
+static fet_kit_fate fate_of(const fet_device *device, const fet_kit_suspect *suspect)
+{
+    fet_repeat repeats[FET_REPEATS_MAX];
+    uint32_t n = fet_device_repeats(device, &suspect->key, repeats);
+    if (n < 2) return FET_KIT_LEFT;
+    fet_repeat_figure figure = fet_repeats_judge(repeats, n);
+    if (figure.agree < 2 && n < FET_REPEATS_MAX) return FET_KIT_OPEN;
+    return fet_repeats_agree(figure.latency_ms, repeats[0].latency_ms) ? FET_KIT_CONFIRMED : FET_KIT_REPLACED;
+}
+
+static bool is_settled(const runner *r, uint32_t i)
+{
+    return fate_of(r->device, &r->suspects->items[i]) >= FET_KIT_CONFIRMED;
+}
+
 static fet_status measure_group(runner *r, const uint32_t *at, size_t n)
 {
     fet_repeat repeats[FET_DEVICE_REPEAT_MAX];
@@ -110,28 +125,8 @@ static fet_status measure_group(runner *r, const uint32_t *at, size_t n)
     }
     for (size_t i = 0; i < g.n; i++)
         if (!(g.anchor_ms[i] > 0)) FET_TRY(fet_device_keep_repeat(r->device, &g.keys[i], &repeats[i]));
+    for (size_t i = 0; i < n; i++) r->done += is_settled(r, at[i]);
     return FET_OK;
-}
-
-static fet_kit_fate fate_of(const fet_device *device, const fet_kit_suspect *suspect)
-{
-    fet_repeat repeats[FET_REPEATS_MAX];
-    uint32_t n = fet_device_repeats(device, &suspect->key, repeats);
-    if (n < 2) return FET_KIT_LEFT;
-    fet_repeat_figure figure = fet_repeats_judge(repeats, n);
-    if (figure.agree < 2 && n < FET_REPEATS_MAX) return FET_KIT_OPEN;
-    return fet_repeats_agree(figure.latency_ms, repeats[0].latency_ms) ? FET_KIT_CONFIRMED : FET_KIT_REPLACED;
-}
-
-static bool is_settled(const runner *r, uint32_t i)
-{
-    return fate_of(r->device, &r->suspects->items[i]) >= FET_KIT_CONFIRMED;
-}
-
-static void count_settled(runner *r)
-{
-    r->done = 0;
-    for (uint32_t i = 0; i < r->suspects->n; i++) r->done += is_settled(r, i);
 }
 
 /* All that are not settled, once. */
@@ -178,12 +173,11 @@ fet_status fet_kit_measure_again(fet_device *device, const fet_kit_suspects *sus
                 .result = &result};
     fet_rng_init(&r.rng, r.options->seed, 3, FET_RNG_SAMPLE);
     r.until_s = r.options->budget_s > 0 ? start_s + r.options->budget_s : 0;
-    count_settled(&r);
+    for (uint32_t i = 0; i < suspects->n; i++) r.done += is_settled(&r, i);
     for (int t = 0; t < TIMES && r.done < suspects->n && !r.ended; t++) {
         double round_s = fet_clock_monotonic_s();
         FET_TRY(go_round(&r));
         double spent_s = fet_clock_monotonic_s() - round_s;
-        count_settled(&r);
         if (r.done < suspects->n && t + 1 < TIMES && spent_s < r.options->apart_s) (void)wait_for(&r, r.options->apart_s - spent_s);
     }
     fet_error_clear();
