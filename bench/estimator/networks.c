@@ -16,6 +16,7 @@
 #include "device/host/host.h"
 #include "engine/init.h"
 #include "format/onnx/onnx.h"
+#include "op/op.h"
 #include "run/probe.h"
 
 #include <math.h>
@@ -285,7 +286,7 @@ static void report(const bench *b, const char *what, const double *predicted, bo
 }
 
 /* Each network as the sum of its kernels, and with what is learned to stand between them; NAN where a kernel is not known. */
-static fet_status predict(bench *b, const fet_device *device, const fet_between *between, double *kernels_ms, double *with_between_ms)
+static fet_status predict(bench *b, const fet_device *device, const fet_between *betweens, double *kernels_ms, double *with_between_ms)
 {
     fet_auto(fet_arena) arena = NULL;
     FET_TRY(fet_arena_create(&arena));
@@ -295,6 +296,7 @@ static fet_status predict(bench *b, const fet_device *device, const fet_between 
         fet_auto(fet_graph) graph = NULL;
         fet_kernels kernels;
         double *terms = b->networks[i].terms;
+        const fet_between *between = &betweens[b->networks[i].set];
         bool all = true;
         FET_TRY(derive(b, &b->networks[i], arena, &graph));
         FET_TRY(fet_kernels_split(graph, fet_device_fusion_rules(b->device), b->precision, arena, &kernels));
@@ -329,11 +331,11 @@ static fet_status write_judged(const bench *b, const char *what, const double *k
     return fclose(file) == 0 ? FET_OK : fet_fail(FET_ERROR_IO, "%s: cannot write", path);
 }
 
-static fet_status judge_by(bench *b, const char *what, const fet_device *device, const fet_between *between)
+static fet_status judge_by(bench *b, const char *what, const fet_device *device, const fet_between *betweens)
 {
     double kernels_ms[MAX_NETWORKS], whole_ms[MAX_NETWORKS];
     char name[64];
-    FET_TRY(predict(b, device, between, kernels_ms, whole_ms));
+    FET_TRY(predict(b, device, betweens, kernels_ms, whole_ms));
     snprintf(name, sizeof name, "%.40s, sum", what);
     report(b, name, kernels_ms, false);
     snprintf(name, sizeof name, "%.40s + between", what);
@@ -341,22 +343,35 @@ static fet_status judge_by(bench *b, const char *what, const fet_device *device,
     return write_judged(b, what, kernels_ms, whole_ms);
 }
 
+/* What stands between kernels, as probing learned it of the set's own base, which is what a search there would use. */
+static fet_status read_between(const bench *b, uint32_t set, fet_between *out_between)
+{
+    char *path = NULL, kind[FET_BETWEEN_KIND_BYTES];
+    *out_between = (fet_between){.caches = fet_between_caches_here()};
+    FET_TRY(fet_device_side_file(b->device, fet_between_kind(fet_graph_hash(b->spaces[set].base), kind), &path));
+    fet_status status =
+        path && fet_file_exists(path) ? fet_between_read(path, fet_device_describe(b->device), out_between) : FET_ERROR_NOT_FOUND;
+    if (status == FET_ERROR_NOT_FOUND) status = fet_fail(status, "%s: not probed with whole networks", b->names[set]);
+    fet_free(path);
+    return status;
+}
+
 static fet_status judge(bench *b, const char *device_name)
 {
     double again[MAX_NETWORKS];
-    fet_between between = {.caches = fet_between_caches_here()};
-    char *path = NULL;
-    FET_TRY(fet_device_side_file(b->device, "between", &path));
-    if (path && fet_file_exists(path)) FET_TRY(fet_between_read(path, fet_device_describe(b->device), &between));
-    fet_free(path);
-    if (!device_name) return judge_by(b, "all kernels measured", b->device, &between);
+    fet_between betweens[MAX_SETS];
+    for (uint32_t s = 0; s < b->n_sets; s++) FET_TRY(read_between(b, s, &betweens[s]));
+    if (!device_name) return judge_by(b, "all kernels measured", b->device, betweens);
     fet_auto(fet_device) device = NULL;
     fet_device_options options = {.name = device_name, .precision = b->precision, .isa = "auto"};
     FET_TRY(fet_device_open(&options, &device));
     printf("%s; networks drawn with seed %d; truth: the two quickest of all visits\n", fet_device_describe(b->device), SEED);
     for (uint32_t i = 0; i < b->n; i++) again[i] = measured_ms(&b->networks[i], 1);
     report(b, "noise (2nd against 1st)", again, true);
-    return judge_by(b, "estimated", device, &between);
+    for (uint32_t s = 0; s < b->n_sets; s++) /* as the estimator's file has it */
+        if (!fet_device_between(device, fet_graph_hash(b->spaces[s].base), &betweens[s]))
+            betweens[s] = (fet_between){.caches = fet_between_caches_here()};
+    return judge_by(b, "estimated", device, betweens);
 }
 
 static fet_status run(bench *b, const char *command, const char *device_name)

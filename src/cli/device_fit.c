@@ -12,7 +12,9 @@
 #include "device/recorded/recorded.h"
 #include "estimate/suggest.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What there is to fit to. */
@@ -24,6 +26,8 @@ typedef struct data {
     fet_parallelism parallelism;
     uint32_t channel_rounding;
     char between[FET_BETWEEN_TEXT_BYTES]; /* "": none is learned */
+    uint32_t bases[FET_ESTIMATE_BASES_MAX], n_bases;
+    char of_base[FET_ESTIMATE_BASES_MAX][FET_BETWEEN_TEXT_BYTES];
 } data;
 
 static bool ends_in(const char *text, const char *ending)
@@ -57,13 +61,46 @@ static fet_status read_between(const fet_device *device, data *d)
 {
     fet_between between;
     char *path = NULL;
-    FET_TRY(fet_device_side_file(device, "between", &path));
+    char kind[FET_BETWEEN_KIND_BYTES];
+    FET_TRY(fet_device_side_file(device, fet_between_kind(0, kind), &path));
     fet_status status = FET_OK;
     if (path && fet_file_exists(path)) {
         status = fet_between_read(path, fet_device_describe(device), &between);
         if (status == FET_OK) fet_between_print(&between, d->between);
     }
     fet_free(path);
+    return status;
+}
+
+/* What was learned of single base networks, in the order of their hashes. */
+static fet_status read_bases(const fet_device *device, data *d)
+{
+    char *prefix = NULL, line[FET_BETWEEN_TEXT_BYTES];
+    struct dirent **entries = NULL;
+    FET_TRY(fet_device_side_file(device, "between-", &prefix));
+    char *slash = prefix ? strrchr(prefix, '/') : NULL;
+    if (slash) *slash = '\0';
+    int n = slash ? scandir(prefix, &entries, NULL, alphasort) : 0;
+    fet_status status = FET_OK;
+    for (int i = 0; i < n; i++) {
+        const char *name = entries[i]->d_name;
+        size_t stem = strlen(slash + 1);
+        char *end = NULL, *path = NULL;
+        fet_between between;
+        unsigned long base = strncmp(name, slash + 1, stem) == 0 ? strtoul(name + stem, &end, 16) : 0;
+        if (status == FET_OK && end == name + stem + 8 && !*end && d->n_bases < FET_ESTIMATE_BASES_MAX) {
+            status = fet_path_join(prefix, name, &path);
+            if (status == FET_OK) status = fet_between_read(path, fet_device_describe(device), &between);
+            if (status == FET_OK) {
+                d->bases[d->n_bases] = (uint32_t)base;
+                snprintf(d->of_base[d->n_bases++], FET_BETWEEN_TEXT_BYTES, "%s", fet_between_print(&between, line));
+            }
+            fet_free(path);
+        }
+        free(entries[i]); /* scandir's */
+    }
+    free(entries);
+    fet_free(prefix);
     return status;
 }
 
@@ -83,7 +120,8 @@ static fet_status read_device(const fet_fit_options *options, data *d)
     d->rules.name = "device";
     d->parallelism = fet_device_parallelism(device);
     d->channel_rounding = fet_device_channel_rounding(device);
-    return read_between(device, d);
+    FET_TRY(read_between(device, d));
+    return read_bases(device, d);
 }
 
 /* --- what is printed --- */
@@ -223,6 +261,7 @@ static fet_status judge_and_fit(fet_cli *cli, const data *d, const fet_estimator
     fet_progress_end(&progress);
     FET_TRY(status);
     if (d->between[0]) FET_TRY(fet_estimator_set_between(r->estimator, d->between));
+    for (uint32_t i = 0; i < d->n_bases; i++) FET_TRY(fet_estimator_add_base(r->estimator, d->bases[i], d->of_base[i]));
     if (options->output) FET_TRY(fet_estimator_write(r->estimator, options->output));
     if (options->plot) FET_TRY(fet_device_fit_plot(options->plot, d->device, &r->scores));
     if (options->suggest == 0) return FET_OK;

@@ -58,11 +58,19 @@ static json_t *lesson_json(const fet_lesson *lesson)
         json_array_append_new(networks, json_pack("{s:f, s:f, s:f, s:f}", "whole_ms", lesson->samples[i].whole_ms, "spread",
                                                   lesson->spread[i], "kernels_ms", lesson->samples[i].sum_ms, "between_ms",
                                                   fet_between_ms(&lesson->between, lesson->samples[i].terms)));
+    json_t *bases = json_array();
+    for (uint32_t s = 0; s < lesson->n_spaces; s++) {
+        char base[16];
+        snprintf(base, sizeof base, "%08x", (unsigned)(lesson->space[s].base & 0xffffffffu));
+        json_array_append_new(bases, json_pack("{s:s, s:i, s:f, s:f}", "base", base, "networks", (int)lesson->space[s].n, "error_before",
+                                               lesson->space[s].between.error_before, "error_after", lesson->space[s].between.error_after));
+    }
     const double *ms = lesson->between.weight_ms;
-    return json_pack("{s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "kept", lesson->between.gains, "ms_a_kernel", ms[FET_BETWEEN_KERNELS],
-                     "ms_a_weight_byte", ms[FET_BETWEEN_WEIGHTS], "ms_a_weight_byte_beyond", ms[FET_BETWEEN_WEIGHTS_BEYOND],
-                     "ms_a_map_byte", ms[FET_BETWEEN_MAPS], "ms_a_map_byte_beyond", ms[FET_BETWEEN_MAPS_BEYOND], "error_before",
-                     lesson->between.error_before, "error_after", lesson->between.error_after, "networks", networks);
+    return json_pack("{s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "kept", lesson->between.gains, "ms_a_kernel",
+                     ms[FET_BETWEEN_KERNELS], "ms_a_weight_byte", ms[FET_BETWEEN_WEIGHTS], "ms_a_weight_byte_beyond",
+                     ms[FET_BETWEEN_WEIGHTS_BEYOND], "ms_a_map_byte", ms[FET_BETWEEN_MAPS], "ms_a_map_byte_beyond",
+                     ms[FET_BETWEEN_MAPS_BEYOND], "error_before", lesson->between.error_before, "error_after", lesson->between.error_after,
+                     "networks", networks, "bases", bases);
 }
 
 static fet_status print_json(fet_cli *cli, const fet_device *device, const fet_device_probed *probed, const fet_table *table)
@@ -115,14 +123,20 @@ static void print_lesson(const fet_cli *cli, const fet_lesson *lesson)
             "%u networks measured whole (spread %.1f%%): the sum of their kernels is off by %.1f%%, with what is learned to stand between "
             "them by %.1f%%, on networks left out (medians)%s\n",
             lesson->n, 100 * median_spread(lesson), 100 * b->error_before, 100 * b->error_after, b->gains ? "" : "; not kept");
-    if (!b->gains) return;
     const double *ms = b->weight_ms;
-    fprintf(
-        cli->out,
-        "between: %.0f ns a kernel; a KB of weights %.2f ns, beyond the second-level cache %.2f more; a KB handed over in maps %.2f ns, "
-        "of each beyond the first-level cache %.2f\n",
-        1e6 * ms[FET_BETWEEN_KERNELS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS_BEYOND],
-        1.024e9 * ms[FET_BETWEEN_MAPS], 1.024e9 * ms[FET_BETWEEN_MAPS_BEYOND]);
+    if (b->gains)
+        fprintf(cli->out,
+                "between: %.0f ns a kernel; a KB of weights %.2f ns, beyond the second-level cache %.2f more; a KB handed over in maps "
+                "%.2f ns, "
+                "of each beyond the first-level cache %.2f\n",
+                1e6 * ms[FET_BETWEEN_KERNELS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS_BEYOND],
+                1.024e9 * ms[FET_BETWEEN_MAPS], 1.024e9 * ms[FET_BETWEEN_MAPS_BEYOND]);
+    fprintf(cli->out, "learned of each space alone:");
+    for (uint32_t i = 0; i < lesson->n_spaces; i++) {
+        if (lesson->space[i].n < FET_BETWEEN_MIN) fprintf(cli->out, " too few (%u)", lesson->space[i].n);
+        else fprintf(cli->out, " %.1f%% (%u)", 100 * lesson->space[i].between.error_after, lesson->space[i].n);
+    }
+    fputc('\n', cli->out);
 }
 
 fet_status fet_device_probe_print(fet_cli *cli, const fet_device_probe_options *options, const fet_device *device,

@@ -8,6 +8,9 @@
  *
  * by non-negative least squares of relative errors, and kept only where it makes the error smaller on networks left out of the fit. Plain
  * functions; deterministic; thread-safe.
+ *
+ * What stands between the kernels of one base network's candidates says only roughly what does in another's: each base has its own, named
+ * by the hash of its structure, and there is one learned from all that were measured, for every other network.
  */
 #ifndef FET_DEVICE_BETWEEN_H
 #define FET_DEVICE_BETWEEN_H
@@ -24,6 +27,10 @@ enum {
     FET_BETWEEN_MIN = 6, /* networks to learn from */
     FET_BETWEEN_TEXT_BYTES = 256
 };
+
+enum { FET_BETWEEN_KIND_BYTES = 24 };
+/* The kind of side file (device/device.h) that holds it; base: fet_graph_hash of a base network, 0: of all others. */
+const char *fet_between_kind(uint64_t base, char kind[FET_BETWEEN_KIND_BYTES]);
 
 /* Bytes of the caches that the terms count against. */
 typedef struct fet_between_caches {

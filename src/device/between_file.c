@@ -5,12 +5,20 @@
 #include "base/file.h"
 #include "device/between.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MAGIC "# fettle between kernels 1\n# "
 enum { LIMIT_BYTES = 4096, N_NUMBERS = FET_BETWEEN_TERMS + 4, N_NUMBERS_BEFORE = 5 };
+
+const char *fet_between_kind(uint64_t base, char kind[FET_BETWEEN_KIND_BYTES])
+{
+    if (base) snprintf(kind, FET_BETWEEN_KIND_BYTES, "between-%08" PRIx32, (uint32_t)base);
+    else snprintf(kind, FET_BETWEEN_KIND_BYTES, "between");
+    return kind;
+}
 
 const char *fet_between_print(const fet_between *between, char text[FET_BETWEEN_TEXT_BYTES])
 {

@@ -5,6 +5,7 @@
 #include "device/estimated/estimated.h"
 #include "device/ops.h"
 #include "format/onnx/onnx.h"
+#include "op/op.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,9 +107,9 @@ fet_parallelism fet_device_parallelism(const fet_device *device)
     return device->parallelism;
 }
 
-bool fet_device_between(const fet_device *device, fet_between *out_between)
+bool fet_device_between(const fet_device *device, uint64_t base, fet_between *out_between)
 {
-    const fet_between *between = device->ops->between ? device->ops->between(device->state) : NULL;
+    const fet_between *between = device->ops->between ? device->ops->between(device->state, (uint32_t)base) : NULL;
     if (between) *out_between = *between;
     return between != NULL;
 }
@@ -117,7 +118,7 @@ double fet_device_between_ms(const fet_device *device, const fet_graph *graph, c
 {
     fet_between between;
     double terms[FET_BETWEEN_TERMS];
-    if (!fet_device_between(device, &between)) return 0;
+    if (!fet_device_between(device, fet_graph_hash(graph), &between)) return 0;
     fet_between_terms(graph, kernels, device->precision, &between.caches, terms);
     return fet_between_ms(&between, terms);
 }

@@ -61,11 +61,11 @@ FET_MUST_CHECK fet_status fet_device_computes(const fet_device_options *options,
 /* A file beside the kernel table for what else is learned of the device: "...-1a2b3c4d.KIND". Heap; NULL for a device without a table. */
 FET_MUST_CHECK fet_status fet_device_side_file(const fet_device *device, const char *kind, char **out_path);
 
-/* What an estimated device has learned to stand between its kernels (device/between.h): no part of a network's latency below. False:
- * nothing. */
+/* What an estimated device has learned to stand between the kernels of a base network's candidates (device/between.h; base: its
+ * fet_graph_hash): no part of a network's latency below. False: nothing. */
 struct fet_between;
-bool fet_device_between(const fet_device *device, struct fet_between *out_between);
-/* The same of one network, ms; 0: nothing. */
+bool fet_device_between(const fet_device *device, uint64_t base, struct fet_between *out_between);
+/* The same of one network, ms, which is its own base; 0: nothing. */
 double fet_device_between_ms(const fet_device *device, const fet_graph *graph, const fet_kernels *kernels);
 
 /* Looks a kernel up: false when it is not known yet (no measuring). Cost: one hash probe. */

@@ -36,8 +36,9 @@ typedef struct fet_device_ops {
                                   double *kernel_ms, double *out_ms);
     /* The i-th of the kernels that stand in its table; false behind the last. NULL: it has none. */
     bool (*known)(const void *state, uint32_t i, fet_kernel_key *out_key, fet_cost *out_cost);
-    /* What is learned to stand between its kernels, on top of network_latency; NULL, or giving NULL: nothing. */
-    const fet_between *(*between)(const void *state);
+    /* What is learned to stand between the kernels of networks of this base (fet_graph_hash, its lower half; 0: any other), on top of
+     * network_latency; NULL, or giving NULL: nothing. */
+    const fet_between *(*between)(const void *state, uint32_t base);
     uint32_t (*channel_rounding)(const void *state); /* NULL: none */
     const char *(*table_path)(const void *state);    /* of a table that grows; NULL: none */
     /* From the options alone, without opening. */

@@ -101,5 +101,10 @@ bool fet_estimator_family_of(const fet_estimator *estimator, uint32_t family, fe
 enum { FET_ESTIMATE_BETWEEN_BYTES = 256 };
 const char *fet_estimator_between(const fet_estimator *estimator);
 FET_MUST_CHECK fet_status fet_estimator_set_between(fet_estimator *estimator, const char *text);
+/* The same of single base networks, each named by a hash. Adding one again replaces it. Errors: ARG; LIMIT too many. */
+enum { FET_ESTIMATE_BASES_MAX = 64 };
+FET_MUST_CHECK fet_status fet_estimator_add_base(fet_estimator *estimator, uint32_t base, const char *text);
+uint32_t fet_estimator_bases(const fet_estimator *estimator);
+const char *fet_estimator_base(const fet_estimator *estimator, uint32_t i, uint32_t *out_base);
 
 #endif

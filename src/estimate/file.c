@@ -13,6 +13,7 @@
  *   kernels N
  *   seed N
  *   between TEXT              optional
+ *   base HASH TEXT            optional, any number: what stands between kernels of one base network; HASH: 8 hexadecimal digits
  *   features n ic ih ...      what the trees' columns are
  *   family conv KERNELS       then of each family, in this order:
  *   roofline OUT IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE MS_PER_PIXEL
@@ -117,6 +118,7 @@ static void put_estimator(writer *w, const fet_estimator *e)
     put(w, "outside %s\ncoverage %.17g\nkernels %u\nseed %llu\n", e->outside == FET_ESTIMATE_WIDEN ? "widen" : "refuse", e->coverage, e->n,
         (unsigned long long)e->seed);
     if (e->between[0]) put(w, "between %s\n", e->between);
+    for (uint32_t i = 0; i < e->n_bases; i++) put(w, "base %08x %s\n", (unsigned)e->bases[i].base, e->bases[i].between);
     put(w, "features");
     for (uint32_t f = 0; f < FET_FEATURE_COUNT; f++) put(w, " %s", fet_feature_name(f));
     put(w, "\n");

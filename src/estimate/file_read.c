@@ -172,6 +172,15 @@ static fet_status read_between(reader *r, char *rest)
     return fet_estimator_set_between(r->e, rest) == FET_OK ? FET_OK : wrong(r, "between: a short text");
 }
 
+static fet_status read_base(reader *r, char *rest)
+{
+    char *text = strchr(rest, ' ');
+    uint64_t base = 0;
+    if (text) *text++ = '\0';
+    bool good = text && whole(rest, 16, UINT32_MAX, &base) && fet_estimator_add_base(r->e, (uint32_t)base, text) == FET_OK;
+    return good ? FET_OK : wrong(r, "base: 8 hexadecimal digits and a short text, at most 64 times");
+}
+
 static fet_status read_features(reader *r, char *rest)
 {
     bool seen[FET_FEATURE_COUNT] = {false};
@@ -339,27 +348,17 @@ static const struct {
     const char *word;
     bool of_family;
     fet_status (*read)(reader *r, char *rest);
-} lines[] = {{"device", false, read_device},
-             {"precision", false, read_precision},
-             {"fusion", false, read_fusion},
-             {"parallelism", false, read_parallelism},
-             {"rounding", false, read_rounding},
-             {"outside", false, read_outside},
-             {"coverage", false, read_coverage},
-             {"kernels", false, read_kernels},
-             {"seed", false, read_seed},
-             {"between", false, read_between},
-             {"features", false, read_features},
-             {"known", false, read_known},
-             {"family", false, read_family},
-             {"roofline", true, read_roofline},
-             {"variant", true, read_variant},
-             {"scale", true, read_scale},
-             {"range", true, read_range},
-             {"operators", true, read_operators},
-             {"activations", true, read_activations},
-             {"error", true, read_error},
-             {"ratio", true, read_ratio},
+} lines[] = {{"device", false, read_device},       {"precision", false, read_precision},
+             {"fusion", false, read_fusion},       {"parallelism", false, read_parallelism},
+             {"rounding", false, read_rounding},   {"outside", false, read_outside},
+             {"coverage", false, read_coverage},   {"kernels", false, read_kernels},
+             {"seed", false, read_seed},           {"between", false, read_between},
+             {"base", false, read_base},           {"features", false, read_features},
+             {"known", false, read_known},         {"family", false, read_family},
+             {"roofline", true, read_roofline},    {"variant", true, read_variant},
+             {"scale", true, read_scale},          {"range", true, read_range},
+             {"operators", true, read_operators},  {"activations", true, read_activations},
+             {"error", true, read_error},          {"ratio", true, read_ratio},
              {"difficulty", true, read_difficulty}};
 enum { N_LINES = sizeof lines / sizeof *lines };
 

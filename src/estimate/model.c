@@ -130,11 +130,38 @@ const char *fet_estimator_between(const fet_estimator *estimator)
     return estimator->between;
 }
 
-fet_status fet_estimator_set_between(fet_estimator *estimator, const char *text)
+static fet_status set_line(char line[FET_ESTIMATE_BETWEEN_BYTES], const char *text)
 {
     size_t bytes = strlen(text);
-    if (bytes >= sizeof estimator->between || strpbrk(text, "\n\r"))
+    if (bytes >= FET_ESTIMATE_BETWEEN_BYTES || strpbrk(text, "\n\r"))
         return fet_fail(FET_ERROR_ARG, "\"%.40s\" is no line of at most %d bytes", text, FET_ESTIMATE_BETWEEN_BYTES - 1);
-    memcpy(estimator->between, text, bytes + 1);
+    memcpy(line, text, bytes + 1);
     return FET_OK;
+}
+
+fet_status fet_estimator_set_between(fet_estimator *estimator, const char *text)
+{
+    return set_line(estimator->between, text);
+}
+
+fet_status fet_estimator_add_base(fet_estimator *estimator, uint32_t base, const char *text)
+{
+    uint32_t i = 0;
+    while (i < estimator->n_bases && estimator->bases[i].base != base) i++;
+    if (i == FET_ESTIMATE_BASES_MAX) return fet_fail(FET_ERROR_LIMIT, "more than %d base networks", (int)FET_ESTIMATE_BASES_MAX);
+    FET_TRY(set_line(estimator->bases[i].between, text));
+    estimator->bases[i].base = base;
+    if (i == estimator->n_bases) estimator->n_bases++;
+    return FET_OK;
+}
+
+uint32_t fet_estimator_bases(const fet_estimator *estimator)
+{
+    return estimator->n_bases;
+}
+
+const char *fet_estimator_base(const fet_estimator *estimator, uint32_t i, uint32_t *out_base)
+{
+    *out_base = estimator->bases[i].base;
+    return estimator->bases[i].between;
 }

@@ -48,6 +48,11 @@ typedef struct fet_model {
 struct fet_estimator {
     char *device, *rules_name;
     char between[FET_ESTIMATE_BETWEEN_BYTES];
+    struct {
+        uint32_t base;
+        char between[FET_ESTIMATE_BETWEEN_BYTES];
+    } bases[FET_ESTIMATE_BASES_MAX];
+    uint32_t n_bases;
     fet_fusion_rules rules;
     fet_dtype precision;
     fet_parallelism parallelism;

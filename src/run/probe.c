@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "device/parallelism.h"
+#include "op/op.h"
 #include "run/base_network.h"
 #include "run/workspace.h"
 
@@ -125,16 +126,31 @@ static fet_status measure_whole(fet_device *device, char *const *paths, fet_less
     return FET_OK;
 }
 
-static fet_status learn(fet_device *device, char *const *paths, fet_lesson *lesson)
+static fet_status fit_and_keep(fet_device *device, const fet_between_sample *samples, uint32_t n, uint64_t base, fet_between *out_between)
 {
-    char *path = NULL;
-    FET_TRY(measure_whole(device, paths, lesson));
     fet_between_caches caches = fet_between_caches_here();
-    FET_TRY(fet_between_fit(lesson->samples, lesson->n, &caches, &lesson->between));
-    FET_TRY(fet_device_side_file(device, "between", &path));
-    fet_status status = path ? fet_between_write(path, fet_device_describe(device), &lesson->between) : FET_OK;
+    char *path = NULL, kind[FET_BETWEEN_KIND_BYTES];
+    FET_TRY(fet_between_fit(samples, n, &caches, out_between));
+    FET_TRY(fet_device_side_file(device, fet_between_kind(base, kind), &path));
+    fet_status status = path ? fet_between_write(path, fet_device_describe(device), out_between) : FET_OK;
     fet_free(path);
     return status;
+}
+
+static fet_status learn(fet_device *device, const fet_space *const *spaces, uint32_t n_spaces, char *const *paths, fet_lesson *lesson)
+{
+    FET_TRY(measure_whole(device, paths, lesson));
+    FET_TRY(fit_and_keep(device, lesson->samples, lesson->n, 0, &lesson->between));
+    lesson->n_spaces = n_spaces < FET_LESSON_SPACES ? n_spaces : FET_LESSON_SPACES;
+    for (uint32_t s = 0, first = 0; s < lesson->n_spaces; s++) {
+        uint32_t n = fet_lesson_share(lesson->n, n_spaces, s);
+        lesson->space[s].base = fet_graph_hash(fet_space_base(spaces[s]));
+        lesson->space[s].n = n;
+        if (n >= FET_BETWEEN_MIN)
+            FET_TRY(fit_and_keep(device, &lesson->samples[first], n, lesson->space[s].base, &lesson->space[s].between));
+        first += n;
+    }
+    return FET_OK;
 }
 
 fet_status fet_lesson_learn(const fet_space *const *spaces, uint32_t n_spaces, fet_device *device, uint32_t n, uint64_t seed,
@@ -147,7 +163,7 @@ fet_status fet_lesson_learn(const fet_space *const *spaces, uint32_t n_spaces, f
     FET_TRY(fet_alloc_zeroed(1, sizeof *lesson, "networks measured whole", &lesson));
     lesson->n = n;
     fet_status status = write_all(spaces, n_spaces, device, seed, folder, lesson, paths);
-    if (status == FET_OK) status = learn(device, paths, lesson);
+    if (status == FET_OK) status = learn(device, spaces, n_spaces, paths, lesson);
     for (uint32_t i = 0; i < n; i++) {
         if (paths[i]) unlink(paths[i]);
         fet_free(paths[i]);

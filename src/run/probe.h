@@ -23,20 +23,27 @@ FET_MUST_CHECK fet_status fet_probe_space_init(fet_probe_space *space, const cha
                                                fet_device_progress progress, void *context);
 void fet_probe_space_deinit(fet_probe_space *space);
 
-enum { FET_LESSON_MAX = 128 };
+enum { FET_LESSON_MAX = 192, FET_LESSON_SPACES = FET_LESSON_MAX / FET_BETWEEN_MIN };
 typedef struct fet_lesson {
     uint32_t n;
     fet_between_sample samples[FET_LESSON_MAX];
     double spread[FET_LESSON_MAX];
-    fet_between between;
+    fet_between between; /* of all */
+    struct {
+        uint64_t base; /* fet_graph_hash of the space's base */
+        fet_between between;
+        uint32_t n; /* networks; fewer than FET_BETWEEN_MIN: nothing is learned of this space alone */
+    } space[FET_LESSON_SPACES];
+    uint32_t n_spaces;
 } fet_lesson;
 
 /* How many networks of space s are measured whole, of n in all from n_spaces. */
 uint32_t fet_lesson_share(uint32_t n, uint32_t n_spaces, uint32_t s);
 /*
  * Measures n networks whole (FET_BETWEEN_MIN to FET_LESSON_MAX), of each space the base and random ones, those that fet_kit_pool_add_space
- * draws first with this seed, fits what stands between their kernels and keeps it beside the device's table. Their files are made in
- * `folder` and removed. Kernels that are missing are measured.
+ * draws first with this seed, fits what stands between the kernels of them all, and of each space's, where it has enough, and keeps both
+ * beside the device's table, where a search of the same base finds its own. Their files are made in `folder` and removed. Kernels that are
+ * missing are measured.
  */
 FET_MUST_CHECK fet_status fet_lesson_learn(const fet_space *const *spaces, uint32_t n_spaces, fet_device *device, uint32_t n, uint64_t seed,
                                            const char *folder, fet_lesson *out_lesson);

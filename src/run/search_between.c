@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "op/op.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,8 +62,8 @@ static fet_status learn_and_keep(fet_search *search, const char *path)
     if (fet_search_is_stopped(search)) return FET_OK;
     search->between = between;
     FET_TRY(fet_between_write(path, fet_device_describe(search->device), &between));
-    char *general = NULL;
-    FET_TRY(fet_device_side_file(search->device, "between", &general));
+    char *general = NULL, kind[FET_BETWEEN_KIND_BYTES];
+    FET_TRY(fet_device_side_file(search->device, fet_between_kind(0, kind), &general));
     status = fet_file_exists(general) ? FET_OK : fet_between_write(general, fet_device_describe(search->device), &between);
     fet_free(general);
     return status;
@@ -87,11 +86,11 @@ static fet_status get(fet_search *search, const char *path)
 
 fet_status fet_search_between(fet_search *search)
 {
-    char *path = NULL, kind[32];
-    snprintf(kind, sizeof kind, "between-%08" PRIx32, (uint32_t)fet_graph_hash(search->workspace->base));
-    FET_TRY(fet_device_side_file(search->device, kind, &path));
+    char *path = NULL, kind[FET_BETWEEN_KIND_BYTES];
+    uint64_t base = fet_graph_hash(search->workspace->base);
+    FET_TRY(fet_device_side_file(search->device, fet_between_kind(base, kind), &path));
     fet_status status = path ? get(search, path) : FET_OK;
-    if (!path) (void)fet_device_between(search->device, &search->between); /* an estimated device brings its own */
+    if (!path) (void)fet_device_between(search->device, base, &search->between); /* an estimated device brings its own */
     fet_free(path);
     if (status == FET_OK) fet_costs_set_between(search->whole_costs, &search->between);
     return status;

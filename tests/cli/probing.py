@@ -40,6 +40,12 @@ class Probe:
         assert done.returncode == code, f"{options}: exit code {done.returncode}, expected {code}: {done.stderr}"
         return done
 
+    def fit(self, *options):
+        """An estimator of what the table holds."""
+        done = subprocess.run([self.command[0], "device", "fit", "host", "--precision", "f32", "--isa", "auto", "--quiet", *options],
+                              env=self.environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+
     def json(self, *options):
         return json.loads(self.run("--json", *options).stdout)
 

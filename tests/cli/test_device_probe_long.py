@@ -76,8 +76,15 @@ def check_whole(probe):
     done = probe.json(*probe.space, "--kernels", "40", "--whole", "6", "--draws", "50")
     between = done["between"]
     assert len(between["networks"]) == 6 and all(n["whole_ms"] > 0 and n["kernels_ms"] > 0 for n in between["networks"])
+    assert [b["networks"] for b in between["bases"]] == [6]
+    own = glob.glob(os.path.join(probe.folder, "fettle", "*.between-%s" % between["bases"][0]["base"]))
+    assert len(own) == 1, "what stands between the kernels of this base alone has a file of its own"
+    estimate = os.path.join(probe.folder, "own.estimate")
+    probe.fit("--output", estimate)
+    with open(estimate) as file:
+        assert [line.split()[1] for line in file if line.startswith("base ")] == [between["bases"][0]["base"]]
     assert done["left"] == 0 and glob.glob(os.path.join(probe.folder, "fettle", "*.between"))
-    assert "expected 0, or 6 to 32" in probe.run(*probe.space, "--whole", "3", code=2).stderr
+    assert "expected 0, or 6 to 192" in probe.run(*probe.space, "--whole", "3", code=2).stderr
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ static int fill(void **state)
     options.outside = FET_ESTIMATE_WIDEN;
     CHECK_OK(fet_estimator_fit(&options, samples, N, &estimator));
     CHECK_OK(fet_estimator_set_between(estimator, "1 2 3 0.5 0.1"));
+    CHECK_OK(fet_estimator_add_base(estimator, 0x00c0ffee, "1 1 1 0.5 0.1"));
+    CHECK_OK(fet_estimator_add_base(estimator, 0xdeadbeef, "7"));
+    CHECK_OK(fet_estimator_add_base(estimator, 0xdeadbeef, "2 2 2 0.5 0.1")); /* instead */
     CHECK_OK(fet_estimator_print(estimator, &text, &bytes));
     return 0;
 }
@@ -60,6 +63,13 @@ static void test_round_trip(void **state)
     fet_free(again);
     CHECK_FAILS(FET_ERROR_NOT_FOUND, fet_estimator_read(path, &one));
     CHECK_FAILS(FET_ERROR_ARG, fet_estimator_set_between(two, "1\n2"));
+    uint32_t base = 0;
+    assert_int_equal(fet_estimator_bases(two), 2);
+    assert_string_equal(fet_estimator_base(two, 0, &base), "1 1 1 0.5 0.1");
+    assert_int_equal(base, 0x00c0ffee);
+    assert_string_equal(fet_estimator_base(two, 1, &base), "2 2 2 0.5 0.1");
+    for (uint32_t i = 2; i < FET_ESTIMATE_BASES_MAX; i++) CHECK_OK(fet_estimator_add_base(two, i, "1"));
+    CHECK_FAILS(FET_ERROR_LIMIT, fet_estimator_add_base(two, 0x1000, "1"));
 }
 
 /* A file as version 1 wrote it, with a prior, trees, and a kernel that was measured: every later version reads it, and says the same. */

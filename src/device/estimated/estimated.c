@@ -19,7 +19,7 @@ enum { CACHE_BITS = 13, AT_ONCE = 64, LIMIT_FILE_BYTES = 1 << 28 };
 
 typedef struct estimated {
     fet_estimator *estimator;
-    fet_between between;
+    fet_between between, of_base[FET_ESTIMATE_BASES_MAX]; /* those of bases in the estimator's order */
     bool has_between;
     char text[256];
     fet_kernel_cache *cache;
@@ -69,6 +69,8 @@ static fet_status open(const fet_device_options *options, void *state)
     const char *between = fet_estimator_between(d->estimator);
     if (between[0]) FET_TRY(fet_between_parse(options->name, between, &d->between));
     d->has_between = between[0] && d->between.gains;
+    for (uint32_t i = 0, base = 0; i < fet_estimator_bases(d->estimator); i++)
+        FET_TRY(fet_between_parse(options->name, fet_estimator_base(d->estimator, i, &base), &d->of_base[i]));
     snprintf(d->text, sizeof d->text, "%s %s (estimated from %u kernels of %s; file %08x)", file_name(options->name),
              fet_dtype_name(precision), fet_estimator_count(d->estimator), fet_estimator_device(d->estimator),
              (unsigned)(hash & 0xffffffffu));
@@ -159,9 +161,13 @@ static fet_status network_latency(const void *state, const fet_graph *graph, con
     return FET_OK;
 }
 
-static const fet_between *between(const void *state)
+static const fet_between *between(const void *state, uint32_t base)
 {
     const estimated *d = state;
+    for (uint32_t i = 0, other = 0; i < fet_estimator_bases(d->estimator); i++) {
+        (void)fet_estimator_base(d->estimator, i, &other);
+        if (other == base) return d->of_base[i].gains ? &d->of_base[i] : NULL;
+    }
     return d->has_between ? &d->between : NULL;
 }
 
