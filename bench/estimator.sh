@@ -40,8 +40,8 @@ has() { [[ " $steps " == *" $1 "* ]]; }
 grep -m1 'model name' /proc/cpuinfo || true
 echo "$precision, $n networks; $("$fettle" --version)"
 export XDG_CACHE_HOME="$work/probed"
-# Staircases (about 560 kernels, found first), the plan and three rounds of 40 kernels stay within 1,500 together; what is doubtful is measured again.
-if has probe; then timeout -k 60 1900 "$fettle" device probe host --precision "$precision" "${spaces[@]}" --kernels 930 --rounds 3 --batch 40 --whole 112 --budget 25min | tail -20; fi
+# Staircases (about 500 kernels, found first) and the plan stay within 1,500 together; all are measured at a second time. Of each space ten networks are measured whole.
+if has probe; then timeout -k 60 1900 "$fettle" device probe host --precision "$precision" "${spaces[@]}" --kernels 990 --whole 70 --budget 25min | tail -20; fi
 table=$(ls "$work"/probed/fettle/host-*.kernels 2>/dev/null | grep -E "host-(s8|bf16)-" | grep -- "-${precision/int8/s8}-" | head -1 || true)
 [ -z "$table" ] || echo "kernels the prediction may know: $(grep -vc '^#' "$table")"
 estimate="$work/$precision.estimate"
