@@ -12,11 +12,10 @@ FET_MUST_CHECK fet_status fet_host_measure_kernel(const fet_kernel_key *key, con
 
 /*
  * Loads the ONNX files, makes an executor of each and times them in turns, a few milliseconds each, so that drift of the machine meets all
- * alike; each turn is told at the quickest clock (pulse.h; pulse: of this process). What was disturbed is dropped for eight seconds in all,
- * unless it must be quick: not `patient`. Batch 1. ms[n],
- * spread[n] are written on success only. Errors: those of the files, naming them; UNSUPPORTED.
+ * alike; each turn is told at the quickest clock (pulse.h; pulse: of this process). What was disturbed is dropped for drop_ms in all.
+ * Batch 1. ms[n], spread[n] are written on success only. Errors: those of the files, naming them; UNSUPPORTED.
  */
-FET_MUST_CHECK fet_status fet_host_measure_networks(fet_dtype precision, const char *const *paths, size_t n, fet_pulse *pulse, bool patient,
-                                                    double *ms, double *spread);
+FET_MUST_CHECK fet_status fet_host_measure_networks(fet_dtype precision, const char *const *paths, size_t n, fet_pulse *pulse,
+                                                    double drop_ms, double *ms, double *spread);
 
 #endif

@@ -5,6 +5,7 @@
 #include "device/host/measure.h"
 #include "engine/engine.h"
 
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LEAST_DROP_MS 8000.0 /* many networks at once are worth more patience than a kernel */
 enum { REQUEST_BYTES = 8192, LIMIT_NETWORKS = 4096 };
 
 bool fet_host_is_measure_command(int argc, char **argv)
@@ -59,10 +61,11 @@ static void free_paths(char **paths, size_t n)
     fet_free(paths);
 }
 
-static fet_status measure_networks(const char *arguments, FILE *in, fet_pulse *pulse, bool patient, FILE *out)
+static fet_status measure_networks(const char *arguments, FILE *in, fet_pulse *pulse, double patience_s, FILE *out)
 {
     char name[16], line[REQUEST_BYTES];
     size_t n = 0;
+    double drop_ms = patience_s > 0 ? fmax(LEAST_DROP_MS, 1e3 * patience_s) : 0;
     if (sscanf(arguments, "%15s %zu", name, &n) != 2 || n > LIMIT_NETWORKS) return fet_fail(FET_ERROR_ARG, "networks \"%s\"", arguments);
     char **paths = fet_calloc(n + 1, sizeof *paths);
     double *ms = fet_calloc(2 * n + 1, sizeof *ms);
@@ -72,7 +75,7 @@ static fet_status measure_networks(const char *arguments, FILE *in, fet_pulse *p
         else if (status == FET_OK) status = fet_strdup_checked(line, &paths[i]);
     }
     if (status == FET_OK)
-        status = fet_host_measure_networks(fet_dtype_parse(name), (const char *const *)paths, n, pulse, patient, ms, ms + n);
+        status = fet_host_measure_networks(fet_dtype_parse(name), (const char *const *)paths, n, pulse, drop_ms, ms, ms + n);
     if (status == FET_OK) {
         fprintf(out, "ok\n");
         for (size_t i = 0; i < n; i++) fprintf(out, "%.9g %.6g\n", ms[i], ms[n + i]);
@@ -125,7 +128,7 @@ int fet_host_measure_main(void)
         if (patience_s > 0) fet_pulse_wait(&pulse, patience_s);
         pin(&processors);
         fet_status status = strncmp(line, "kernel ", 7) == 0     ? measure_kernel(line + 7, &options, out)
-                            : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, &pulse, patience_s > 0, out)
+                            : strncmp(line, "networks ", 9) == 0 ? measure_networks(line + 9, stdin, &pulse, patience_s, out)
                                                                  : fet_fail(FET_ERROR_ARG, "\"%.100s\" is no request", line);
         unpin(&processors);
         if (status != FET_OK) fprintf(out, "error %d %s\n", (int)status, fet_error_message());

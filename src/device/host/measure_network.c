@@ -20,7 +20,6 @@ enum { MAX_SAMPLES = 4096, MIN_SAMPLES = 24, WARM_RUNS = 2 };
 #define BATCH_MS 0.2
 #define BUDGET_MS 120.0 /* in kept batches of a network */
 #define LIMIT_MS 6000.0 /* spent on a network, kept or not */
-#define SLOW_MS 8000.0  /* of all visits between slow pulses that are dropped; from then on they have to do */
 
 typedef struct network {
     fet_executor *executor;
@@ -122,8 +121,8 @@ static void at_quickest_clock(network *net, uint32_t since, double clock)
     for (uint32_t i = since; i < net->n_kept; i++) net->times_ms[i] /= clock;
 }
 
-/* slow_ms: what is left of SLOW_MS. */
-static fet_status visit(network *net, fet_pulse *pulse, double *slow_ms)
+/* drop_ms: how long what is disturbed is still dropped; from then on it has to do. A disturbance that patience was lost with is one. */
+static fet_status visit(network *net, fet_pulse *pulse, double *drop_ms)
 {
     double warm_ms = 0, visit_ms = 0, kept_ms = net->kept_ms;
     uint32_t n_kept = net->n_kept;
@@ -136,8 +135,8 @@ static fet_status visit(network *net, fet_pulse *pulse, double *slow_ms)
     FET_TRY(take_batches(net, &visit_ms));
     fet_pulse_view view = fet_pulse_between(pulse, before_ms, fet_pulse_ms());
     at_quickest_clock(net, n_kept, view.clock);
-    if (view.disturbed && *slow_ms > 0) {
-        *slow_ms -= warm_ms + visit_ms;
+    if ((view.disturbed || view.pulse > 1) && *drop_ms > 0) {
+        *drop_ms -= warm_ms + visit_ms;
         net->n_kept = n_kept, net->kept_ms = kept_ms;
         return FET_OK;
     }
@@ -147,14 +146,14 @@ static fet_status visit(network *net, fet_pulse *pulse, double *slow_ms)
     return FET_OK;
 }
 
-static fet_status measure(network *networks, const char *const *paths, size_t n, fet_pulse *pulse, bool patient, double *ms, double *spread)
+static fet_status measure(network *networks, const char *const *paths, size_t n, fet_pulse *pulse, double drop_ms, double *ms,
+                          double *spread)
 {
-    double slow_ms = patient ? SLOW_MS : 0;
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < n; i++) {
             if (networks[i].done) continue;
-            fet_status status = visit(&networks[i], pulse, &slow_ms);
+            fet_status status = visit(&networks[i], pulse, &drop_ms);
             if (status != FET_OK) return fet_note(status, "%s", paths[i]);
             again = again || !networks[i].done;
         }
@@ -170,7 +169,7 @@ static fet_status measure(network *networks, const char *const *paths, size_t n,
     return FET_OK;
 }
 
-fet_status fet_host_measure_networks(fet_dtype precision, const char *const *paths, size_t n, fet_pulse *pulse, bool patient, double *ms,
+fet_status fet_host_measure_networks(fet_dtype precision, const char *const *paths, size_t n, fet_pulse *pulse, double drop_ms, double *ms,
                                      double *spread)
 {
     network *networks = NULL;
@@ -180,7 +179,7 @@ fet_status fet_host_measure_networks(fet_dtype precision, const char *const *pat
         status = load(paths[i], precision, &networks[i]);
         if (status != FET_OK && !strstr(fet_error_message(), paths[i])) status = fet_note(status, "%s", paths[i]);
     }
-    if (status == FET_OK) status = measure(networks, paths, n, pulse, patient, ms, spread);
+    if (status == FET_OK) status = measure(networks, paths, n, pulse, drop_ms, ms, spread);
     destroy(networks, n);
     return status;
 }
