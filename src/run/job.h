@@ -97,7 +97,7 @@ typedef struct fet_job {
     float short_learning_rate, full_learning_rate; /* defaults 0.05, 0.1 */
     uint32_t batch;                                /* default 64 */
     float label_smoothing;
-    fet_dtype train_precision; /* F32 or BF16; default NONE: what this machine trains fastest in */
+    fet_dtype train_precision;                             /* F32 or BF16; default NONE: what this machine trains fastest in */
     bool fit;                                              /* candidates start from a linear fit to the base; default false */
     fet_augment_options augment;                           /* default flip, shift 2 */
     float distil_weight, distil_temperature, distil_hints; /* candidates learn from the trained base too; weight 0: from labels alone */
