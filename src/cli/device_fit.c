@@ -72,35 +72,40 @@ static fet_status read_between(const fet_device *device, data *d)
     return status;
 }
 
+/* "between-1a2b3c4d" of this device, in `folder`; other files are passed over. */
+static fet_status read_base(const fet_device *device, const char *folder, const char *name, const char *stem, data *d)
+{
+    size_t bytes = strlen(stem);
+    char *end = NULL, *path = NULL;
+    fet_between between;
+    if (strncmp(name, stem, bytes) != 0 || d->n_bases == FET_ESTIMATE_BASES_MAX) return FET_OK;
+    unsigned long base = strtoul(name + bytes, &end, 16);
+    if (end != name + bytes + 8 || *end) return FET_OK;
+    FET_TRY(fet_path_join(folder, name, &path));
+    fet_status status = fet_between_read(path, fet_device_describe(device), &between);
+    fet_free(path);
+    FET_TRY(status);
+    d->bases[d->n_bases] = (uint32_t)base;
+    fet_between_print(&between, d->of_base[d->n_bases++]);
+    return FET_OK;
+}
+
 /* What was learned of single base networks, in the order of their hashes. */
 static fet_status read_bases(const fet_device *device, data *d)
 {
-    char *prefix = NULL, line[FET_BETWEEN_TEXT_BYTES];
+    char *path = NULL;
     struct dirent **entries = NULL;
-    FET_TRY(fet_device_side_file(device, "between-", &prefix));
-    char *slash = prefix ? strrchr(prefix, '/') : NULL;
+    FET_TRY(fet_device_side_file(device, "between-", &path));
+    char *slash = path ? strrchr(path, '/') : NULL;
     if (slash) *slash = '\0';
-    int n = slash ? scandir(prefix, &entries, NULL, alphasort) : 0;
+    int n = slash ? scandir(path, &entries, NULL, alphasort) : 0;
     fet_status status = FET_OK;
     for (int i = 0; i < n; i++) {
-        const char *name = entries[i]->d_name;
-        size_t stem = strlen(slash + 1);
-        char *end = NULL, *path = NULL;
-        fet_between between;
-        unsigned long base = strncmp(name, slash + 1, stem) == 0 ? strtoul(name + stem, &end, 16) : 0;
-        if (status == FET_OK && end == name + stem + 8 && !*end && d->n_bases < FET_ESTIMATE_BASES_MAX) {
-            status = fet_path_join(prefix, name, &path);
-            if (status == FET_OK) status = fet_between_read(path, fet_device_describe(device), &between);
-            if (status == FET_OK) {
-                d->bases[d->n_bases] = (uint32_t)base;
-                snprintf(d->of_base[d->n_bases++], FET_BETWEEN_TEXT_BYTES, "%s", fet_between_print(&between, line));
-            }
-            fet_free(path);
-        }
-        free(entries[i]); /* scandir's */
+        if (status == FET_OK) status = read_base(device, path, entries[i]->d_name, slash + 1, d);
+        free(entries[i]); /* scandir's own */
     }
     free(entries);
-    fet_free(prefix);
+    fet_free(path);
     return status;
 }
 
