@@ -74,7 +74,7 @@ static void test_pulse(void **state)
         double ms = fet_pulse_ms();
         least = ms < least ? ms : least, most = ms > most ? ms : most;
     }
-    assert_true(least > 1e-5 && least < 1);
+    assert_true(least > 1e-4 && least < 50); /* under sanitizers a hundred times as long */
     fet_pulse real = {.best_ms = least};
     bool ever_quick = false;
     for (int i = 0; i < 100 && !ever_quick; i++) ever_quick = !fet_pulse_is_slow(&real);
