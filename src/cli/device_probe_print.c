@@ -131,9 +131,9 @@ static void print_lesson(const fet_cli *cli, const fet_lesson *lesson)
                 "of each beyond the first-level cache %.2f\n",
                 1e6 * ms[FET_BETWEEN_KERNELS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS_BEYOND],
                 1.024e9 * ms[FET_BETWEEN_MAPS], 1.024e9 * ms[FET_BETWEEN_MAPS_BEYOND]);
-    fprintf(cli->out, "learned of each space alone:");
+    fprintf(cli->out, "error where it is learned of one space alone (networks):");
     for (uint32_t i = 0; i < lesson->n_spaces; i++) {
-        if (lesson->space[i].n < FET_BETWEEN_MIN) fprintf(cli->out, " too few (%u)", lesson->space[i].n);
+        if (lesson->space[i].n < FET_BETWEEN_MIN) fprintf(cli->out, " - (%u)", lesson->space[i].n);
         else fprintf(cli->out, " %.1f%% (%u)", 100 * lesson->space[i].between.error_after, lesson->space[i].n);
     }
     fputc('\n', cli->out);
