@@ -373,7 +373,8 @@ static fet_status judge(bench *b, const char *device_name)
     fet_auto(fet_device) device = NULL;
     fet_device_options options = {.name = device_name, .precision = b->precision, .isa = "auto"};
     FET_TRY(fet_device_open(&options, &device));
-    printf("%s; networks drawn with seed %llu; truth: the two quickest of all visits\n", fet_device_describe(b->device), SEED);
+    printf("%s; networks drawn with seed %llu; truth: the two quickest of all visits\n", fet_device_describe(b->device),
+           (unsigned long long)drawn_with());
     for (uint32_t i = 0; i < b->n; i++) again[i] = measured_ms(&b->networks[i], 1);
     report(b, "noise (2nd against 1st)", again, true);
     for (uint32_t s = 0; s < b->n_sets; s++) /* as the estimator's file has it */
