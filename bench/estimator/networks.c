@@ -368,8 +368,10 @@ static fet_status judge(bench *b, const char *device_name)
 {
     double again[MAX_NETWORKS];
     fet_between betweens[MAX_SETS];
-    for (uint32_t s = 0; s < b->n_sets; s++) FET_TRY(read_between(b, s, &betweens[s]));
-    if (!device_name) return judge_by(b, "all kernels measured", b->device, betweens);
+    if (!device_name) {
+        for (uint32_t s = 0; s < b->n_sets; s++) FET_TRY(read_between(b, s, &betweens[s]));
+        return judge_by(b, "all kernels measured", b->device, betweens);
+    }
     fet_auto(fet_device) device = NULL;
     fet_device_options options = {.name = device_name, .precision = b->precision, .isa = "auto"};
     FET_TRY(fet_device_open(&options, &device));

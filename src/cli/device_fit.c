@@ -72,7 +72,7 @@ static fet_status read_between(const fet_device *device, data *d)
     return status;
 }
 
-/* "between-1a2b3c4d" of this device, in `folder`; other files are passed over. */
+/* "between-1a2b3c4d" of this device, in `folder`; other files are passed over, and what an estimator has no room for. */
 static fet_status read_base(const fet_device *device, const char *folder, const char *name, const char *stem, data *d)
 {
     size_t bytes = strlen(stem);

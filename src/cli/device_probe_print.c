@@ -127,8 +127,7 @@ static void print_lesson(const fet_cli *cli, const fet_lesson *lesson)
     if (b->gains)
         fprintf(cli->out,
                 "between: %.0f ns a kernel; a KB of weights %.2f ns, beyond the second-level cache %.2f more; a KB handed over in maps "
-                "%.2f ns, "
-                "of each beyond the first-level cache %.2f\n",
+                "%.2f ns, of each beyond the first-level cache %.2f\n",
                 1e6 * ms[FET_BETWEEN_KERNELS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS], 1.024e9 * ms[FET_BETWEEN_WEIGHTS_BEYOND],
                 1.024e9 * ms[FET_BETWEEN_MAPS], 1.024e9 * ms[FET_BETWEEN_MAPS_BEYOND]);
     fprintf(cli->out, "error where it is learned of one space alone (networks):");

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #define AGREE 0.05 /* as visits of one measurement do (host/rounds.h) */
-#define SLOW 1.05  /* as host/pulse.h judges */
+#define SLOW 1.05  /* pulses apart by less are alike, as host/pulse.c has it */
 
 bool fet_repeat_is_disturbed(const fet_repeat *repeat)
 {

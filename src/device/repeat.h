@@ -13,7 +13,7 @@
 
 typedef struct fet_repeat {
     double latency_ms, spread;
-    double pulse; /* the processor's beside it, over the quickest known: 1 is calm, 1.2 a fifth slower; 0: not recorded */
+    double pulse; /* as fet_pulse_view has it (host/pulse.h): 1 is calm, 1.2 a fifth slower by more than the clock; 0: not recorded */
 } fet_repeat;
 
 enum { FET_REPEATS_MAX = 8 };

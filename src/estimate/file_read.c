@@ -178,7 +178,7 @@ static fet_status read_base(reader *r, char *rest)
     uint64_t base = 0;
     if (text) *text++ = '\0';
     bool good = text && whole(rest, 16, UINT32_MAX, &base) && fet_estimator_add_base(r->e, (uint32_t)base, text) == FET_OK;
-    return good ? FET_OK : wrong(r, "base: 8 hexadecimal digits and a short text, at most 64 times");
+    return good ? FET_OK : wrong(r, "base: 8 hexadecimal digits and a short text, for no more bases than an estimator holds");
 }
 
 static fet_status read_features(reader *r, char *rest)

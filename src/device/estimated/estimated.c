@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+_Static_assert((int)FET_ESTIMATE_BETWEEN_BYTES >= (int)FET_BETWEEN_TEXT_BYTES, "an estimator keeps it as text");
+
 enum { CACHE_BITS = 13, AT_ONCE = 64, LIMIT_FILE_BYTES = 1 << 28 };
 
 typedef struct estimated {

@@ -121,7 +121,8 @@ static void at_quickest_clock(network *net, uint32_t since, double clock)
     for (uint32_t i = since; i < net->n_kept; i++) net->times_ms[i] /= clock;
 }
 
-/* drop_ms: how long what is disturbed is still dropped; from then on it has to do. A disturbance that patience was lost with is one. */
+/* drop_ms: how long what is disturbed is still dropped; from then on it has to do. More than a lower clock is one, also where patience with
+ * it has ended. */
 static fet_status visit(network *net, fet_pulse *pulse, double *drop_ms)
 {
     double warm_ms = 0, visit_ms = 0, kept_ms = net->kept_ms;
@@ -135,7 +136,7 @@ static fet_status visit(network *net, fet_pulse *pulse, double *drop_ms)
     FET_TRY(take_batches(net, &visit_ms));
     fet_pulse_view view = fet_pulse_between(pulse, before_ms, fet_pulse_ms());
     at_quickest_clock(net, n_kept, view.clock);
-    if ((view.disturbed || view.pulse > 1) && *drop_ms > 0) {
+    if (view.pulse > 1 && *drop_ms > 0) {
         *drop_ms -= warm_ms + visit_ms;
         net->n_kept = n_kept, net->kept_ms = kept_ms;
         return FET_OK;
