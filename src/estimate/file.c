@@ -13,8 +13,9 @@
  *   kernels N
  *   seed N
  *   between TEXT              optional
- *   base HASH TEXT            optional, at most FET_ESTIMATE_BASES_MAX: what stands between kernels of one base network; HASH: 8
- * hexadecimal digits features n ic ih ...      what the trees' columns are family conv KERNELS       then of each family, in this order:
+ *   base HASH TEXT            optional, several: what stands between kernels of one base network; HASH: 8 hexadecimal digits
+ *   features n ic ih ...      what the trees' columns are
+ *   family conv KERNELS       then of each family, in this order:
  *   roofline OUT IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE MS_PER_PIXEL
  *   variant OPERATOR FLAGS EXTRA SHAPE OUT IN OVERHEAD_MS MS_PER_WORK MS_PER_BYTE MS_PER_PIXEL      any number
  *   scale OFFSET SLOPE        only where the baseline is the prior's, scaled
