@@ -15,7 +15,7 @@
 typedef struct values {
     const char *template, *stem, *stages, *data, *mean, *std, *output, *optimizer, *precision;
     fet_cli_texts input;
-    double epochs, learning_rate, warmup, smoothing, weight_decay, momentum, erase, light, val_share;
+    double epochs, learning_rate, warmup, smoothing, weight_decay, momentum, erase, zoom, light, val_share;
     int64_t head, batch, shift, seed;
     bool relu6, flip, fresh, json;
 } values;
@@ -56,6 +56,7 @@ static const fet_cli_option OPTIONS[] = {
     {.name = "label-smoothing", REAL(smoothing, "S", 0, 0.9), .help = "share of the target spread over all classes (default 0.05)"},
     {.name = "flip", FLAG(flip), .help = "mirror half of the images"},
     {.name = "shift", INT(shift, 0, 1024), .help = "move images by up to N pixels (default 0)"},
+    {.name = "zoom", REAL(zoom, "S", 0, 1), .help = "random size, up to 1 + S times as large or as small (default 0)"},
     {.name = "light",
      REAL(light, "S", 0, 1),
      .help = "random contrast by up to this share, and brightness by up to half as much of the range (default 0)"},
@@ -156,8 +157,11 @@ static fet_train_options training_options(const values *given, const char *check
     options.warmup_share = given->warmup;
     options.label_smoothing = (float)given->smoothing;
     options.seed = (uint64_t)given->seed;
-    options.augment = (fet_augment_options){
-        .flip = given->flip, .shift = (uint32_t)given->shift, .erase = (float)given->erase, .light = (float)given->light};
+    options.augment = (fet_augment_options){.flip = given->flip,
+                                            .shift = (uint32_t)given->shift,
+                                            .erase = (float)given->erase,
+                                            .zoom = (float)given->zoom,
+                                            .light = (float)given->light};
     options.trainer.dtype = strcmp(given->precision, "auto") == 0 ? FET_DTYPE_NONE : fet_dtype_parse(given->precision);
     options.trainer.batch = given->batch;
     options.trainer.optimizer = adamw ? FET_OPTIMIZER_ADAMW : FET_OPTIMIZER_SGD;

@@ -13,6 +13,7 @@ static uint32_t clamp_side(double side, uint32_t limit)
 
 void fet_augment_draw(const fet_augment_options *options, uint32_t height, uint32_t width, fet_rng *rng, fet_augmentation *out_augmentation)
 {
+    /* One bit of the first number mirrors, the others zoom: what images were drawn before there was a zoom stays. */
     uint32_t bits = fet_rng_u32(rng), span = 2 * options->shift + 1;
     /* A 32-bit number times a small span: the bias is below 2^-24, and the count of numbers drawn stays fixed (rejection would change it).
      */
@@ -21,6 +22,7 @@ void fet_augment_draw(const fet_augment_options *options, uint32_t height, uint3
     float contrast = (float)fet_rng_u32(rng) * 0x1.0p-31f - 1.0f, brightness = (float)fet_rng_u32(rng) * 0x1.0p-31f - 1.0f;
     *out_augmentation = (fet_augmentation){
         .flip = options->flip && (bits & 1u),
+        .scale = options->zoom > 0 ? expf(log1pf(options->zoom) * ((float)(bits >> 1) * 0x1.0p-30f - 1.0f)) : 0.0f,
         .dx = (int32_t)x - (int32_t)options->shift,
         .dy = (int32_t)y - (int32_t)options->shift,
         .gain = 1.0f + options->light * contrast,
@@ -51,11 +53,9 @@ static void row_through_levels(const uint8_t *restrict source, const float *rest
         for (int64_t i = 0; i < n; i++) out[i] = levels[source[-i]];
 }
 
-void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t height, uint32_t width, const fet_augmentation *augmentation,
-                       float *out)
+static void move_plane(const uint8_t *pixels, const float *levels, int64_t h, int64_t w, const fet_augmentation *a, float *out)
 {
-    const fet_augmentation *a = augmentation;
-    int64_t w = width, h = height, dx = a->dx, dy = a->dy;
+    int64_t dx = a->dx, dy = a->dy;
     int64_t from = dx > 0 ? (dx < w ? dx : w) : 0,
             to = dx < 0 ? (w + dx > 0 ? w + dx : 0) : w; /* columns of the result that have a source */
     for (int64_t row = 0; row < h; row++) {
@@ -72,6 +72,49 @@ void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t heig
                                line + from);
         memset(line + to, 0, (size_t)(w - to) * sizeof *line);
     }
+}
+
+/* Where along one axis of `n` pixels the position `i` of the result comes from: between `low` and `high`, `share` of the second. */
+typedef struct tap {
+    int64_t low, high;
+    float share;
+} tap;
+
+/* False: from outside of the picture. */
+static bool find_tap(int64_t i, int64_t n, int32_t move, float scale, tap *out_tap)
+{
+    float half = (float)n / 2, at = ((float)i + 0.5f - (float)move - half) / scale + half;
+    if (!(at >= 0.0f && at < (float)n)) return false;
+    at = fminf(fmaxf(at - 0.5f, 0.0f), (float)(n - 1));
+    out_tap->low = (int64_t)at;
+    out_tap->high = out_tap->low + 1 < n ? out_tap->low + 1 : out_tap->low;
+    out_tap->share = at - (float)out_tap->low;
+    return true;
+}
+
+static void zoom_plane(const uint8_t *pixels, const float *levels, int64_t h, int64_t w, const fet_augmentation *a, float *out)
+{
+    for (int64_t row = 0; row < h; row++) {
+        tap y = {0}, x;
+        bool has_row = find_tap(row, h, a->dy, a->scale, &y);
+        for (int64_t column = 0; column < w; column++) {
+            float *to = out + row * w + column;
+            *to = 0.0f;
+            if (!has_row || !find_tap(column, w, a->dx, a->scale, &x)) continue;
+            int64_t left = a->flip ? w - 1 - x.low : x.low, right = a->flip ? w - 1 - x.high : x.high;
+            const uint8_t *upper = pixels + y.low * w, *lower = pixels + y.high * w;
+            float above = levels[upper[left]] + x.share * (levels[upper[right]] - levels[upper[left]]);
+            float below = levels[lower[left]] + x.share * (levels[lower[right]] - levels[lower[left]]);
+            *to = above + y.share * (below - above);
+        }
+    }
+}
+
+void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t height, uint32_t width, const fet_augmentation *augmentation,
+                       float *out)
+{
+    const fet_augmentation *a = augmentation;
+    (a->scale > 0 ? zoom_plane : move_plane)(pixels, levels, height, width, a, out);
     for (uint32_t row = a->top; row < a->bottom; row++)
         memset(out + (size_t)row * width + a->left, 0, (size_t)(a->right - a->left) * sizeof *out);
 }

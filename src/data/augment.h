@@ -15,6 +15,7 @@ typedef struct fet_augmentation {
     bool flip;
     int32_t dx, dy;                    /* the picture moves right and down by this much */
     uint32_t top, left, bottom, right; /* erased; empty when top == bottom */
+    float scale;                       /* of the picture about its middle; 0: as it is */
     float gain, offset;                /* of the pixels' contrast, and in halves of their range; 1 and 0: as they are */
 } fet_augmentation;
 
@@ -25,7 +26,10 @@ void fet_augment_draw(const fet_augment_options *options, uint32_t height, uint3
 /* The levels of one channel under the sample's light; where the middle of the range lies stays, but for the offset. */
 void fet_augment_levels(const float levels[256], const fet_augmentation *augmentation, float out[256]);
 
-/* One channel: bytes through `levels` into `out`, moved and flipped, holes filled with 0. */
+/*
+ * One channel: bytes through `levels` into `out`; flipped, scaled (linear between pixels), then moved; what the picture does not reach, and
+ * what is erased, is 0.
+ */
 void fet_augment_plane(const uint8_t *pixels, const float *levels, uint32_t height, uint32_t width, const fet_augmentation *augmentation,
                        float *out);
 

@@ -43,6 +43,8 @@ static fet_status check(const fet_dataset *dataset, const fet_loader_options *op
         return fet_fail(FET_ERROR_ARG, "loader: shift is %u pixels, expected at most %d", options->augment.shift, FET_DATA_LIMIT_SIDE);
     if (!(options->augment.erase >= 0.0f && options->augment.erase <= 1.0f))
         return fet_fail(FET_ERROR_ARG, "loader: erase is %g, expected a probability from 0 to 1", (double)options->augment.erase);
+    if (!(options->augment.zoom >= 0.0f && options->augment.zoom <= 1.0f))
+        return fet_fail(FET_ERROR_ARG, "loader: zoom is %g, expected 0 to 1", (double)options->augment.zoom);
     if (!(options->augment.light >= 0.0f && options->augment.light <= 1.0f))
         return fet_fail(FET_ERROR_ARG, "loader: light is %g, expected a share from 0 to 1", (double)options->augment.light);
     if (options->height < 0 || options->height > FET_DATA_LIMIT_SIDE || options->width < 0 || options->width > FET_DATA_LIMIT_SIDE ||
@@ -72,8 +74,8 @@ fet_status fet_loader_create(const fet_dataset *dataset, const fet_loader_option
     loader->dataset = dataset;
     loader->options = *options;
     loader->images_in = fet_dataset_has_images(dataset);
-    loader->augments =
-        options->augment.flip || options->augment.shift > 0 || options->augment.erase > 0.0f || options->augment.light > 0.0f;
+    const fet_augment_options *augment = &options->augment;
+    loader->augments = augment->flip || augment->shift > 0 || augment->zoom > 0.0f || augment->erase > 0.0f || augment->light > 0.0f;
     if (loader->images_in) {
         loader->channels = (uint32_t)shape.dim[0];
         loader->height = (uint32_t)shape.dim[1];

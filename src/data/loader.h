@@ -13,6 +13,7 @@ typedef struct fet_augment_options {
     bool flip;      /* horizontal, half of the samples */
     uint32_t shift; /* random translation by up to this many pixels, edges filled with the padding value 0 after normalisation */
     float erase;    /* probability of a random erased rectangle */
+    float zoom;     /* random size: from 1 / (1 + zoom) to 1 + zoom times as large, the logarithm evenly spread; edges as with shift */
     float light;    /* random contrast by up to this share, and brightness by up to this share of half of the pixels' range */
 } fet_augment_options;
 

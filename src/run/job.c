@@ -209,6 +209,8 @@ static fet_status read_train(reader *r)
     FET_TRY(fet_job_whole32(&r->yaml, raw->augment.shift, "train.augment.shift", 2, 0, 1024, &job->augment.shift));
     FET_TRY(fet_job_real(&r->yaml, raw->augment.erase, "train.augment.erase", 0, 0, 1, &share));
     job->augment.erase = (float)share;
+    FET_TRY(fet_job_real(&r->yaml, raw->augment.zoom, "train.augment.zoom", 0, 0, 1, &share));
+    job->augment.zoom = (float)share;
     FET_TRY(fet_job_real(&r->yaml, raw->augment.light, "train.augment.light", 0, 0, 1, &share));
     job->augment.light = (float)share;
     FET_TRY(fet_job_real(&r->yaml, raw->distil.weight, "train.distil.weight", 0.5, 0, 1, &share));

@@ -50,13 +50,15 @@ fet_status fet_task_fingerprint(const fet_graph *graph, const fet_dataset *datas
     const fet_trainer_options *t = &options->trainer;
     fet_dtype dtype = t->dtype == FET_DTYPE_NONE ? fet_engine_training_dtype() : t->dtype;
     const char *isa = fet_engine_isa_name(); /* other instructions round differently */
+    const fet_augment_options *a = &options->augment;
+    const double augment[] = {a->flip, a->shift, (double)a->erase, (double)a->zoom, (double)a->light};
     const double numbers[] = {
-        (double)n_batches,     options->learning_rate,  options->warmup_share,          options->label_smoothing,
-        options->augment.flip, options->augment.shift,  (double)options->augment.erase, (double)options->augment.light,
-        (double)dtype,         (double)t->batch,        (double)t->optimizer,           (double)t->momentum,
-        (double)t->beta2,      (double)t->weight_decay, (double)t->bn_momentum,         t->freeze_bn_stats,
+        (double)n_batches, options->learning_rate,  options->warmup_share,  options->label_smoothing,
+        (double)dtype,     (double)t->batch,        t->optimizer,           (double)t->momentum,
+        (double)t->beta2,  (double)t->weight_decay, (double)t->bn_momentum, t->freeze_bn_stats,
     };
     uint64_t hash = fet_hash_combine(fet_graph_hash(graph), fet_hash(numbers, sizeof numbers));
+    hash = fet_hash_combine(hash, fet_hash(augment, sizeof augment));
     hash = fet_hash_combine(hash, fet_hash(isa, strlen(isa)));
     hash = fet_hash_combine(fet_hash_combine(hash, options->seed), options->trial);
     const fet_distil_options *distil = &options->distil;

@@ -239,6 +239,57 @@ static void test_augment_light(void **state)
     assert_int_equal(first == 0, plain.images[0] == 0);
 }
 
+/* Each pixel by the definition, in double: the source's position, linear between the four pixels about it, 0 outside of the picture. */
+static void test_augment_zoom(void **state)
+{
+    (void)state;
+    static const float scales[] = {0.6f, 0.9f, 1.0f, 1.3f, 2.0f};
+    uint8_t pixels[H * W];
+    float levels[256], out[H * W];
+    for (int i = 0; i < H * W; i++) pixels[i] = (uint8_t)(7 * i + 3);
+    for (int i = 0; i < 256; i++) levels[i] = (float)i - 20;
+    for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
+        for (int kind = 0; kind < 8; kind++) {
+            fet_augmentation a = {.scale = scales[s], .flip = kind & 1, .dx = kind & 2 ? 1 : 0, .dy = kind & 4 ? -2 : 0};
+            fet_augment_plane(pixels, levels, H, W, &a, out);
+            for (int y = 0; y < H; y++) {
+                for (int x = 0; x < W; x++) {
+                    double v = (y + 0.5 - a.dy - H / 2.0) / (double)a.scale + H / 2.0,
+                           u = (x + 0.5 - a.dx - W / 2.0) / (double)a.scale + W / 2.0, expected = 0;
+                    if (fabs(v) < 1e-4 || fabs(v - H) < 1e-4 || fabs(u) < 1e-4 || fabs(u - W) < 1e-4) continue; /* either side is right */
+                    bool inside = v > 0 && v < H && u > 0 && u < W;
+                    if (a.flip) u = W - u;
+                    for (int sy = 0; sy < H && inside; sy++) {
+                        for (int sx = 0; sx < W; sx++) {
+                            double cv = fmin(fmax(v, 0.5), H - 0.5), cu = fmin(fmax(u, 0.5), W - 0.5);
+                            double wy = fmax(0, 1 - fabs(cv - sy - 0.5)), wx = fmax(0, 1 - fabs(cu - sx - 0.5));
+                            expected += wy * wx * (double)levels[pixels[sy * W + sx]];
+                        }
+                    }
+                    CHECK_NEAR(out[y * W + x], expected, 1e-3);
+                }
+            }
+        }
+    }
+    fet_augment_options options = {.zoom = 0.5f}, with_flip = {.zoom = 0.5f, .flip = true, .shift = 2, .erase = 0.5f};
+    enum { DRAWS = 20000 };
+    double mean = 0, together = 0;
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        fet_augmentation a, b;
+        fet_rng one, other;
+        fet_rng_init(&one, i, 0, FET_RNG_TEST);
+        fet_rng_init(&other, i, 0, FET_RNG_TEST);
+        fet_augment_draw(&options, 28, 28, &one, &a);
+        fet_augment_draw(&with_flip, 28, 28, &other, &b);
+        assert_true(a.scale == b.scale && a.scale >= 1 / 1.5001f && a.scale <= 1.5001f);
+        mean += log((double)a.scale) / DRAWS;
+        together += log((double)a.scale) * (b.flip ? 1 : -1) / DRAWS;
+    }
+    double deviation = log(1.5) / sqrt(3.0 * DRAWS);
+    CHECK_NEAR(mean, 0, 5 * deviation);
+    CHECK_NEAR(together, 0, 5 * deviation); /* size and mirroring are independent */
+}
+
 static void test_augment_draws(void **state)
 {
     (void)state;
@@ -338,6 +389,9 @@ static void test_bad_options(void **state)
     options.augment.light = 1.5f;
     CHECK_FAILS(FET_ERROR_ARG, fet_loader_create(dataset, &options, &loader));
     options.augment.light = 0;
+    options.augment.zoom = -0.5f;
+    CHECK_FAILS(FET_ERROR_ARG, fet_loader_create(dataset, &options, &loader));
+    options.augment.zoom = 0;
     for (uint64_t n = 0; n < 4; n++) {
         fet_alloc_fail_after(n);
         CHECK_FAILS(FET_ERROR_NOMEM, fet_loader_create(dataset, &options, &loader));
@@ -350,8 +404,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_splits),          cmocka_unit_test(test_normalisation), cmocka_unit_test(test_epoch_holds_each_sample_once),
         cmocka_unit_test(test_evaluation_pads), cmocka_unit_test(test_random_access), cmocka_unit_test(test_augment_plane),
-        cmocka_unit_test(test_augment_draws),   cmocka_unit_test(test_augment_light), cmocka_unit_test(test_resizing),
-        cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_augment_zoom),    cmocka_unit_test(test_augment_draws), cmocka_unit_test(test_augment_light),
+        cmocka_unit_test(test_resizing),        cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
