@@ -55,6 +55,12 @@ static const char *precision_label(const fet_search *search)
     return search->job->device.precision == FET_DTYPE_S8 ? "int8" : fet_dtype_name(search->job->device.precision);
 }
 
+/* Where a figure at the device's precision comes from. */
+static const char *device_arithmetic(const fet_search *search)
+{
+    return search->job->device.precision == FET_DTYPE_S8 ? "quantised" : "trained";
+}
+
 static void put(json_t *object, const char *name, json_t *value)
 {
     if (json_is_null(value)) json_decref(value);
@@ -88,9 +94,9 @@ static fet_status variant_json(const fet_search *search, const fet_finalist *f, 
     put(v, "latency_predicted", figure(metric[FET_METRIC_LATENCY], "ms", predicted_source(search)));
     if (search->between.gains) put(v, "latency_between", figure(f->cost.between_ms, "ms", "learned"));
     put(v, "reduction", figure(1.0 - f->measured_ms / search->finalists[0].measured_ms, "share", whole_source(search)));
-    put(v, "val", figure(f->val_device, "share", "quantised"));
+    put(v, "val", figure(f->val_device, "share", device_arithmetic(search)));
     put(v, "test", figure_interval(f->test, "trained", f->test_low, f->test_high));
-    put(v, "test_int8", figure_interval(f->test_device, "quantised", f->test_device_low, f->test_device_high));
+    put(v, "test_int8", figure_interval(f->test_device, device_arithmetic(search), f->test_device_low, f->test_device_high));
     put(v, "params", figure(metric[FET_METRIC_PARAMS], "bytes", "counted"));
     put(v, "peak_memory", figure(metric[FET_METRIC_PEAK_MEMORY], "bytes", "planned"));
     put(v, "macs", figure((double)f->cost.macs, "macs", "counted"));
@@ -346,7 +352,7 @@ static fet_status fill(fet_search *search, json_t *facts)
     FET_TRY(variants_json(search, variants));
     FET_TRY(trials_json(search, trials));
     FET_TRY(layers_json(search, &search->finalists[0], base_layers));
-    return layers_json(search, &search->finalists[search->chosen], chosen_layers);
+    return search->chosen ? layers_json(search, &search->finalists[search->chosen], chosen_layers) : FET_OK;
 }
 
 fet_status fet_search_phase_report(fet_search *search)
