@@ -7,13 +7,8 @@
 #include "run/base_network.h"
 #include "run/workspace.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
-
-/* Disturbances only add time, and may last for a minute: the two quickest visits must agree. */
-enum { LEAST_VISITS = 2, MOST_VISITS = 5 };
-#define AGREE 0.03
 
 static fet_status find_parallelism(fet_device *device, fet_device_progress progress, void *context, fet_parallelism *parallelism)
 {
@@ -82,50 +77,6 @@ static fet_status write_all(const fet_space *const *spaces, uint32_t n_spaces, f
     return FET_OK;
 }
 
-/* Visits of a network, the two quickest of them. */
-typedef struct visits {
-    double first_ms, second_ms, spread;
-    uint32_t n;
-} visits;
-
-static void add_visit(visits *v, double ms, double spread)
-{
-    if (v->n == 0 || ms < v->first_ms) {
-        v->second_ms = v->first_ms;
-        v->first_ms = ms, v->spread = spread;
-    } else if (v->n == 1 || ms < v->second_ms) {
-        v->second_ms = ms;
-    }
-    v->n++;
-}
-
-static bool is_settled(const visits *v)
-{
-    return v->n >= LEAST_VISITS && v->second_ms <= (1 + AGREE) * v->first_ms;
-}
-
-/* All networks in turns, those that have not settled again. */
-static fet_status measure_whole(fet_device *device, char *const *paths, fet_lesson *lesson)
-{
-    visits all[FET_LESSON_MAX] = {0};
-    for (int round = 0; round < MOST_VISITS; round++) {
-        const char *due[FET_LESSON_MAX];
-        uint32_t index[FET_LESSON_MAX], n = 0;
-        double ms[FET_LESSON_MAX], spread[FET_LESSON_MAX];
-        for (uint32_t i = 0; i < lesson->n; i++)
-            if (!is_settled(&all[i])) index[n] = i, due[n++] = paths[i];
-        if (n == 0) break;
-        FET_TRY(fet_device_measure_networks(device, due, n, ms, spread));
-        for (uint32_t i = 0; i < n; i++) add_visit(&all[index[i]], ms[i], spread[i]);
-    }
-    for (uint32_t i = 0; i < lesson->n; i++) {
-        double apart = (all[i].second_ms - all[i].first_ms) / all[i].first_ms;
-        lesson->samples[i].whole_ms = 0.5 * (all[i].first_ms + all[i].second_ms);
-        lesson->spread[i] = fmax(apart, all[i].spread);
-    }
-    return FET_OK;
-}
-
 static fet_status fit_and_keep(fet_device *device, const fet_between_sample *samples, uint32_t n, uint64_t base, fet_between *out_between)
 {
     fet_between_caches caches = fet_between_caches_here();
@@ -135,6 +86,14 @@ static fet_status fit_and_keep(fet_device *device, const fet_between_sample *sam
     fet_status status = path ? fet_between_write(path, fet_device_describe(device), out_between) : FET_OK;
     fet_free(path);
     return status;
+}
+
+static fet_status measure_whole(fet_device *device, char *const *paths, fet_lesson *lesson)
+{
+    double ms[FET_LESSON_MAX];
+    FET_TRY(fet_whole_measure(device, (const char *const *)paths, lesson->n, ms, lesson->spread));
+    for (uint32_t i = 0; i < lesson->n; i++) lesson->samples[i].whole_ms = ms[i];
+    return FET_OK;
 }
 
 static fet_status learn(fet_device *device, const fet_space *const *spaces, uint32_t n_spaces, char *const *paths, fet_lesson *lesson)

@@ -7,6 +7,7 @@
 #define FET_RUN_PROBE_H
 
 #include "run/costs.h"
+#include "run/whole.h"
 
 /* A job's base and its space, of all its variants together. */
 typedef struct fet_probe_space {
@@ -23,7 +24,7 @@ FET_MUST_CHECK fet_status fet_probe_space_init(fet_probe_space *space, const cha
                                                fet_device_progress progress, void *context);
 void fet_probe_space_deinit(fet_probe_space *space);
 
-enum { FET_LESSON_MAX = 192, FET_LESSON_SPACES = FET_LESSON_MAX / FET_BETWEEN_MIN };
+enum { FET_LESSON_MAX = FET_WHOLE_MAX, FET_LESSON_SPACES = FET_LESSON_MAX / FET_BETWEEN_MIN };
 typedef struct fet_lesson {
     uint32_t n;
     fet_between_sample samples[FET_LESSON_MAX];
