@@ -65,7 +65,7 @@ static int rank_of(const fet_decision *decision)
 
 static fet_status descend(finder *f, int sign, fet_genome *genome)
 {
-    fet_space_base_genome(f->space, genome);
+    fet_space_start_genome(f->space, genome);
     for (int rank = 0; rank < 3; rank++)
         for (uint32_t d = 0; d < fet_space_n_decisions(f->space); d++)
             if (rank_of(fet_space_decision(f->space, d)) == rank) FET_TRY(step(f, d, sign, genome));

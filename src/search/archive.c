@@ -116,7 +116,7 @@ void fet_choice_offer_start(fet_choice *choice)
 {
     fet_genome base;
     if (choice->archive->n > 0) return;
-    fet_encoding_base(choice->archive->encoding, &base);
+    fet_encoding_start(choice->archive->encoding, &base);
     fet_choice_offer(choice, &base);
 }
 
@@ -143,7 +143,7 @@ static void descend(fet_choice *choice, fet_rng *rng, double violation, uint32_t
     const fet_encoding *encoding = choice->archive->encoding;
     const fet_searcher_options *options = &choice->archive->options;
     fet_genome genome, best = {0}, changed;
-    fet_encoding_base(encoding, &genome);
+    fet_encoding_start(encoding, &genome);
     uint32_t looks = 1u << (1 + fet_rng_below(rng, 4));
     for (int stuck = 0; stuck < MOST_STUCK && violation > 0 && *looks_left >= looks; stuck++) {
         double least = violation;
@@ -165,7 +165,7 @@ void fet_choice_offer_descent(fet_choice *choice, fet_rng *rng)
     const fet_searcher_options *options = &choice->archive->options;
     uint32_t looks_left = 2 * FET_CHOICE_LOOKS;
     if (choice->accepted || !options->screen || choice->archive->encoding->n_decisions == 0) return;
-    fet_encoding_base(choice->archive->encoding, &base);
+    fet_encoding_start(choice->archive->encoding, &base);
     double violation = options->screen(options->screen_context, &base);
     for (int way = 0; way < WAYS && violation > 0 && !choice->accepted; way++) descend(choice, rng, violation, &looks_left);
 }

@@ -90,7 +90,13 @@ void fet_encoding_canonicalise(const fet_encoding *encoding, fet_genome *genome)
 void fet_encoding_base(const fet_encoding *encoding, fet_genome *out_genome)
 {
     memset(out_genome, 0, sizeof *out_genome);
+    out_genome->n = (uint8_t)encoding->n_decisions;
     for (uint32_t d = 0; d < encoding->n_decisions; d++) out_genome->option[d] = encoding->decisions[d].base_option;
+}
+
+void fet_encoding_start(const fet_encoding *encoding, fet_genome *out_genome)
+{
+    fet_encoding_base(encoding, out_genome);
     fet_encoding_canonicalise(encoding, out_genome);
 }
 
@@ -180,6 +186,7 @@ fet_status fet_encoding_parse(const fet_encoding *encoding, const char *text, fe
     memset(&genome, 0, sizeof genome);
     genome.n = (uint8_t)encoding->n_decisions;
     const char *at = text;
+    uint32_t removed = encoding->n_decisions; /* the first such decision; so many: none */
     for (uint32_t d = 0; d < encoding->n_decisions; d++) {
         const fet_decision *decision = &encoding->decisions[d];
         if (d > 0 && *at++ != '-')
@@ -190,16 +197,20 @@ fet_status fet_encoding_parse(const fet_encoding *encoding, const char *text, fe
         if (option >= decision->n_options)
             return fet_fail(FET_ERROR_ARG, "genome \"%s\": number %u (decision %s) must be 0 to %u", text, d + 1, decision->name,
                             decision->n_options - 1u);
-        if (decision->options[option].removed)
-            return fet_fail(FET_ERROR_ARG, "genome \"%s\": option %s of decision %s was removed by a lock or by curation", text,
-                            decision->options[option].label, decision->name);
+        if (decision->options[option].removed && removed == encoding->n_decisions) removed = d;
         genome.option[d] = (uint8_t)option;
         at = end;
     }
     if (*at != '\0')
         return fet_fail(FET_ERROR_ARG, "genome \"%s\": expected %u numbers joined by \"-\", found \"%s\" behind them", text,
                         encoding->n_decisions, at);
-    fet_encoding_canonicalise(encoding, &genome);
+    fet_genome base;
+    fet_encoding_base(encoding, &base);
+    bool is_base = fet_genome_equal(&genome, &base);
+    if (removed < encoding->n_decisions && !is_base)
+        return fet_fail(FET_ERROR_ARG, "genome \"%s\": option %s of decision %s was removed by a lock or by curation", text,
+                        encoding->decisions[removed].options[genome.option[removed]].label, encoding->decisions[removed].name);
+    if (!is_base) fet_encoding_canonicalise(encoding, &genome);
     *out_genome = genome;
     return FET_OK;
 }

@@ -68,8 +68,10 @@ FET_MUST_CHECK fet_status fet_encoding_check(const fet_encoding *encoding);
 /* log10 of the number of genomes whose options are all allowed (genomes that are the same after settling counted apart). */
 double fet_encoding_log10_size(const fet_encoding *encoding);
 
-/* The base option of each decision (the nearest allowed one where it was removed). */
+/* The base option of each decision, whether or not it was removed: the base itself, which parse takes even where no search may. */
 void fet_encoding_base(const fet_encoding *encoding, fet_genome *out_genome);
+/* The same, with the nearest allowed option where it was removed: where searches begin. */
+void fet_encoding_start(const fet_encoding *encoding, fet_genome *out_genome);
 /* Uniform over the options not removed. */
 void fet_encoding_sample(const fet_encoding *encoding, fet_rng *rng, fet_genome *out_genome);
 /* Another option for each decision with probability p, at least one changed (where a decision has a second option). */

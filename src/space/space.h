@@ -105,6 +105,10 @@ static inline void fet_space_base_genome(const fet_space *space, fet_genome *out
 {
     fet_encoding_base(fet_space_encoding(space), out_genome);
 }
+static inline void fet_space_start_genome(const fet_space *space, fet_genome *out_genome)
+{
+    fet_encoding_start(fet_space_encoding(space), out_genome);
+}
 static inline void fet_space_sample(const fet_space *space, fet_rng *rng, fet_genome *out_genome)
 {
     fet_encoding_sample(fet_space_encoding(space), rng, out_genome);

@@ -26,16 +26,34 @@ def write_job(folder, name):
     return path
 
 
+def lock(fettle, folder):
+    """Trouble when the base is not what a locked search's networks are compared with, or one of them is not as locked, or could not be trained."""
+    facts = json.loads(subprocess.run([fettle, "study", "export", folder, "--format", "json"], capture_output=True, text=True, check=True).stdout)
+    base, *found = facts["variants"]
+    if base["description"] != "base":
+        return f"the base is said to differ from itself: {base['description']}"
+    if not found or any("stage1.block1=fused" not in v["description"] for v in found):
+        return f"a network is not as locked: {[v['description'] for v in found]}"
+    failed = [t for t in trials_of(folder) if t[4] != 2]  # FET_TRIAL_DONE
+    return f"failed: {failed[0]}" if failed else None
+
+
 def by_data(fettle, folder):
-    """Channels kept by what data say of them: scores of every group, kept with the study; a damaged file is one line that names it."""
+    """
+    Channels kept by what data say of them: scores of every group, kept with the study; a damaged file is one line that names it. With a lock
+    that leaves the base out of what is searched.
+    """
     path = write_job(folder, "taylor")
     with open(path) as file:
         text = file.read()
     with open(path, "w") as file:
-        file.write(text.replace("space: {", "space: {importance: taylor, ", 1))
+        file.write(text.replace("space: {", "space: {importance: taylor, lock: {stage1.block1: fused}, ", 1))
     done = run(fettle, path)
     if done.returncode:
         return done.stderr.strip()
+    trouble = lock(fettle, os.path.join(folder, "taylor"))
+    if trouble:
+        return trouble
     kept = os.path.join(folder, "taylor", "trials", "base-0.importance")
     with open(kept) as file:
         lines = [line.split() for line in file]

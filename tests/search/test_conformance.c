@@ -139,7 +139,7 @@ static void test_large_space_no_repeats(void **state)
     }
     /* The base comes first when nothing speaks against it. */
     fet_genome base;
-    fet_encoding_base(&space.encoding, &base);
+    fet_encoding_start(&space.encoding, &base);
     assert_true(fet_genome_equal(&base, &asked[0]));
 }
 

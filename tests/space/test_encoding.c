@@ -63,10 +63,17 @@ static void test_canonicalise(void **state)
                 fet_encoding_canonicalise(&space.encoding, &again);
                 assert_true(fet_genome_equal(&again, &genome));
             }
-    fet_genome base;
+    /* Searches begin where they may be; the base stays what it is, and is read although no search may reach it. */
+    fet_genome base, start, read;
+    char text[FET_GENOME_TEXT_BYTES];
+    fet_encoding_start(&space.encoding, &start);
+    assert_true(is_canonical(&start));
+    assert_int_equal(start.option[0], 1);
     fet_encoding_base(&space.encoding, &base);
-    assert_true(is_canonical(&base));
-    assert_int_equal(base.option[0], 1);
+    assert_int_equal(base.n, N);
+    for (int d = 0; d < N; d++) assert_int_equal(base.option[d], space.encoding.decisions[d].base_option);
+    CHECK_OK(fet_encoding_parse(&space.encoding, fet_genome_print(&base, text, sizeof text), &read));
+    assert_true(fet_genome_equal(&read, &base) && !fet_genome_equal(&read, &start));
 }
 
 /* A lock on the base option of the decision that is switched off: settling and locking must not undo each other. */
@@ -131,7 +138,7 @@ static void test_mutate(void **state)
     space.options[1][0].removed = true;
     for (int o = 1; o < 4; o++) space.options[2][o].removed = true;
     fet_genome only;
-    fet_encoding_base(&space.encoding, &only);
+    fet_encoding_start(&space.encoding, &only);
     fet_genome mutated = only;
     fet_encoding_mutate(&space.encoding, &rng, 0.5, &mutated);
     assert_true(fet_genome_equal(&mutated, &only));

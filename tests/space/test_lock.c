@@ -87,7 +87,7 @@ static void removed_options_never_appear(void **state)
     fet_rng rng;
     fet_rng_init(&rng, 8, 1, FET_RNG_TEST);
     fet_genome genome;
-    fet_space_base_genome(space, &genome);
+    fet_space_start_genome(space, &genome);
     check_allowed(space, &genome);
     visits v = {.space = space};
     for (int i = 0; i < 300; i++) {
