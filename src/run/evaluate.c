@@ -200,13 +200,13 @@ static fet_status fit(call *c, fet_graph *graph)
 }
 
 /* The candidate with inherited numbers, its running statistics set anew. */
-static fet_status inherit(call *c, fet_arena *arena, fet_graph **out_graph)
+static fet_status inherit(call *c, const fet_graph *from, fet_arena *arena, fet_graph **out_graph)
 {
     char variant[64];
     FET_TRY(parameter(c->trial, "variant", variant, sizeof variant));
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(derive(c->workspace, variant, c->trial->genome, arena, &graph));
-    FET_TRY(fet_graph_init_params(graph, c->workspace->base, c->workspace->job->seed));
+    FET_TRY(fet_graph_init_params(graph, from, c->workspace->job->seed));
     bool unchanged = false;
     FET_TRY(is_original(c, &unchanged));
     if (!unchanged && c->workspace->job->fit) FET_TRY(fit(c, graph));
@@ -221,7 +221,7 @@ static fet_status run_short(call *c)
     fet_auto(fet_arena) arena = NULL;
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_arena_create(&arena));
-    FET_TRY(inherit(c, arena, &graph));
+    FET_TRY(inherit(c, w->base, arena, &graph));
     fet_train_options options = train_options(c, w->job->short_epochs, w->job->short_learning_rate, NULL);
     /* Short trainings only rank candidates; where labels do that, a teacher's time is better spent on another candidate. */
     if (w->job->task->needs_original) options.distil.teacher = original_of(c);
@@ -251,8 +251,9 @@ static fet_status run_full(call *c)
     fet_auto(fet_arena) arena = NULL;
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_arena_create(&arena));
-    FET_TRY(inherit(c, arena, &graph));
     FET_TRY(find_teacher(c, &trained));
+    /* What the base has learned since the search began is a better start, too; a linear fit goes by the base as it was then. */
+    FET_TRY(inherit(c, trained && !c->workspace->job->fit ? trained : c->workspace->base, arena, &graph));
     const fet_graph *teacher = c->workspace->job->task->needs_original ? original_of(c) : trained;
     return train_and_keep(c, graph, teacher, c->workspace->job->full_epochs, c->workspace->job->full_learning_rate);
 }
