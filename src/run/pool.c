@@ -21,6 +21,7 @@
  * its own (a full disk, no memory) has found out already: it counts as several.
  */
 enum { MAX_CRASHES = 6, OWN_ERROR_COUNTS = 3, LINE_BYTES = 2048, MAX_WORKERS = 256 };
+#define LOOK_EVERY_S 2.0 /* for the dead among workers that are not ours */
 
 typedef struct child {
     pid_t pid; /* 0: none */
@@ -39,6 +40,7 @@ struct fet_pool {
     child *children;
     uint32_t n;
     uint32_t crashes;
+    double looked_s;
 };
 
 static void run_child(const char *dir, int out, pid_t parent)
@@ -145,6 +147,18 @@ static fet_status bury(fet_pool *pool, child *c, int wait_status)
     return FET_OK;
 }
 
+/*
+ * Workers that are not ours: started by hand, or left over by a search that was killed, which end a moment after it. Whoever dies of them
+ * while we wait would keep its trial until the lease runs out.
+ */
+static fet_status look_for_dead(fet_pool *pool)
+{
+    double now_s = fet_clock_monotonic_s();
+    if (now_s - pool->looked_s < LOOK_EVERY_S) return FET_OK;
+    pool->looked_s = now_s;
+    return fet_pool_release_dead(pool->study);
+}
+
 fet_status fet_pool_pump(fet_pool *pool, double timeout_s)
 {
     struct pollfd polled[MAX_WORKERS];
@@ -158,7 +172,7 @@ fet_status fet_pool_pump(fet_pool *pool, double timeout_s)
         if (c->pid && waitpid(c->pid, &wait_status, WNOHANG) == c->pid) FET_TRY(bury(pool, c, wait_status));
         if (!c->pid) FET_TRY(start(pool, c));
     }
-    return FET_OK;
+    return look_for_dead(pool);
 }
 
 void fet_pool_stop(fet_pool *pool, double grace_s)

@@ -8,9 +8,12 @@ import csv
 import json
 import os
 import shutil
+import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from test_resume import DATA, JOB, Tap, difference, identity, run, trials_of  # noqa: E402
@@ -89,6 +92,42 @@ def sources(folder):
     return f"front.csv: {bad[0]}" if bad or not rows else None
 
 
+def start_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[19]
+
+
+def take_one(store_path, process):
+    """A waiting trial becomes that process's, as if it were a worker; False: none is waiting (yet)."""
+    owner = f"{socket.gethostname()}:{process.pid}:{start_of(process.pid)}"
+    try:
+        with sqlite3.connect(f"file:{store_path}?mode=rw", uri=True, timeout=10) as store:
+            rows = store.execute("update trial set state = 1, attempts = attempts + 1, owner = ?, lease_until_s = ?, started_s = ? where id = "
+                                 "(select id from trial where state = 0 limit 1)", (owner, time.time() + 600, time.time()))
+            return rows.rowcount == 1
+    except sqlite3.OperationalError:  # it is not made yet
+        return False
+
+
+def with_a_dead_worker(fettle, folder):
+    """A search with two workers, beside which another one takes a trial, and dies a while after; how it ended."""
+    job, other = write_job(folder, "two"), subprocess.Popen(["sleep", "1000"])
+    search = subprocess.Popen([fettle, "search", job, "--quiet", "--workers", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    took = False
+    while not took and search.poll() is None:
+        time.sleep(0.02)
+        took = take_one(os.path.join(folder, "two", "study.sqlite"), other)
+    time.sleep(1)
+    other.kill()
+    other.wait()
+    try:
+        said = search.communicate(timeout=300)[1]
+    except subprocess.TimeoutExpired:
+        search.kill()
+        said = "it still waits for a worker that is dead"
+    return said.strip() or search.returncode or (None if took else "no trial was ever waiting")
+
+
 def main():
     fettle = sys.argv[1] = os.path.abspath(sys.argv[1])
     if not os.path.isdir(DATA):
@@ -105,9 +144,9 @@ def main():
             return 1
         tap.check("every latency says that it is simulated", sources(os.path.join(folder, "one")))
         tap.check("no kernel was measured", "there is a kernel table" if os.path.isdir(os.path.join(folder, "cache", "fettle")) else None)
-        two = run(fettle, write_job(folder, "two"), "--workers", "2")
-        tap.check("two workers give the same trials",
-                  two.stderr.strip() if two.returncode else difference(identity(trials_of(os.path.join(folder, "one"))), identity(trials_of(os.path.join(folder, "two")))))
+        trouble = with_a_dead_worker(fettle, folder)
+        tap.check("two workers, and a third that dies, give the same trials",
+                  trouble or difference(identity(trials_of(os.path.join(folder, "one"))), identity(trials_of(os.path.join(folder, "two")))))
         tap.check("importance by data is kept with the study, and checked", by_data(fettle, folder))
         with open(chip, "a") as file:
             file.write("# another chip\n")
