@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Half the latency of a published human-presence network at its accuracy: examples/person/job.yaml for several seeds. The base is the network fitted to the same images with the same recipe, and
-# trained as long as the candidates. Prints, for each seed, the final table, both networks in the other precisions of this CPU (sum of kernels, test accuracy), and at the end whether the bar is met:
+# trained as long as the finalists, which start from it. Prints, for each seed, the final table, both networks in the other precisions of this CPU (sum of kernels, test accuracy), and at the end whether the bar is met:
 # the measured latency at least 50 % lower and test accuracy not below the base's.
 # Usage: bench/fit_person.sh [SEED...]   (from the checkout, which has ../shared beside it; default seeds 1 2 3). Studies are kept in out/person-SEED: what was interrupted goes on, what is finished is shown again.
 set -euo pipefail
