@@ -112,12 +112,66 @@ void fet_choice_offer(fet_choice *choice, const fet_genome *genome)
     choice->accepted = !(violation > 0);
 }
 
+/* Option `way` (-1, 1) times `far` away from decision d's own; false: there is none, or it is removed. */
+static bool move_option(const fet_encoding *encoding, uint32_t d, int way, uint32_t far, fet_genome *genome)
+{
+    const fet_decision *decision = &encoding->decisions[d];
+    int64_t option = genome->option[d] + (int64_t)way * far;
+    if (option < 0 || option >= decision->n_options || decision->options[option].removed) return false;
+    genome->option[d] = (uint8_t)option;
+    return true;
+}
+
+/* Looks for genomes that keep the limits, the nearest to the base first. */
+typedef struct nearest {
+    fet_choice *choice;
+    uint32_t looks_left;
+    bool found;
+} nearest;
+
+static void look_at(nearest *search, fet_genome *genome)
+{
+    const fet_searcher_options *options = &search->choice->archive->options;
+    fet_encoding_canonicalise(search->choice->archive->encoding, genome);
+    search->looks_left--;
+    search->found = options->screen(options->screen_context, genome) <= 0; /* no number is no reason */
+    if (search->found) fet_choice_offer(search->choice, genome);
+}
+
+/* Decision `first` changed by `far`, and one behind it by `other` (0: none). */
+static void look_around(nearest *search, const fet_genome *genome, uint32_t first, uint32_t far, uint32_t other)
+{
+    const fet_encoding *encoding = search->choice->archive->encoding;
+    for (int way = -1; way <= 1 && !search->found && search->looks_left > 0; way += 2) {
+        fet_genome changed = *genome;
+        if (!move_option(encoding, first, way, far, &changed)) continue;
+        if (other == 0) look_at(search, &changed);
+        for (uint32_t d = first + 1; other > 0 && d < encoding->n_decisions; d++) look_around(search, &changed, d, other, 0);
+    }
+}
+
+static void offer_nearest(fet_choice *choice, const fet_genome *base)
+{
+    enum { LOOKS = 64 * FET_CHOICE_LOOKS };
+    nearest search = {.choice = choice, .looks_left = LOOKS};
+    const fet_encoding *encoding = choice->archive->encoding;
+    uint32_t farthest = 0;
+    for (uint32_t d = 0; d < encoding->n_decisions; d++)
+        if (encoding->decisions[d].n_options > farthest) farthest = encoding->decisions[d].n_options;
+    for (uint32_t far = 1; far < farthest; far++)
+        for (uint32_t d = 0; d < encoding->n_decisions; d++) look_around(&search, base, d, far, 0);
+    for (uint32_t both = 2; both < 2 * farthest; both++)
+        for (uint32_t far = 1; far < both; far++)
+            for (uint32_t d = 0; d < encoding->n_decisions; d++) look_around(&search, base, d, far, both - far);
+}
+
 void fet_choice_offer_start(fet_choice *choice)
 {
     fet_genome base;
     if (choice->archive->n > 0) return;
     fet_encoding_start(choice->archive->encoding, &base);
     fet_choice_offer(choice, &base);
+    if (choice->archive->options.screen && !choice->accepted) offer_nearest(choice, &base);
 }
 
 /* One decision of the genome changed to another option; false when none could be drawn. */

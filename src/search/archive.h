@@ -55,7 +55,10 @@ enum { FET_CHOICE_LOOKS = 128 };
 
 fet_choice fet_choice_start(const fet_archive *archive);
 void fet_choice_offer(fet_choice *choice, const fet_genome *genome);
-/* Nothing was asked yet: the base. */
+/*
+ * Nothing was asked yet: the base, and where that is outside of the limits what keeps them with the least change, of one decision or else of
+ * two: nothing inherits more. How far a change goes is counted in options; of equal ones the first decision's.
+ */
 void fet_choice_offer_start(fet_choice *choice);
 /*
  * Where the base is outside of the limits: from it, one change after the other, each the best of a few drawn at random by the screen, until

@@ -237,6 +237,39 @@ static void test_first_asks_are_near_the_base(void **state)
     if (unchanged < FIRST / 2 * N * 3 / 8) fail_msg("%u of %d decisions unchanged; at random it is a quarter", unchanged, FIRST / 2 * N);
 }
 
+/* How many decisions stand above what they may be at most; limits [decisions]. */
+static double screen_each(void *context, const fet_genome *genome)
+{
+    const uint8_t *limits = context;
+    double above = 0;
+    for (uint8_t d = 0; d < genome->n; d++) above += genome->option[d] > limits[d];
+    return above;
+}
+
+/* Outside of the limits, the first ask keeps them with one change of the base, or else with two, none of them larger than it must be. */
+static void test_first_ask_is_the_nearest(void **state)
+{
+    enum { N = 12, BASE = 3 };
+    static const struct {
+        uint8_t first, at_most, second, second_at_most;
+    } cases[] = {{7, 1, 7, 1}, {0, 2, 0, 2}, {2, 2, 9, 1}, {3, 0, 11, 0}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        toy space;
+        uint8_t limits[N];
+        fet_genome asked[2], expected;
+        toy_make(&space, N, 4);
+        space.encoding.settle = NULL;
+        for (uint32_t d = 0; d < N; d++) space.decisions[d].base_option = limits[d] = BASE;
+        limits[cases[c].first] = cases[c].at_most;
+        limits[cases[c].second] = cases[c].second_at_most;
+        fet_searcher_options options = {.n_objectives = 2, .seed = 5, .screen = screen_each, .screen_context = limits};
+        assert_int_equal(run(ops_of(state), &space, &options, 1, 1, asked), 1);
+        fet_encoding_base(&space.encoding, &expected);
+        for (uint32_t d = 0; d < N; d++) expected.option[d] = limits[d];
+        assert_true(fet_genome_equal(&asked[0], &expected));
+    }
+}
+
 static void test_failed_and_infeasible_trials(void **state)
 {
     toy space;
@@ -405,6 +438,7 @@ int main(void)
         {"deterministic", test_deterministic},
         {"screen_is_heeded", test_screen_is_heeded},
         {"first_asks_are_near_the_base", test_first_asks_are_near_the_base},
+        {"first_ask_is_the_nearest", test_first_ask_is_the_nearest},
         {"failed_and_infeasible_trials", test_failed_and_infeasible_trials},
         {"wrong_tells", test_wrong_tells},
         {"wrong_options", test_wrong_options},
