@@ -151,6 +151,18 @@ await test('an interrupted search gives a page of what there is', async () => {
     await other.close();
 });
 
+await test('a search in which nothing qualified draws the base alone', async () => {
+    const full = fixture();
+    const none = { ...full, chosen: null, layers: { base: full.layers.base, chosen: [] } };
+    const { page: other, seen } = await open(writePage('none', none), 1400, 'light');
+    const text = await other.locator('#layers').innerText();
+    check((await other.locator('#found').textContent()).includes('No network qualified'), 'it does not say that nothing qualified');
+    check((await other.locator('#layers details').count()) === 1, 'one table of kernels');
+    check(!text.includes('chosen') && text.trimEnd().endsWith(`(${full.layers.base.length})`), `something stands for a chosen network that is not there: ${text}`);
+    check(seen.errors.length === 0, seen.errors.join('; '));
+    await other.close();
+});
+
 await test('an empty document gives a page', async () => {
     const { page: other, seen } = await open(writePage('empty', {}), 400, 'dark');
     check(seen.errors.length === 0, seen.errors.join('; '));

@@ -67,5 +67,5 @@ export function layersSection(report) {
     const totals = `Sums of kernels: base ${format.value(sum(before), 'us')}${after?.length ? `, chosen ${format.value(sum(after), 'us')}` : ''}.`;
     return section('layers', 'Latency by layer', `Where the time goes, block by block, as the sum of each block's kernels. ${totals}`,
         chart('Latency by block, base against chosen', 90 + names.length * 30, () => bars(names, sides)),
-        kernelTable(before, 'base'), after?.length && kernelTable(after, 'chosen'));
+        kernelTable(before, 'base'), after?.length ? kernelTable(after, 'chosen') : undefined);
 }
