@@ -56,8 +56,8 @@ enum { FET_CHOICE_LOOKS = 128 };
 fet_choice fet_choice_start(const fet_archive *archive);
 void fet_choice_offer(fet_choice *choice, const fet_genome *genome);
 /*
- * Nothing was asked yet: the base, and where that is outside of the limits what keeps them with the least change, of one decision or else of
- * two: nothing inherits more. How far a change goes is counted in options; of equal ones the first decision's.
+ * Nothing was asked yet: the base, and where that is outside of the limits what keeps them with the least change, of one decision or else
+ * of two: nothing inherits more. How far a change goes is counted in options; of equal ones the first decision's.
  */
 void fet_choice_offer_start(fet_choice *choice);
 /*
