@@ -228,7 +228,7 @@ static void test_locks(void **state)
     fet_genome genome;
     assert_string_equal(options_text(space, "stage2.block0.precision"), "(int8)*,bf16,(f32)");
     assert_string_equal(options_text(space, "layer20.precision"), "int8*,bf16,(f32)");
-    fet_space_base_genome(space, &genome);
+    fet_space_start_genome(space, &genome);
     fet_arena *arena = NULL;
     CHECK_OK(fet_arena_create(&arena));
     fet_graph *graph = derive(space, &genome, arena);
