@@ -8,7 +8,6 @@
 #include "rewrite/fold_batchnorm.h"
 #include "run/evaluate.h"
 #include "run/finalists.h"
-#include "run/whole.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -298,7 +297,7 @@ static fet_status measure_whole(fet_search *search)
     fet_status status = FET_OK;
     for (uint32_t i = 0; i < n && status == FET_OK; i++)
         status = fet_path_join(search->workspace->dir, search->finalists[index[i]].file, &paths[i]);
-    if (status == FET_OK) status = fet_whole_measure(search->device, (const char *const *)paths, n, measured_ms, spread);
+    if (status == FET_OK) status = fet_device_measure_networks(search->device, (const char *const *)paths, n, measured_ms, spread);
     for (uint32_t i = 0; i < n; i++) {
         if (status == FET_OK)
             search->finalists[index[i]].measured_ms = measured_ms[i], search->finalists[index[i]].measured_spread = spread[i];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Networks measured whole: those that teach what stands between kernels, and those of a final table. Disturbances only add time, and may
- * last for a minute: the two quickest visits of a network must agree, or it is measured again, a few times.
+ * Networks measured whole, to learn from. Disturbances only add time, and may last for a minute: the two quickest visits of a network must
+ * agree, or it is measured again, a few times. Not for comparing networks with each other: who settles is not visited beside the others
+ * any more.
  */
 #ifndef FET_RUN_WHOLE_H
 #define FET_RUN_WHOLE_H
