@@ -138,9 +138,9 @@ static fet_status train(call *c, fet_graph *graph, const fet_train_options *opti
     return FET_OK;
 }
 
-static bool is_quantised(const call *c)
+static fet_status evaluate_on_device(call *c, const fet_graph *graph)
 {
-    return c->workspace->job->device.precision == FET_DTYPE_S8;
+    return evaluate_as(c, graph, FET_FIGURE_VAL_DEVICE, fet_job_is_quantised(c->workspace->job) ? "trained, quantised" : "trained");
 }
 
 /* Trains, evaluates on val as trained and at the device's precision, and keeps the weights. */
@@ -153,7 +153,7 @@ static fet_status train_and_keep(call *c, fet_graph *graph, const fet_graph *tea
     options.distil.teacher = teacher;
     if (status == FET_OK) status = train(c, graph, &options);
     if (status == FET_OK) status = evaluate_as(c, graph, FET_FIGURE_VAL, "trained");
-    if (status == FET_OK) status = evaluate_as(c, graph, FET_FIGURE_VAL_DEVICE, is_quantised(c) ? "trained, quantised" : "trained");
+    if (status == FET_OK) status = evaluate_on_device(c, graph);
     if (status == FET_OK) status = fet_workspace_path(w, &weights, "trials/%s-%u.safetensors", c->trial->series, c->trial->number);
     if (status == FET_OK) status = fet_safetensors_write(graph, weights);
     if (status == FET_OK) status = fet_strdup_checked(weights + strlen(w->dir) + 1, &artifact);
@@ -226,7 +226,7 @@ static fet_status run_short(call *c)
     /* Short trainings only rank candidates; where labels do that, a teacher's time is better spent on another candidate. */
     if (w->job->task->needs_original) options.distil.teacher = original_of(c);
     FET_TRY(train(c, graph, &options));
-    return evaluate_as(c, graph, FET_FIGURE_VAL_DEVICE, is_quantised(c) ? "trained, quantised" : "trained");
+    return evaluate_on_device(c, graph);
 }
 
 /* The base with the numbers that the trial names; NULL when it names none. */
@@ -268,7 +268,7 @@ static fet_status run_test(call *c)
     FET_TRY(fet_arena_create(&arena));
     FET_TRY(fet_evaluate_load(c->workspace, variant, c->trial->genome, weights, arena, &graph));
     FET_TRY(evaluate_as(c, graph, FET_FIGURE_TEST, "test split"));
-    return evaluate_as(c, graph, FET_FIGURE_TEST_DEVICE, is_quantised(c) ? "test split, quantised" : "test split");
+    return evaluate_as(c, graph, FET_FIGURE_TEST_DEVICE, fet_job_is_quantised(c->workspace->job) ? "test split, quantised" : "test split");
 }
 
 /* --- somebody else's program says what a candidate is worth --- */

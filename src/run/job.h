@@ -106,6 +106,12 @@ typedef struct fet_job {
     const char *output; /* folder, relative to the working directory; default "out/<name of the job file's folder>" */
 } fet_job;
 
+/* Networks are quantised for the job's device; false: they run there as they were trained, in f32 or bf16. */
+static inline bool fet_job_is_quantised(const fet_job *job)
+{
+    return job->device.precision == FET_DTYPE_S8;
+}
+
 /* Errors: one line naming file, line, field, value and what was expected. */
 FET_MUST_CHECK fet_status fet_job_read(const char *path, fet_job **out_job);
 /* What the command line says over the file; it becomes part of job->text. */

@@ -52,13 +52,12 @@ static const char *predicted_source(const fet_search *search)
 
 static const char *precision_label(const fet_search *search)
 {
-    return search->job->device.precision == FET_DTYPE_S8 ? "int8" : fet_dtype_name(search->job->device.precision);
+    return fet_job_is_quantised(search->job) ? "int8" : fet_dtype_name(search->job->device.precision);
 }
 
-/* Where a figure at the device's precision comes from. */
-static const char *device_arithmetic(const fet_search *search)
+static const char *quality_source(const fet_search *search)
 {
-    return search->job->device.precision == FET_DTYPE_S8 ? "quantised" : "trained";
+    return fet_job_is_quantised(search->job) ? "quantised" : "trained";
 }
 
 static void put(json_t *object, const char *name, json_t *value)
@@ -94,9 +93,9 @@ static fet_status variant_json(const fet_search *search, const fet_finalist *f, 
     put(v, "latency_predicted", figure(metric[FET_METRIC_LATENCY], "ms", predicted_source(search)));
     if (search->between.gains) put(v, "latency_between", figure(f->cost.between_ms, "ms", "learned"));
     put(v, "reduction", figure(1.0 - f->measured_ms / search->finalists[0].measured_ms, "share", whole_source(search)));
-    put(v, "val", figure(f->val_device, "share", device_arithmetic(search)));
+    put(v, "val", figure(f->val_device, "share", quality_source(search)));
     put(v, "test", figure_interval(f->test, "trained", f->test_low, f->test_high));
-    put(v, "test_int8", figure_interval(f->test_device, device_arithmetic(search), f->test_device_low, f->test_device_high));
+    put(v, "test_int8", figure_interval(f->test_device, quality_source(search), f->test_device_low, f->test_device_high));
     put(v, "params", figure(metric[FET_METRIC_PARAMS], "bytes", "counted"));
     put(v, "peak_memory", figure(metric[FET_METRIC_PEAK_MEMORY], "bytes", "planned"));
     put(v, "macs", figure((double)f->cost.macs, "macs", "counted"));
