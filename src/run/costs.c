@@ -95,6 +95,7 @@ fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidat
         cost.between_ms = fet_between_ms(&costs->between, terms);
         cost.metric[FET_METRIC_LATENCY] += cost.between_ms;
     }
+    cost.error = costs->between.gains ? costs->between.error_after : costs->between.error_before;
     FET_TRY(fet_memory_plan_make(costs->graph, &kernels, &memory, costs->arena, &plan));
     cost.metric[FET_METRIC_PEAK_MEMORY] = (double)plan.arena_bytes;
     cost.metric[FET_METRIC_PARAMS] = (double)plan.param_bytes;
@@ -120,6 +121,15 @@ fet_status fet_costs_sample(fet_costs *costs, const fet_genome *genome, const ch
     return FET_OK;
 }
 
+/* How far beyond a limit, as a share of it; negative within it. */
+static double excess(const fet_limit *limit, const fet_candidate_cost *cost, const fet_candidate_cost *base)
+{
+    double error = limit->metric == FET_METRIC_LATENCY ? cost->error : 0;
+    if (!limit->relative) return cost->metric[limit->metric] * (1 + error) / limit->value - 1;
+    double share = cost->metric[limit->metric] / base->metric[limit->metric];
+    return (share + error * fabs(1 - share)) / limit->value - 1;
+}
+
 double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, const fet_candidate_cost *base)
 {
     double violation = 0;
@@ -127,9 +137,7 @@ double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, c
     for (uint32_t l = 0; l < job->n_limits; l++) {
         const fet_limit *limit = &job->limits[l];
         if (limit->metric == FET_METRIC_QUALITY) continue;
-        double bound = limit->relative ? limit->value * base->metric[limit->metric] : limit->value;
-        double over = cost->metric[limit->metric] / bound - 1.0;
-        if (over > 0) violation += over;
+        violation += fmax(0, excess(limit, cost, base));
     }
     return violation;
 }

@@ -18,6 +18,7 @@ typedef struct fet_costs fet_costs; /* one space on one device; both borrowed */
 typedef struct fet_candidate_cost {
     double metric[FET_METRIC_COUNT]; /* QUALITY is not set; ms and bytes. Latency INFINITY: it does not fit into the device's memory */
     double between_ms;               /* the part of the latency that is no kernel's; 0 where none is learned */
+    double error;                    /* what the latency of a network left out was off by, as a share (median); 0 where none is learned */
     int64_t macs;
     uint64_t hash; /* of the derived graph: equal networks have equal costs */
 } fet_candidate_cost;
@@ -35,8 +36,11 @@ FET_MUST_CHECK fet_status fet_costs_of(fet_costs *costs, const fet_genome *genom
 FET_MUST_CHECK fet_status fet_costs_sample(fet_costs *costs, const fet_genome *genome, const char *onnx_path,
                                            fet_between_sample *out_sample);
 
-/* Sum over limits of how far each is exceeded, as a share of it; 0 when all hold; very large when it does not fit the device. `base` serves
- * the relative ones; quality limits are left out. */
+/*
+ * Sum over limits of how far each is exceeded, as a share of it; 0 when all hold; very large when it does not fit the device. `base` serves
+ * the relative ones; quality limits are left out. A limit on latency is to hold as measured, so it holds with the error of the estimate to
+ * spare: all of it for a limit in ms, for a share of the base by as much of it as the candidate is away from the base.
+ */
 double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, const fet_candidate_cost *base);
 
 /*

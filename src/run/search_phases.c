@@ -30,7 +30,7 @@ static fet_status tell_base(fet_search *search)
     else if (search->between.gains)
         fet_search_news(search,
                         "kernels of %s known; the base takes %.4f ms: kernels %.1f us + between them %.1f us (error on networks left out: "
-                        "%.1f%% by kernels alone, %.1f%% so)",
+                        "%.1f%% by kernels alone, %.1f%% so, which limits on latency have to spare)",
                         device, ms, 1e3 * (ms - search->base_cost.between_ms), 1e3 * search->base_cost.between_ms,
                         100 * search->between.error_before, 100 * search->between.error_after);
     else

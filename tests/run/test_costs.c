@@ -153,13 +153,43 @@ static void test_between_kernels(void **state)
     const char *paths[] = {path};
     CHECK_OK(fet_device_measure_networks(device, paths, 1, &whole_ms, &spread)); /* it is the network, and complete */
     CHECK_NEAR(whole_ms, sample.sum_ms, 1e-9);
-    fet_between between = {.weight_ms = {1e-3, 0, 0, 2e-9, 2e-9}, .caches = fet_between_caches_here(), .gains = true};
+    fet_between between = {.weight_ms = {1e-3, 0, 0, 2e-9, 2e-9},
+                           .caches = fet_between_caches_here(),
+                           .error_before = 0.06,
+                           .error_after = 0.02,
+                           .gains = true};
     fet_costs_set_between(costs, &between);
     CHECK_OK(fet_costs_of(costs, &genome, &after));
     CHECK_NEAR(after.between_ms, 1e-3 * sample.terms[0] + 2e-9 * (sample.terms[3] + sample.terms[4]), 1e-12);
     CHECK_NEAR(after.metric[FET_METRIC_LATENCY], before.metric[FET_METRIC_LATENCY] + after.between_ms, 1e-12);
-    assert_true(before.between_ms == 0 && after.macs == before.macs);
+    assert_true(before.between_ms == 0 && before.error == 0 && after.error == 0.02 && after.macs == before.macs);
     unlink(path);
+}
+
+/* A limit holds with the error of the estimate to spare; a share of the base the less, the nearer the candidate is to the base. */
+static void test_limits_keep_the_error_to_spare(void **state)
+{
+    (void)state;
+    const fet_candidate_cost base = {.metric[FET_METRIC_LATENCY] = 2, .metric[FET_METRIC_PARAMS] = 100, .error = 0.1};
+    static const struct {
+        fet_limit limit;
+        double latency, params, violation;
+    } cases[] = {
+        {{.metric = FET_METRIC_LATENCY, .relative = true, .value = 0.5}, 0.88, 0, 0},    /* 0.44 + 0.1 * 0.56 = 0.496 */
+        {{.metric = FET_METRIC_LATENCY, .relative = true, .value = 0.5}, 0.9, 0, 0.01},  /* 0.45 + 0.1 * 0.55 = 0.505 */
+        {{.metric = FET_METRIC_LATENCY, .relative = true, .value = 1}, 2, 0, 0},         /* the base is known to be as fast as the base */
+        {{.metric = FET_METRIC_LATENCY, .relative = true, .value = 1.1}, 2.1, 0, 0},     /* 1.05 + 0.1 * 0.05 */
+        {{.metric = FET_METRIC_LATENCY, .relative = false, .value = 1}, 0.9, 0, 0},      /* 0.99 */
+        {{.metric = FET_METRIC_LATENCY, .relative = false, .value = 1}, 0.95, 0, 0.045}, /* 1.045 */
+        {{.metric = FET_METRIC_PARAMS, .relative = true, .value = 0.5}, 0, 50, 0},       /* counted, not estimated */
+        {{.metric = FET_METRIC_PARAMS, .relative = false, .value = 100}, 0, 103, 0.03},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fet_candidate_cost cost = {
+            .metric[FET_METRIC_LATENCY] = cases[i].latency, .metric[FET_METRIC_PARAMS] = cases[i].params, .error = base.error};
+        fet_job job = {.limits = {cases[i].limit}, .n_limits = 1};
+        CHECK_NEAR(fet_costs_violation(&job, &cost, &base), cases[i].violation, 1e-12);
+    }
 }
 
 static void set_precision(const fet_space *space, fet_genome *genome, const char *name, uint8_t option)
@@ -241,8 +271,11 @@ static void test_mixed_precision(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_is_the_simulation), cmocka_unit_test(test_memory_is_the_devices),
-                                       cmocka_unit_test(test_what_does_not_fit), cmocka_unit_test(test_between_kernels),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_is_the_simulation),
+                                       cmocka_unit_test(test_memory_is_the_devices),
+                                       cmocka_unit_test(test_what_does_not_fit),
+                                       cmocka_unit_test(test_between_kernels),
+                                       cmocka_unit_test(test_limits_keep_the_error_to_spare),
                                        cmocka_unit_test(test_mixed_precision)};
     return cmocka_run_group_tests_name("costs", tests, NULL, NULL);
 }
