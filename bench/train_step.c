@@ -104,7 +104,8 @@ static fet_status steps(fet_trainer *trainer, const float *images, const uint32_
     for (int i = 0; i < n; i++) {
         double loss = 0, start_s = processor_s();
         FET_TRY(fet_trainer_forward(trainer, &images));
-        FET_TRY(fet_classify_loss(fet_trainer_output(trainer, 0), labels, batch, batch, CLASSES, 0, diff, &loss));
+        FET_TRY(fet_classify_loss(fet_trainer_output(trainer, 0), &(fet_batch){.labels = labels, .count = batch}, batch, CLASSES, 0, diff,
+                                  &loss));
         const float *diffs[] = {diff};
         FET_TRY(fet_trainer_backward(trainer, diffs));
         FET_TRY(fet_trainer_step(trainer, 0.05f));

@@ -20,6 +20,7 @@ typedef enum fet_rng_purpose {
     FET_RNG_CALIBRATE = 7,
     FET_RNG_TEST = 8,
     FET_RNG_BOOTSTRAP = 9,
+    FET_RNG_MIX = 10,
 } fet_rng_purpose;
 
 typedef struct fet_rng {

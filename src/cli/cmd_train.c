@@ -15,7 +15,7 @@
 typedef struct values {
     const char *template, *stem, *stages, *data, *mean, *std, *output, *optimizer, *precision;
     fet_cli_texts input;
-    double epochs, learning_rate, warmup, smoothing, weight_decay, momentum, erase, zoom, light, val_share;
+    double epochs, learning_rate, warmup, smoothing, weight_decay, momentum, erase, zoom, light, mix, val_share;
     int64_t head, batch, shift, seed;
     bool relu6, flip, fresh, json;
 } values;
@@ -57,6 +57,7 @@ static const fet_cli_option OPTIONS[] = {
     {.name = "flip", FLAG(flip), .help = "mirror half of the images"},
     {.name = "shift", INT(shift, 0, 1024), .help = "move images by up to N pixels (default 0)"},
     {.name = "zoom", REAL(zoom, "S", 0, 1), .help = "random size, up to 1 + S times as large or as small (default 0)"},
+    {.name = "mix", REAL(mix, "P", 0, 1), .help = "probability that an image is mixed with another one (default 0)"},
     {.name = "light",
      REAL(light, "S", 0, 1),
      .help = "random contrast by up to this share, and brightness by up to half as much of the range (default 0)"},
@@ -161,7 +162,8 @@ static fet_train_options training_options(const values *given, const char *check
                                             .shift = (uint32_t)given->shift,
                                             .erase = (float)given->erase,
                                             .zoom = (float)given->zoom,
-                                            .light = (float)given->light};
+                                            .light = (float)given->light,
+                                            .mix = (float)given->mix};
     options.trainer.dtype = strcmp(given->precision, "auto") == 0 ? FET_DTYPE_NONE : fet_dtype_parse(given->precision);
     options.trainer.batch = given->batch;
     options.trainer.optimizer = adamw ? FET_OPTIMIZER_ADAMW : FET_OPTIMIZER_SGD;

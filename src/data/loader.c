@@ -24,7 +24,8 @@ struct fet_loader {
     bool has_order;
     uint32_t order_epoch;
     float *images;
-    uint32_t *labels;
+    uint32_t *labels, *others; /* others, shares and first: NULL unless images are mixed */
+    float *shares, *first;     /* first: the first image of a batch, before it was mixed */
 };
 
 static fet_status check(const fet_dataset *dataset, const fet_loader_options *options)
@@ -47,6 +48,8 @@ static fet_status check(const fet_dataset *dataset, const fet_loader_options *op
         return fet_fail(FET_ERROR_ARG, "loader: zoom is %g, expected 0 to 1", (double)options->augment.zoom);
     if (!(options->augment.light >= 0.0f && options->augment.light <= 1.0f))
         return fet_fail(FET_ERROR_ARG, "loader: light is %g, expected a share from 0 to 1", (double)options->augment.light);
+    if (!(options->augment.mix >= 0.0f && options->augment.mix <= 1.0f))
+        return fet_fail(FET_ERROR_ARG, "loader: mix is %g, expected a probability from 0 to 1", (double)options->augment.mix);
     if (options->height < 0 || options->height > FET_DATA_LIMIT_SIDE || options->width < 0 || options->width > FET_DATA_LIMIT_SIDE ||
         (options->height == 0) != (options->width == 0))
         return fet_fail(FET_ERROR_ARG, "loader: samples resized to %lldx%lld, expected sides of 1 to %d, or 0x0",
@@ -63,6 +66,15 @@ static fet_status prepare_resizing(fet_loader *loader)
     FET_TRY(fet_resample_axis_init(&loader->x, loader->width, (uint32_t)width));
     FET_TRY(fet_alloc_zeroed((size_t)loader->height * loader->width, sizeof(float), "resizing", &loader->plane));
     return fet_alloc_zeroed((size_t)loader->height * (size_t)width, sizeof(float), "resizing", &loader->lines);
+}
+
+static fet_status prepare_mixing(fet_loader *loader)
+{
+    size_t batch = (size_t)loader->options.batch;
+    if (!loader->images_in || loader->options.augment.mix == 0.0f) return FET_OK;
+    FET_TRY(fet_alloc_zeroed(batch, sizeof *loader->others, "labels", &loader->others));
+    FET_TRY(fet_alloc_zeroed(batch, sizeof *loader->shares, "shares", &loader->shares));
+    return fet_alloc_zeroed(loader->sample, sizeof *loader->first, "an image", &loader->first);
 }
 
 fet_status fet_loader_create(const fet_dataset *dataset, const fet_loader_options *options, fet_loader **out_loader)
@@ -94,6 +106,7 @@ fet_status fet_loader_create(const fet_dataset *dataset, const fet_loader_option
     loader->images = fet_aligned_malloc(ALIGNMENT, bytes);
     if (!loader->images) return fet_fail(FET_ERROR_NOMEM, "no memory for a batch of %zu bytes", bytes);
     FET_TRY(fet_alloc_zeroed((size_t)options->batch, sizeof *loader->labels, "labels", &loader->labels));
+    FET_TRY(prepare_mixing(loader));
     if (options->shuffle) FET_TRY(fet_alloc_zeroed(loader->size, sizeof *loader->order, "an order", &loader->order));
     *out_loader = fet_take(loader);
     return FET_OK;
@@ -105,6 +118,9 @@ void fet_loader_destroy(fet_loader *loader)
     fet_free(loader->order);
     fet_free(loader->images);
     fet_free(loader->labels);
+    fet_free(loader->others);
+    fet_free(loader->shares);
+    fet_free(loader->first);
     fet_resample_axis_clear(&loader->x);
     fet_resample_axis_clear(&loader->y);
     fet_free(loader->plane);
@@ -157,6 +173,31 @@ static void make_sample(const fet_loader *loader, uint32_t sample, uint32_t posi
     }
 }
 
+static void mix_into(float *restrict image, const float *restrict other, float share, size_t n)
+{
+    for (size_t i = 0; i < n; i++) image[i] = share * image[i] + (1.0f - share) * other[i];
+}
+
+/* Each image with the next one, as that was before it was mixed itself; the last one with the first. `position` of the first in its epoch.
+ */
+static void mix(const fet_loader *loader, uint32_t epoch, uint32_t position, uint32_t count)
+{
+    fet_rng stream;
+    fet_rng_init(&stream, fet_hash_combine(loader->options.seed, epoch), loader->options.trial, FET_RNG_MIX);
+    memcpy(loader->first, loader->images, loader->sample * sizeof *loader->first);
+    for (uint32_t i = 0; i < count; i++) {
+        stream.counter[0] = position + i;
+        stream.n_left = 0;
+        uint32_t next = (i + 1) % count;
+        float drawn = (float)fet_rng_uniform(&stream),
+              share = fet_rng_uniform(&stream) < (double)loader->options.augment.mix ? drawn : 1.0f;
+        float *image = loader->images + i * loader->sample;
+        if (share != 1.0f) mix_into(image, next ? loader->images + next * loader->sample : loader->first, share, loader->sample);
+        loader->shares[i] = share;
+        loader->others[i] = loader->labels[next];
+    }
+}
+
 fet_status fet_loader_batch(fet_loader *loader, uint32_t epoch, uint32_t b, fet_batch *out_batch)
 {
     uint32_t n_batches = fet_loader_batches_per_epoch(loader);
@@ -171,10 +212,12 @@ fet_status fet_loader_batch(fet_loader *loader, uint32_t epoch, uint32_t b, fet_
         make_sample(loader, sample, first + i, &stream, loader->images + i * loader->sample);
         loader->labels[i] = fet_dataset_label(loader->dataset, loader->options.split, sample);
     }
+    if (loader->first) mix(loader, epoch, first, count);
     if (count < batch) {
         memset(loader->images + count * loader->sample, 0, (batch - count) * loader->sample * sizeof(float));
         memset(loader->labels + count, 0, (batch - count) * sizeof *loader->labels);
     }
-    *out_batch = (fet_batch){.images = loader->images, .labels = loader->labels, .count = count};
+    *out_batch =
+        (fet_batch){.images = loader->images, .labels = loader->labels, .others = loader->others, .shares = loader->shares, .count = count};
     return FET_OK;
 }

@@ -15,6 +15,8 @@ typedef struct fet_augment_options {
     float erase;    /* probability of a random erased rectangle */
     float zoom;     /* random size: from 1 / (1 + zoom) to 1 + zoom times as large, the logarithm evenly spread; edges as with shift */
     float light;    /* random contrast by up to this share, and brightness by up to this share of half of the pixels' range */
+    float mix;      /* probability that an image is mixed with the next one of its batch, pixel by pixel, its share even between 0 and 1
+                       (mixup, Zhang et al. 2018; what a teacher answers to such images: Beyer et al. 2022) */
 } fet_augment_options;
 
 typedef struct fet_loader_options {
@@ -31,6 +33,8 @@ typedef struct fet_loader fet_loader;
 typedef struct fet_batch {
     const float *images;    /* [batch, C, H, W], H and W as asked for */
     const uint32_t *labels; /* [batch] */
+    const uint32_t *others; /* [batch] labels of what each image is mixed with; NULL where nothing is mixed */
+    const float *shares;    /* [batch] of the image itself in the mixture, 1: unmixed; NULL as above */
     uint32_t count;         /* real samples, the first ones */
 } fet_batch;
 

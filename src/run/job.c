@@ -213,6 +213,8 @@ static fet_status read_train(reader *r)
     job->augment.zoom = (float)share;
     FET_TRY(fet_job_real(&r->yaml, raw->augment.light, "train.augment.light", 0, 0, 1, &share));
     job->augment.light = (float)share;
+    FET_TRY(fet_job_real(&r->yaml, raw->augment.mix, "train.augment.mix", 0, 0, 1, &share));
+    job->augment.mix = (float)share;
     FET_TRY(fet_job_real(&r->yaml, raw->distil.weight, "train.distil.weight", 0.5, 0, 1, &share));
     job->distil_weight = (float)share;
     FET_TRY(fet_job_real(&r->yaml, raw->distil.temperature, "train.distil.temperature", 4, 0.01, 1000, &share));

@@ -204,7 +204,8 @@ static void put_train(printer *p, const fet_job *job)
     put(p, "  augment: {flip: %s, shift: %u", job->augment.flip ? "true" : "false", job->augment.shift);
     put_number(p, ", erase: ", job->augment.erase, true, "");
     put_number(p, ", zoom: ", job->augment.zoom, true, "");
-    put_number(p, ", light: ", job->augment.light, true, "}\n");
+    put_number(p, ", light: ", job->augment.light, true, "");
+    put_number(p, ", mix: ", job->augment.mix, true, "}\n");
     put_number(p, "  distil: {weight: ", job->distil_weight, true, "");
     put_number(p, ", temperature: ", job->distil_temperature, true, "");
     put_number(p, ", hints: ", job->distil_hints, true, "}\n");

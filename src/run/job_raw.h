@@ -67,7 +67,7 @@ typedef struct fet_job_raw_search {
 } fet_job_raw_search;
 
 typedef struct fet_job_raw_augment {
-    char *flip, *shift, *erase, *zoom, *light;
+    char *flip, *shift, *erase, *zoom, *light, *mix;
 } fet_job_raw_augment;
 
 typedef struct fet_job_raw_distil {

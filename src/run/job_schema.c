@@ -99,9 +99,13 @@ static const cyaml_schema_field_t search_fields[] = {FET_YAML_TEXT(fet_job_raw_s
                                                      FET_YAML_LIST(fet_job_raw_search, variants, text_entry, FET_JOB_MAX_VARIANTS),
                                                      FET_YAML_END};
 
-static const cyaml_schema_field_t augment_fields[] = {FET_YAML_TEXT(fet_job_raw_augment, flip),  FET_YAML_TEXT(fet_job_raw_augment, shift),
-                                                      FET_YAML_TEXT(fet_job_raw_augment, erase), FET_YAML_TEXT(fet_job_raw_augment, zoom),
-                                                      FET_YAML_TEXT(fet_job_raw_augment, light), FET_YAML_END};
+static const cyaml_schema_field_t augment_fields[] = {FET_YAML_TEXT(fet_job_raw_augment, flip),
+                                                      FET_YAML_TEXT(fet_job_raw_augment, shift),
+                                                      FET_YAML_TEXT(fet_job_raw_augment, erase),
+                                                      FET_YAML_TEXT(fet_job_raw_augment, zoom),
+                                                      FET_YAML_TEXT(fet_job_raw_augment, light),
+                                                      FET_YAML_TEXT(fet_job_raw_augment, mix),
+                                                      FET_YAML_END};
 static const cyaml_schema_field_t distil_fields[] = {FET_YAML_TEXT(fet_job_raw_distil, weight),
                                                      FET_YAML_TEXT(fet_job_raw_distil, temperature),
                                                      FET_YAML_TEXT(fet_job_raw_distil, hints), FET_YAML_END};

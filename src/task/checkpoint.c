@@ -51,7 +51,7 @@ fet_status fet_task_fingerprint(const fet_graph *graph, const fet_dataset *datas
     fet_dtype dtype = t->dtype == FET_DTYPE_NONE ? fet_engine_training_dtype() : t->dtype;
     const char *isa = fet_engine_isa_name(); /* other instructions round differently */
     const fet_augment_options *a = &options->augment;
-    const double augment[] = {a->flip, a->shift, (double)a->erase, (double)a->zoom, (double)a->light};
+    const double augment[] = {a->flip, a->shift, (double)a->erase, (double)a->zoom, (double)a->light, (double)a->mix};
     const double numbers[] = {
         (double)n_batches, options->learning_rate,  options->warmup_share,  options->label_smoothing,
         (double)dtype,     (double)t->batch,        t->optimizer,           (double)t->momentum,

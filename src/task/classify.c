@@ -19,11 +19,10 @@ static fet_status loss(void *context, const fet_lesson *lesson, const fet_traine
     const fet_train_options *o = l->options;
     const float *logits = fet_trainer_output(trainer, 0);
     uint32_t size = (uint32_t)o->trainer.batch;
-    if (!l->teacher)
-        return fet_classify_loss(logits, batch->labels, batch->count, size, l->n_classes, o->label_smoothing, diffs[0], out_loss);
+    if (!l->teacher) return fet_classify_loss(logits, batch, size, l->n_classes, o->label_smoothing, diffs[0], out_loss);
     FET_TRY(fet_teacher_answer(l->teacher, lesson));
-    return fet_distil_loss(logits, fet_teacher_output(l->teacher, 0), batch->labels, batch->count, size, l->n_classes, o->label_smoothing,
-                           &o->distil, diffs[0], out_loss);
+    return fet_distil_loss(logits, fet_teacher_output(l->teacher, 0), batch, size, l->n_classes, o->label_smoothing, &o->distil, diffs[0],
+                           out_loss);
 }
 
 fet_status fet_classify_train(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options, fet_train_result *out_result)

@@ -11,9 +11,9 @@
 #include "engine/trainer.h"
 #include "task/distil.h"
 
-/* Mean loss over `count` samples and its gradient by the logits (zero for the padding samples). Errors: STATE naming the batch when the
- * loss is no number. */
-FET_MUST_CHECK fet_status fet_classify_loss(const float *logits, const uint32_t *labels, uint32_t count, uint32_t batch, uint32_t n_classes,
+/* Mean loss over the real samples and its gradient by the logits (zero for the padding samples). Of `samples` labels and mixture alone are
+ * looked at. Errors: STATE naming the batch when the loss is no number. */
+FET_MUST_CHECK fet_status fet_classify_loss(const float *logits, const fet_batch *samples, uint32_t batch, uint32_t n_classes,
                                             float label_smoothing, float *out_diff, double *out_loss);
 
 typedef struct fet_train_options {

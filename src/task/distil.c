@@ -36,12 +36,13 @@ static fet_status check_options(const fet_distil_options *options)
     return FET_OK;
 }
 
-fet_status fet_distil_loss(const float *logits, const float *teacher_logits, const uint32_t *labels, uint32_t count, uint32_t batch,
-                           uint32_t n_classes, float label_smoothing, const fet_distil_options *options, float *out_diff, double *out_loss)
+fet_status fet_distil_loss(const float *logits, const float *teacher_logits, const fet_batch *samples, uint32_t batch, uint32_t n_classes,
+                           float label_smoothing, const fet_distil_options *options, float *out_diff, double *out_loss)
 {
+    uint32_t count = samples->count;
     double labelled = 0.0, divergence = 0.0, weight = options->weight;
     FET_TRY(check_options(options));
-    FET_TRY(fet_classify_loss(logits, labels, count, batch, n_classes, label_smoothing, out_diff, &labelled));
+    FET_TRY(fet_classify_loss(logits, samples, batch, n_classes, label_smoothing, out_diff, &labelled));
     for (uint32_t i = 0; i < count; i++) {
         size_t at = (size_t)i * n_classes;
         for (uint32_t k = 0; k < n_classes; k++) out_diff[at + k] = (float)((1.0 - weight) * out_diff[at + k]);

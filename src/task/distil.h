@@ -8,6 +8,7 @@
 #ifndef FET_TASK_DISTIL_H
 #define FET_TASK_DISTIL_H
 
+#include "data/loader.h"
 #include "graph/graph.h"
 
 #include <stdbool.h>
@@ -27,11 +28,11 @@ static inline bool fet_distil_active(const fet_distil_options *options)
 }
 
 /*
- * The loss above and its gradient by `logits`, means over the first `count` samples; zero for the padding samples. Label smoothing
- * belongs to the labels' part. Errors: ARG; STATE when the loss is no number.
+ * The loss above and its gradient by `logits`, means over the real samples; zero for the padding samples. Label smoothing belongs
+ * to the labels' part. Errors: ARG; STATE when the loss is no number.
  */
-FET_MUST_CHECK fet_status fet_distil_loss(const float *logits, const float *teacher_logits, const uint32_t *labels, uint32_t count,
-                                          uint32_t batch, uint32_t n_classes, float label_smoothing, const fet_distil_options *options,
-                                          float *out_diff, double *out_loss);
+FET_MUST_CHECK fet_status fet_distil_loss(const float *logits, const float *teacher_logits, const fet_batch *samples, uint32_t batch,
+                                          uint32_t n_classes, float label_smoothing, const fet_distil_options *options, float *out_diff,
+                                          double *out_loss);
 
 #endif

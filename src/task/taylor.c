@@ -39,8 +39,8 @@ static fet_status set_diffs(taylor *t, fet_rng *rng, const fet_batch *batch)
 {
     double loss = 0;
     if (t->options->labels)
-        return fet_classify_loss(fet_trainer_output(t->trainer, 0), batch->labels, batch->count, (uint32_t)t->batch,
-                                 (uint32_t)fet_task_output_items(t->graph, 0), 0, t->diffs[0], &loss);
+        return fet_classify_loss(fet_trainer_output(t->trainer, 0), batch, (uint32_t)t->batch, (uint32_t)fet_task_output_items(t->graph, 0),
+                                 0, t->diffs[0], &loss);
     for (uint32_t o = 0; o < t->graph->n_outputs; o++) draw_signs(t, rng, o, batch->count);
     return FET_OK;
 }

@@ -372,6 +372,58 @@ static void test_resizing(void **state)
     fet_alloc_fail_after(UINT64_MAX);
 }
 
+/* A mixture by its definition, out of the images that a loader without it gives; on batches of one epoch, in any size, again the same. */
+static void test_mixing(void **state)
+{
+    (void)state;
+    enum { BATCH = 6, BATCHES = 10, AREA = H * W };
+    fet_loader_options options = {
+        .split = FET_SPLIT_TRAIN, .batch = BATCH, .shuffle = true, .seed = 3, .augment = {.flip = true, .shift = 1, .erase = 0.5f}};
+    fet_auto(fet_loader) plain = NULL;
+    fet_auto(fet_loader) mixing = NULL;
+    fet_auto(fet_loader) small = NULL;
+    CHECK_OK(fet_loader_create(dataset, &options, &plain));
+    options.augment.mix = 0.5f;
+    CHECK_OK(fet_loader_create(dataset, &options, &mixing));
+    options.height = 3, options.width = 2;
+    CHECK_OK(fet_loader_create(dataset, &options, &small));
+    double sum = 0;
+    uint32_t mixed = 0;
+    for (uint32_t epoch = 0; epoch < 20; epoch++) {
+        for (uint32_t b = BATCHES; b-- > 0;) {
+            fet_batch from, to, other_size;
+            CHECK_OK(fet_loader_batch(plain, epoch, b, &from));
+            CHECK_OK(fet_loader_batch(mixing, epoch, b, &to));
+            CHECK_OK(fet_loader_batch(small, epoch, b, &other_size));
+            assert_true(!from.shares && !from.others);
+            assert_memory_equal(from.labels, to.labels, sizeof *from.labels * BATCH);
+            assert_memory_equal(other_size.shares, to.shares, sizeof *to.shares * BATCH); /* a teacher of another size sees the same */
+            for (int i = 0; i < BATCH; i++) {
+                int next = (i + 1) % BATCH;
+                double share = to.shares[i];
+                assert_int_equal(to.others[i], from.labels[next]);
+                assert_true(share >= 0 && share <= 1);
+                for (int p = 0; p < AREA; p++)
+                    CHECK_NEAR(to.images[i * AREA + p], share * from.images[i * AREA + p] + (1 - share) * from.images[next * AREA + p],
+                               1e-6);
+                if (share < 1) sum += share, mixed++;
+            }
+        }
+    }
+    double n = 20 * BATCHES * BATCH;
+    CHECK_NEAR(mixed, 0.5 * n, 5 * sqrt(0.25 * n));
+    CHECK_NEAR(sum / mixed, 0.5, 5 * sqrt(1.0 / 12 / mixed)); /* even between 0 and 1 */
+    fet_loader *none = NULL;
+    for (uint64_t k = 0; k < 8; k++) {
+        fet_alloc_fail_after(k);
+        CHECK_FAILS(FET_ERROR_NOMEM, fet_loader_create(dataset, &options, &none));
+    }
+    fet_alloc_fail_after(UINT64_MAX);
+    options.augment.mix = 1.5f;
+    CHECK_FAILS(FET_ERROR_ARG, fet_loader_create(dataset, &options, &none));
+    CHECK_SAYS("mix is 1.5", "from 0 to 1");
+}
+
 static void test_bad_options(void **state)
 {
     (void)state;
@@ -405,7 +457,7 @@ int main(void)
         cmocka_unit_test(test_splits),          cmocka_unit_test(test_normalisation), cmocka_unit_test(test_epoch_holds_each_sample_once),
         cmocka_unit_test(test_evaluation_pads), cmocka_unit_test(test_random_access), cmocka_unit_test(test_augment_plane),
         cmocka_unit_test(test_augment_zoom),    cmocka_unit_test(test_augment_draws), cmocka_unit_test(test_augment_light),
-        cmocka_unit_test(test_resizing),        cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_resizing),        cmocka_unit_test(test_mixing),        cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -85,7 +85,7 @@ static const char *const full =
     "[V3]}\n"
     "train: {short_epochs: 0.5, full_epochs: 1, short_learning_rate: 0.01, full_learning_rate: 0.02, batch: 32, label_smoothing: 0, fit: "
     "true, precision: f32,\n"
-    "        augment: {flip: no, shift: 0, erase: 0.25, zoom: 0.5, light: 0.125}, distil: {weight: 0.75, temperature: 2.5}}\n"
+    "        augment: {flip: no, shift: 0, erase: 0.25, zoom: 0.5, light: 0.125, mix: 0.25}, distil: {weight: 0.75, temperature: 2.5}}\n"
     "report: {watts_per_core: 7.5}\n"
     "output: results/a \"b\"\n";
 
@@ -151,6 +151,7 @@ static void test_every_field(void **state)
     assert_false(job->augment.flip);
     CHECK_NEAR(job->augment.erase, 0.25, 0);
     CHECK_NEAR(job->augment.zoom, 0.5, 0);
+    CHECK_NEAR(job->augment.mix, 0.25, 0);
     CHECK_NEAR(job->augment.light, 0.125, 0);
     CHECK_NEAR(job->watts_per_core, 7.5, 0);
     assert_int_equal(job->train_precision, FET_DTYPE_F32);

@@ -53,7 +53,7 @@ static void test_loss_and_gradient(void **state)
     for (int c = 0; c < 9; c++) {
         fet_distil_options options = {.weight = weights[c % 3], .temperature = temperatures[c / 3]};
         double loss = 0.0, w = options.weight, t = options.temperature;
-        CHECK_OK(fet_distil_loss(logits, teacher, labels, COUNT, BATCH, K, 0.1f, &options, diff, &loss));
+        CHECK_OK(fet_distil_loss(logits, teacher, &(fet_batch){.labels = labels, .count = COUNT}, BATCH, K, 0.1f, &options, diff, &loss));
         CHECK_NEAR(loss, loss_by_definition(logits, teacher, labels, 0.1f, w, t), 1e-7);
         for (int i = 0; i < COUNT * K; i++) {
             /* Central differences; a step of 2^-7 leaves an error of about step^2, more where a low temperature bends the loss. */
@@ -62,10 +62,12 @@ static void test_loss_and_gradient(void **state)
             double up = 0.0, down = 0.0;
             logits[i] = kept + step;
             double wide = logits[i];
-            CHECK_OK(fet_distil_loss(logits, teacher, labels, COUNT, BATCH, K, 0.1f, &options, unused, &up));
+            CHECK_OK(
+                fet_distil_loss(logits, teacher, &(fet_batch){.labels = labels, .count = COUNT}, BATCH, K, 0.1f, &options, unused, &up));
             logits[i] = kept - step;
             wide -= logits[i];
-            CHECK_OK(fet_distil_loss(logits, teacher, labels, COUNT, BATCH, K, 0.1f, &options, unused, &down));
+            CHECK_OK(
+                fet_distil_loss(logits, teacher, &(fet_batch){.labels = labels, .count = COUNT}, BATCH, K, 0.1f, &options, unused, &down));
             logits[i] = kept;
             CHECK_NEAR((up - down) / wide, diff[i], 2e-5);
         }
@@ -81,22 +83,25 @@ static void test_equal_to_its_teacher(void **state)
     double loss = -1.0;
     make_logits(logits, 0);
     fet_distil_options options = {.weight = 1.0f, .temperature = 4.0f};
-    CHECK_OK(fet_distil_loss(logits, logits, labels, BATCH, BATCH, K, 0.0f, &options, diff, &loss));
+    CHECK_OK(fet_distil_loss(logits, logits, &(fet_batch){.labels = labels, .count = BATCH}, BATCH, K, 0.0f, &options, diff, &loss));
     CHECK_NEAR(loss, 0.0, 1e-12);
     for (int i = 0; i < BATCH * K; i++) CHECK_NEAR(diff[i], 0.0, 1e-12);
     logits[0] = 500.0f; /* far from overflowing, and what the teacher calls impossible costs nothing */
-    CHECK_OK(fet_distil_loss(logits, logits, labels, BATCH, BATCH, K, 0.0f, &options, diff, &loss));
+    CHECK_OK(fet_distil_loss(logits, logits, &(fet_batch){.labels = labels, .count = BATCH}, BATCH, K, 0.0f, &options, diff, &loss));
     CHECK_NEAR(loss, 0.0, 1e-9);
 
     float bad[BATCH * K];
     memcpy(bad, logits, sizeof bad);
     bad[K + 1] = NAN;
-    CHECK_FAILS(FET_ERROR_STATE, fet_distil_loss(logits, bad, labels, BATCH, BATCH, K, 0.0f, &options, diff, &loss));
+    CHECK_FAILS(FET_ERROR_STATE,
+                fet_distil_loss(logits, bad, &(fet_batch){.labels = labels, .count = BATCH}, BATCH, K, 0.0f, &options, diff, &loss));
     CHECK_SAYS("sample 1", "teacher");
     options.weight = 1.5f;
-    CHECK_FAILS(FET_ERROR_ARG, fet_distil_loss(logits, logits, labels, BATCH, BATCH, K, 0.0f, &options, diff, &loss));
+    CHECK_FAILS(FET_ERROR_ARG,
+                fet_distil_loss(logits, logits, &(fet_batch){.labels = labels, .count = BATCH}, BATCH, K, 0.0f, &options, diff, &loss));
     options = (fet_distil_options){.weight = 0.5f, .temperature = 0.0f};
-    CHECK_FAILS(FET_ERROR_ARG, fet_distil_loss(logits, logits, labels, BATCH, BATCH, K, 0.0f, &options, diff, &loss));
+    CHECK_FAILS(FET_ERROR_ARG,
+                fet_distil_loss(logits, logits, &(fet_batch){.labels = labels, .count = BATCH}, BATCH, K, 0.0f, &options, diff, &loss));
     CHECK_SAYS("temperature is 0", "0.01 to 1000");
 }
 

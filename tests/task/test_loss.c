@@ -41,7 +41,7 @@ static void test_loss_and_gradient(void **state)
     make_logits(logits, labels);
     for (float smoothing = 0.0f; smoothing < 0.3f; smoothing += 0.1f) {
         double loss = 0.0;
-        CHECK_OK(fet_classify_loss(logits, labels, COUNT, BATCH, K, smoothing, diff, &loss));
+        CHECK_OK(fet_classify_loss(logits, &(fet_batch){.labels = labels, .count = COUNT}, BATCH, K, smoothing, diff, &loss));
         CHECK_NEAR(loss, loss_by_definition(logits, labels, smoothing), 1e-9);
         for (int i = 0; i < COUNT * K; i++) {
             /* Central differences; a step of 2^-7 leaves an error of about step^2. */
@@ -50,15 +50,35 @@ static void test_loss_and_gradient(void **state)
             double up = 0.0, down = 0.0;
             logits[i] = kept + step;
             double wide = logits[i];
-            CHECK_OK(fet_classify_loss(logits, labels, COUNT, BATCH, K, smoothing, unused, &up));
+            CHECK_OK(fet_classify_loss(logits, &(fet_batch){.labels = labels, .count = COUNT}, BATCH, K, smoothing, unused, &up));
             logits[i] = kept - step;
             wide -= logits[i];
-            CHECK_OK(fet_classify_loss(logits, labels, COUNT, BATCH, K, smoothing, unused, &down));
+            CHECK_OK(fet_classify_loss(logits, &(fet_batch){.labels = labels, .count = COUNT}, BATCH, K, smoothing, unused, &down));
             logits[i] = kept;
             CHECK_NEAR((up - down) / wide, diff[i], 1e-5);
         }
         for (int i = COUNT * K; i < BATCH * K; i++) assert_true(diff[i] == 0.0f); /* padding */
     }
+}
+
+/* The loss of a mixture is the mean of the losses of both, weighted by their shares; and so is its gradient. */
+static void test_mixture(void **state)
+{
+    (void)state;
+    float logits[BATCH * K], diff[BATCH * K], one_diff[BATCH * K], other_diff[BATCH * K];
+    uint32_t labels[BATCH], others[BATCH];
+    float shares[BATCH], share = 0.3f;
+    make_logits(logits, labels);
+    for (int i = 0; i < BATCH; i++) others[i] = i == 1 ? labels[i] : (labels[i] + 1 + (uint32_t)i) % K, shares[i] = share;
+    double loss = 0, one = 0, other = 0;
+    fet_batch mixed = {.labels = labels, .others = others, .shares = shares, .count = COUNT};
+    CHECK_OK(fet_classify_loss(logits, &mixed, BATCH, K, 0.1f, diff, &loss));
+    CHECK_OK(fet_classify_loss(logits, &(fet_batch){.labels = labels, .count = COUNT}, BATCH, K, 0.1f, one_diff, &one));
+    CHECK_OK(fet_classify_loss(logits, &(fet_batch){.labels = others, .count = COUNT}, BATCH, K, 0.1f, other_diff, &other));
+    CHECK_NEAR(loss, (double)share * one + (1 - (double)share) * other, 1e-9);
+    for (int i = 0; i < BATCH * K; i++) CHECK_NEAR(diff[i], share * one_diff[i] + (1 - share) * other_diff[i], 1e-6);
+    others[0] = K;
+    CHECK_FAILS(FET_ERROR_ARG, fet_classify_loss(logits, &mixed, BATCH, K, 0.1f, diff, &loss));
 }
 
 static void test_extreme_logits(void **state)
@@ -67,18 +87,18 @@ static void test_extreme_logits(void **state)
     float logits[] = {1e30f, -1e30f, 3.0f}, diff[3];
     uint32_t label = 0;
     double loss = -1.0;
-    CHECK_OK(fet_classify_loss(logits, &label, 1, 1, 3, 0.0f, diff, &loss));
+    CHECK_OK(fet_classify_loss(logits, &(fet_batch){.labels = &label, .count = 1}, 1, 3, 0.0f, diff, &loss));
     CHECK_NEAR(loss, 0.0, 1e-12);
     CHECK_NEAR(diff[0], 0.0, 1e-12);
     logits[1] = NAN;
-    CHECK_FAILS(FET_ERROR_STATE, fet_classify_loss(logits, &label, 1, 1, 3, 0.0f, diff, &loss));
+    CHECK_FAILS(FET_ERROR_STATE, fet_classify_loss(logits, &(fet_batch){.labels = &label, .count = 1}, 1, 3, 0.0f, diff, &loss));
     logits[1] = INFINITY;
-    CHECK_FAILS(FET_ERROR_STATE, fet_classify_loss(logits, &label, 1, 1, 3, 0.0f, diff, &loss));
+    CHECK_FAILS(FET_ERROR_STATE, fet_classify_loss(logits, &(fet_batch){.labels = &label, .count = 1}, 1, 3, 0.0f, diff, &loss));
     logits[1] = 0.0f;
     label = 3;
-    CHECK_FAILS(FET_ERROR_ARG, fet_classify_loss(logits, &label, 1, 1, 3, 0.0f, diff, &loss));
-    CHECK_FAILS(FET_ERROR_ARG, fet_classify_loss(logits, &label, 2, 1, 3, 0.0f, diff, &loss));
-    CHECK_FAILS(FET_ERROR_ARG, fet_classify_loss(logits, &label, 1, 1, 3, 1.0f, diff, &loss));
+    CHECK_FAILS(FET_ERROR_ARG, fet_classify_loss(logits, &(fet_batch){.labels = &label, .count = 1}, 1, 3, 0.0f, diff, &loss));
+    CHECK_FAILS(FET_ERROR_ARG, fet_classify_loss(logits, &(fet_batch){.labels = &label, .count = 2}, 1, 3, 0.0f, diff, &loss));
+    CHECK_FAILS(FET_ERROR_ARG, fet_classify_loss(logits, &(fet_batch){.labels = &label, .count = 1}, 1, 3, 1.0f, diff, &loss));
 }
 
 static void test_wilson(void **state)
@@ -124,9 +144,8 @@ static void test_learning_rate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loss_and_gradient),
-        cmocka_unit_test(test_extreme_logits),
-        cmocka_unit_test(test_wilson),
+        cmocka_unit_test(test_loss_and_gradient), cmocka_unit_test(test_mixture),
+        cmocka_unit_test(test_extreme_logits),    cmocka_unit_test(test_wilson),
         cmocka_unit_test(test_learning_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
