@@ -29,10 +29,33 @@ def write_job(folder, name):
     return path
 
 
-def lock(fettle, folder):
+def export(folder):
+    return json.loads(subprocess.run([sys.argv[1], "study", "export", folder, "--format", "json"], capture_output=True, text=True, check=True).stdout)
+
+
+def precision(fettle, folder):
+    """Trouble when figures of a device that computes in int8 are not said to be quantised, those of one of bf16 are, or a network is drawn as chosen where none is."""
+    path = write_job(folder, "bf16")
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(text.replace("{name: chip.yaml, precision: int8}", "{name: npu-32-bf16, precision: bf16}"))
+    done = run(fettle, path)
+    if done.returncode:
+        return done.stderr.strip()
+    for name, source in (("one", "quantised"), ("taylor", "quantised"), ("bf16", "trained")):
+        facts = export(os.path.join(folder, name))
+        said = {v["test_int8"]["source"] for v in facts["variants"]}
+        if said != {source}:
+            return f"{name}: figures are said to be {said}, not {source}"
+        if (facts["chosen"] is None) != (facts["layers"]["chosen"] == []):
+            return f"{name}: chosen is {facts['chosen']}, with {len(facts['layers']['chosen'])} layers"
+    return None
+
+
+def lock(folder):
     """Trouble when the base is not what a locked search's networks are compared with, or one of them is not as locked, or could not be trained."""
-    facts = json.loads(subprocess.run([fettle, "study", "export", folder, "--format", "json"], capture_output=True, text=True, check=True).stdout)
-    base, *found = facts["variants"]
+    base, *found = export(folder)["variants"]
     if base["description"] != "base":
         return f"the base is said to differ from itself: {base['description']}"
     if not found or any("stage1.block1=fused" not in v["description"] for v in found):
@@ -54,7 +77,7 @@ def by_data(fettle, folder):
     done = run(fettle, path)
     if done.returncode:
         return done.stderr.strip()
-    trouble = lock(fettle, os.path.join(folder, "taylor"))
+    trouble = lock(os.path.join(folder, "taylor"))
     if trouble:
         return trouble
     kept = os.path.join(folder, "taylor", "trials", "base-0.importance")
@@ -71,7 +94,7 @@ def by_data(fettle, folder):
 
 def sources(folder):
     """Trouble when a latency of the report or the CSV comes from anything but the simulator."""
-    facts = json.loads(subprocess.run([sys.argv[1], "study", "export", folder, "--format", "json"], capture_output=True, text=True, check=True).stdout)
+    facts = export(folder)
     figures = [v[k] for v in facts["variants"] for k in ("latency", "latency_predicted", "reduction")]
     figures += [t["figures"]["latency"] for t in facts["trials"] if "latency" in t["figures"]]
     wrong = [f for f in figures if f["source"] != "simulated"]
@@ -133,7 +156,7 @@ def main():
     if not os.path.isdir(DATA):
         print(f"1..0 # SKIP {DATA} is not there: apt-get install dataset-fashion-mnist")
         return 0
-    tap = Tap(6)
+    tap = Tap(7)
     with tempfile.TemporaryDirectory(prefix="fettle-described-") as folder:
         os.environ["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
         chip = os.path.join(folder, "chip.yaml")
@@ -148,6 +171,7 @@ def main():
         tap.check("two workers, and a third that dies, give the same trials",
                   trouble or difference(identity(trials_of(os.path.join(folder, "one"))), identity(trials_of(os.path.join(folder, "two")))))
         tap.check("importance by data is kept with the study, and checked", by_data(fettle, folder))
+        tap.check("figures say whether they are quantised, and nothing is chosen where nothing qualifies", precision(fettle, folder))
         with open(chip, "a") as file:
             file.write("# another chip\n")
         changed = run(fettle, write_job(folder, "two"), "--resume")
