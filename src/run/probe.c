@@ -91,7 +91,7 @@ static fet_status fit_and_keep(fet_device *device, const fet_between_sample *sam
 static fet_status measure_whole(fet_device *device, char *const *paths, fet_lesson *lesson)
 {
     double ms[FET_LESSON_MAX];
-    FET_TRY(fet_whole_measure(device, (const char *const *)paths, lesson->n, ms, lesson->spread));
+    FET_TRY(fet_whole_measure(device, (const char *const *)paths, lesson->n, FET_WHOLE_APART, ms, lesson->spread));
     for (uint32_t i = 0; i < lesson->n; i++) lesson->samples[i].whole_ms = ms[i];
     return FET_OK;
 }

@@ -140,6 +140,7 @@ static void close_search(fet_search *search)
 {
     fet_pool_stop(search->pool, stop_grace_s);
     for (uint32_t v = 0; v < FET_JOB_MAX_VARIANTS; v++) {
+        fet_free(search->candidates[v]);
         fet_series_destroy(search->series[v]);
         fet_costs_destroy(search->costs[v]);
     }

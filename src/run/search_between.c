@@ -42,7 +42,7 @@ static fet_status learn(fet_search *search, lesson *l, fet_between *out_between)
     fet_search_progress(search, "measuring %d whole networks, to learn what stands between kernels", (int)N_NETWORKS);
     FET_TRY(write_networks(search, l));
     if (fet_search_is_stopped(search)) return FET_OK;
-    FET_TRY(fet_whole_measure(search->device, (const char *const *)l->paths, N_NETWORKS, l->whole_ms, l->spread));
+    FET_TRY(fet_whole_measure(search->device, (const char *const *)l->paths, N_NETWORKS, FET_WHOLE_APART, l->whole_ms, l->spread));
     for (int i = 0; i < N_NETWORKS; i++) l->samples[i].whole_ms = l->whole_ms[i];
     fet_between_caches caches = fet_between_caches_here();
     return fet_between_fit(l->samples, N_NETWORKS, &caches, out_between);

@@ -11,6 +11,9 @@
 /* The final table's rows: the baseline and each variant's answer. */
 enum { FET_MAX_ROWS = FET_JOB_MAX_VARIANTS + 1, FET_MAX_FINALISTS = 64 };
 
+/* Below the best of a search by this much after a short training, a candidate is not expected to catch up in a long one. */
+#define FET_SEARCH_SHORT_TOLERANCE 0.03
+
 typedef struct fet_finalist {
     char variant[32]; /* "baseline", "V1", ... */
     char genome[FET_GENOME_TEXT_BYTES];
@@ -33,6 +36,8 @@ typedef struct fet_search {
     fet_costs *whole_costs;
     fet_costs *costs[FET_JOB_MAX_VARIANTS];
     fet_series *series[FET_JOB_MAX_VARIANTS];
+    fet_series_trial *candidates[FET_JOB_MAX_VARIANTS]; /* the series' trials; limits as measured, where they were measured whole */
+    uint32_t n_candidates[FET_JOB_MAX_VARIANTS];
     fet_candidate_cost base_cost;
     fet_between between;                       /* set before anything is costed */
     fet_finalist finalists[FET_MAX_FINALISTS]; /* [0] is the baseline */
@@ -68,11 +73,18 @@ FET_MUST_CHECK fet_status fet_search_curate(fet_search *search); /* search_curat
 /* What stands between kernels on a measured device, learned or read; once the kernels are known. OK when stopped meanwhile. */
 FET_MUST_CHECK fet_status fet_search_between(fet_search *search); /* search_between.c */
 
+/* The series' trials as candidates for a long training, those that may become finalists measured whole; quick when a resumed study has
+ * them. OK when stopped meanwhile. */
+FET_MUST_CHECK fet_status fet_search_candidates(fet_search *search); /* search_whole.c */
+
+/* What the base reached after a long training, less half the margin. */
+double fet_search_quality_bar(const fet_search *search); /* search_finalists.c */
+
 /* Phases; each returns at once with OK when the search is stopped. */
 FET_MUST_CHECK fet_status fet_search_phase_base(fet_search *search);
 FET_MUST_CHECK fet_status fet_search_phase_series(fet_search *search);
-FET_MUST_CHECK fet_status fet_search_phase_finalists(fet_search *search);
-FET_MUST_CHECK fet_status fet_search_phase_networks(fet_search *search); /* export, measure whole */
+FET_MUST_CHECK fet_status fet_search_phase_finalists(fet_search *search); /* search_finalists.c */
+FET_MUST_CHECK fet_status fet_search_phase_networks(fet_search *search);  /* search_final.c: export, measure whole */
 FET_MUST_CHECK fet_status fet_search_phase_test(fet_search *search);
 FET_MUST_CHECK fet_status fet_search_phase_report(fet_search *search); /* results.c */
 

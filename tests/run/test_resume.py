@@ -144,18 +144,37 @@ def fronts(folder):
     return sorted(os.listdir(os.path.join(folder, "front")))
 
 
+def kept_whole(folder):
+    """Trouble when the study "one" does not hold candidates measured whole, or the kernel table's folder not the same, or their files were left."""
+    with sqlite3.connect(f"file:{folder}/one/study.sqlite?mode=ro", uri=True, timeout=10) as store:
+        texts = store.execute("select text from setting where name = 'whole'").fetchall()
+        trials = store.execute("select count(*) from trial where series not in ('base', 'baseline', 'finalists', 'test')").fetchone()[0]
+    lines = texts[0][0].splitlines() if texts else []
+    if not 1 <= len(lines) <= trials or len({line.split()[0] for line in lines}) != 1:
+        return f"{len(lines)} lines of {trials} trials: {lines[:2]}"
+    beside = [os.path.join(at, name) for at, _, names in os.walk(os.path.join(folder, "cache")) for name in names if name.endswith(".whole")]
+    if len(beside) != 1:
+        return f"files beside the kernel table: {beside}"
+    with open(beside[0]) as file:
+        if file.read().splitlines()[2:] != lines:
+            return f"{beside[0]} and the study differ"
+    left = [name for name in os.listdir(os.path.join(folder, "one")) if name.endswith(".onnx") and name.startswith("whole")]
+    return f"left behind: {left}" if left else None
+
+
 def main():
     fettle, kills = os.path.abspath(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20
     if not os.path.isdir(DATA):
         print(f"1..0 # SKIP {DATA} is not there: apt-get install dataset-fashion-mnist")
         return 0
-    tap = Tap(4)
+    tap = Tap(5)
     with tempfile.TemporaryDirectory(prefix="fettle-resume-") as folder:
         os.environ["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
         one = run(fettle, write_job(folder, "one"), "--workers", "1")
         tap.check("a search with one worker ends well", None if one.returncode == 0 else one.stderr.strip() or one.returncode)
         if one.returncode != 0:
             return 1
+        tap.check("candidates were measured whole before any was trained long, and that is kept", kept_whole(folder))
         reference = identity(trials_of(os.path.join(folder, "one")))
         three = run(fettle, write_job(folder, "three"), "--workers", "3")
         trouble = three.stderr.strip() if three.returncode else difference(reference, identity(trials_of(os.path.join(folder, "three"))))

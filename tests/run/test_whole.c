@@ -46,7 +46,7 @@ static void test_visits(void **state)
     };
     double ms[3], spread[3];
     start(said);
-    CHECK_OK(fet_whole_measure(NULL, names, 3, ms, spread));
+    CHECK_OK(fet_whole_measure(NULL, names, 3, FET_WHOLE_APART, ms, spread));
     assert_int_equal(n_visits[0], 2);
     assert_int_equal(n_visits[1], 4);
     assert_int_equal(n_visits[2], 5);
@@ -58,6 +58,24 @@ static void test_visits(void **state)
     CHECK_NEAR(spread[2], 0.05, 1e-12);
 }
 
+/* Compared with each other: as long as one does not agree with itself, all are visited again. */
+static void test_visits_together(void **state)
+{
+    (void)state;
+    static const double said[3][6] = {
+        {1.00, 1.02, 0.98, 0.97, 9, 9},
+        {2.40, 2.00, 2.20, 2.04, 9, 9},
+        {3.00, 3.03, 3.60, 3.90, 9, 9},
+    };
+    double ms[3], spread[3];
+    start(said);
+    CHECK_OK(fet_whole_measure(NULL, names, 3, FET_WHOLE_TOGETHER, ms, spread));
+    for (int i = 0; i < 3; i++) assert_int_equal(n_visits[i], 4);
+    CHECK_NEAR(ms[0], 0.975, 1e-12);
+    CHECK_NEAR(ms[1], 2.02, 1e-12);
+    CHECK_NEAR(ms[2], 3.015, 1e-12);
+}
+
 /* Visits that are the same leave what the device says of the quickest. */
 static void test_spread_within(void **state)
 {
@@ -65,10 +83,10 @@ static void test_spread_within(void **state)
     static const double said[1][6] = {{5, 5, 5, 5, 5, 5}};
     double ms = 0, spread = 0;
     start(said);
-    CHECK_OK(fet_whole_measure(NULL, names, 1, &ms, &spread));
+    CHECK_OK(fet_whole_measure(NULL, names, 1, FET_WHOLE_APART, &ms, &spread));
     CHECK_NEAR(ms, 5, 0);
     CHECK_NEAR(spread, 0.001, 0);
-    CHECK_OK(fet_whole_measure(NULL, names, 0, &ms, &spread));
+    CHECK_OK(fet_whole_measure(NULL, names, 0, FET_WHOLE_APART, &ms, &spread));
 }
 
 static void test_errors(void **state)
@@ -78,8 +96,8 @@ static void test_errors(void **state)
     double ms = 0, spread = 0;
     start(said);
     n_rounds = 98;
-    CHECK_FAILS(FET_ERROR_STATE, fet_whole_measure(NULL, names, 1, &ms, &spread));
-    CHECK_FAILS(FET_ERROR_ARG, fet_whole_measure(NULL, names, FET_WHOLE_MAX + 1, &ms, &spread));
+    CHECK_FAILS(FET_ERROR_STATE, fet_whole_measure(NULL, names, 1, FET_WHOLE_APART, &ms, &spread));
+    CHECK_FAILS(FET_ERROR_ARG, fet_whole_measure(NULL, names, FET_WHOLE_MAX + 1, FET_WHOLE_APART, &ms, &spread));
     assert_non_null(strstr(fet_error_message(), "193 networks measured whole: expected at most 192"));
 }
 
@@ -87,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_visits),
+        cmocka_unit_test(test_visits_together),
         cmocka_unit_test(test_spread_within),
         cmocka_unit_test(test_errors),
     };
