@@ -11,13 +11,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Below the best of a search by this much after a short training, a candidate is not expected to catch up in a long one. */
+static const double short_tolerance = 0.03;
 /* A variant none of whose finalists reached the bar trains this many further candidates, the most accurate first. */
 enum { MAX_EXTRA = 1 };
 
 static fet_finalists_wanted wanted_of(const fet_search *search)
 {
     return (fet_finalists_wanted){.latency_limit_ms = search->base_cost.metric[FET_METRIC_LATENCY],
-                                  .tolerance = FET_SEARCH_SHORT_TOLERANCE,
+                                  .tolerance = short_tolerance,
                                   .prefers_quality = search->job->prefers_quality};
 }
 

@@ -11,9 +11,6 @@
 /* The final table's rows: the baseline and each variant's answer. */
 enum { FET_MAX_ROWS = FET_JOB_MAX_VARIANTS + 1, FET_MAX_FINALISTS = 64 };
 
-/* Below the best of a search by this much after a short training, a candidate is not expected to catch up in a long one. */
-#define FET_SEARCH_SHORT_TOLERANCE 0.03
-
 typedef struct fet_finalist {
     char variant[32]; /* "baseline", "V1", ... */
     char genome[FET_GENOME_TEXT_BYTES];

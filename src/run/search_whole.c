@@ -11,7 +11,6 @@
 #include "run/whole_known.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,19 +31,6 @@ static bool limits_latency(const fet_job *job)
     for (uint32_t l = 0; l < job->n_limits; l++)
         if (job->limits[l].metric == FET_METRIC_LATENCY) return true;
     return false;
-}
-
-static double best_quality(const fet_series_trial *trials, uint32_t n)
-{
-    double best = -INFINITY;
-    for (uint32_t i = 0; i < n; i++)
-        if (trials[i].quality > best) best = trials[i].quality;
-    return best;
-}
-
-static bool is_candidate(const fet_series_trial *trial, double least_quality)
-{
-    return trial->quality >= least_quality && trial->result.violation <= MAY_KEEP;
 }
 
 static bool is_due(const due *d, uint64_t hash)
@@ -70,13 +56,14 @@ static fet_status collect(fet_search *search, uint32_t v, const fet_whole_known 
     const fet_series_trial *trials = search->candidates[v];
     uint32_t n = search->n_candidates[v], left = MOST_EACH;
     bool *seen = NULL;
-    double least = best_quality(trials, n) - FET_SEARCH_SHORT_TOLERANCE;
     FET_TRY(fet_alloc_zeroed(n + 1, sizeof *seen, "candidates", &seen));
     fet_status status = FET_OK;
     for (; left && d->n < FET_WHOLE_MAX && status == FET_OK; left--) {
         uint32_t best = FET_NONE;
         for (uint32_t i = 0; i < n; i++)
-            if (!seen[i] && is_candidate(&trials[i], least) && (best == FET_NONE || trials[i].quality > trials[best].quality)) best = i;
+            if (!seen[i] && !isnan(trials[i].quality) && trials[i].result.violation <= MAY_KEEP &&
+                (best == FET_NONE || trials[i].quality > trials[best].quality))
+                best = i;
         if (best == FET_NONE || fet_search_is_stopped(search)) break;
         seen[best] = true;
         uint64_t hash = trials[best].cost.hash;
