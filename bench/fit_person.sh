@@ -58,6 +58,10 @@ for seed in seeds:
             us = 1e3 * run("inspect", model, "--precision", precision, "--json")["latency_ms"]
             e = run("eval", model, *DATA, "--precision", precision, "--json")
             print(f"seed {seed} {precision:5} {label:8} {us:8.1f} us  {percent(e['accuracy'])} ({percent(e['accuracy_low'])} to {percent(e['accuracy_high'])})")
+    model, original = (f"out/person-{seed}/{row['file']}" for row in (found, base))
+    against = run("eval", model, *DATA, "--against", original, "--json")["against"]
+    print(f"seed {seed}: the same test images in f32, {name} against the base: {100 * against['difference']:+.2f} points (95 % interval {100 * against['low']:+.2f} to {100 * against['high']:+.2f}); {against['only_this']} that only {name} gets "
+          f"right, {against['only_that']} only the base; equally good networks would differ as much in {100 * against['p']:.0f} % of draws")
     is_met = reduction >= 0.5 and accuracy["value"] >= before["value"]
     met.append(is_met)
     print(f"seed {seed}: {found['description']}")

@@ -3,13 +3,14 @@
 #include "cli/eval_layers.h"
 #include "cli/quantise.h"
 #include "cli/table.h"
+#include "task/compare.h"
 #include "task/task.h"
 
 #include <math.h>
 #include <string.h>
 
 typedef struct values {
-    const char *data, *mean, *std, *split, *precision;
+    const char *data, *mean, *std, *split, *precision, *against;
     fet_cli_quantise quantise;
     fet_cli_texts input;
     double val_share;
@@ -39,6 +40,11 @@ static const fet_cli_option OPTIONS[] = {
      .choices = fet_cli_precisions,
      .help = "f32, bf16 or int8, calibrated on training images (default f32)"},
     FET_CLI_QUANTISE(values, quantise),
+    {.name = "against",
+     .kind = FET_CLI_TEXT,
+     .offset = offsetof(values, against),
+     .value = "MODEL",
+     .help = "another network on the same samples: how many only the one or the other gets right, and whether that may be chance"},
     {.name = "limit",
      .kind = FET_CLI_INT,
      .offset = offsetof(values, limit),
@@ -78,9 +84,11 @@ static void defaults(void *v)
     *(values *)v = (values){.split = "test", .precision = "f32", .val_share = 0.1, .seed = 1, .quantise = FET_CLI_QUANTISE_DEFAULTS};
 }
 
-/* What the answers are, and how far they are from the network's own in f32. Where there is nothing of the one or the other: NULL. */
+/* What the answers are, how they compare with another network's, and how far they are from the network's own in f32. Where there is nothing
+ * of the one or the other: NULL. */
 typedef struct result {
     const fet_task_quality *accuracy, *agreement;
+    const fet_comparison *comparison;
 } result;
 
 static void print_agreement(const fet_cli *cli, const values *given, const fet_task_quality *a)
@@ -93,6 +101,20 @@ static void print_agreement(const fet_cli *cli, const values *given, const fet_t
     fprintf(cli->out, "\n");
 }
 
+static void print_comparison(const fet_cli *cli, const values *given, const fet_comparison *c)
+{
+    fprintf(cli->out, "against %s: %+.2f points (95%% interval %+.2f to %+.2f); %u samples only this one gets right, %u only that one; ",
+            given->against, 100 * c->difference, 100 * c->low, 100 * c->high, c->only_one, c->only_other);
+    if (c->p >= 0.05) fprintf(cli->out, "equally good ones would differ as much in %.0f%% of draws\n", 100 * c->p);
+    else fprintf(cli->out, "no chance: equally good ones would differ as much in %.2g%% of draws\n", 100 * c->p);
+}
+
+static json_t *comparison_json(const values *given, const fet_comparison *c)
+{
+    return json_pack("{s:s, s:f, s:f, s:f, s:i, s:i, s:f}", "network", given->against, "difference", c->difference, "low", c->low, "high",
+                     c->high, "only_this", (int)c->only_one, "only_that", (int)c->only_other, "p", c->p);
+}
+
 static fet_status print_json(const fet_cli *cli, const values *given, const result *r)
 {
     const fet_task_quality *a = r->accuracy, *same = r->agreement;
@@ -100,6 +122,7 @@ static fet_status print_json(const fet_cli *cli, const values *given, const resu
     if (json && a)
         json_object_update_new(json, json_pack("{s:f, s:f, s:f, s:i, s:i}", "accuracy", a->share, "accuracy_low", a->low, "accuracy_high",
                                                a->high, "correct", (int)round(a->share * a->n), "samples", (int)a->n));
+    if (json && r->comparison) json_object_set_new(json, "against", comparison_json(given, r->comparison));
     if (json && same) {
         json_t *errors = json_array();
         for (uint32_t e = 0; e < same->n_errors; e++) json_array_append_new(errors, json_real(same->error[e]));
@@ -117,8 +140,19 @@ static fet_status print_result(const fet_cli *cli, const values *given, const re
         fprintf(cli->out, "%s%.2f%%%s of %u %s samples right, %s (95%% interval %.2f%% to %.2f%%)\n",
                 fet_cli_style_text(cli, FET_STYLE_BOLD), a->share * 100.0, fet_cli_style_text(cli, FET_STYLE_RESET), a->n, given->split,
                 given->precision, a->low * 100.0, a->high * 100.0);
+    if (r->comparison) print_comparison(cli, given, r->comparison);
     if (r->agreement) print_agreement(cli, given, r->agreement);
     return FET_OK;
+}
+
+static fet_status compare(const values *given, const fet_network *network, const fet_dataset *dataset, const fet_task_sight *sight,
+                          fet_comparison *out_comparison)
+{
+    fet_network other;
+    FET_TRY(fet_network_load_bound(given->against, true, &given->input, &other));
+    fet_status status = fet_classify_compare(network->graph, other.graph, dataset, sight, out_comparison);
+    fet_network_clear(&other);
+    return status;
 }
 
 static fet_status evaluate(fet_cli *cli, const values *given, const fet_network *network)
@@ -133,11 +167,16 @@ static fet_status evaluate(fet_cli *cli, const values *given, const fet_network 
     FET_TRY(fet_cli_open_data(&source, network, &dataset));
     if (given->layers) return fet_cli_eval_layers(cli, network->graph, dataset, &sight, given->json);
     fet_task_quality accuracy, agreement;
+    fet_comparison comparison;
     result r = {0};
     /* Without labels a network can still be compared with itself. */
     if (fet_dataset_n_classes(dataset) > 0 || sight.precision == FET_DTYPE_F32) {
         FET_TRY(fet_task_classify.evaluate(network->graph, dataset, &sight, &accuracy));
         r.accuracy = &accuracy;
+    }
+    if (given->against) {
+        FET_TRY(compare(given, network, dataset, &sight, &comparison));
+        r.comparison = &comparison;
     }
     if (sight.precision != FET_DTYPE_F32) {
         sight.original = network->graph;

@@ -159,43 +159,57 @@ uint32_t fet_task_largest(const float *logits, uint32_t n)
     return best;
 }
 
-static fet_status count_correct(fet_executor *executor, fet_loader *loader, uint32_t n_classes, uint32_t limit, float *logits,
-                                uint32_t *out_correct)
+static fet_status see(fet_executor *executor, fet_loader *loader, uint32_t n_classes, uint32_t limit, float *logits, uint8_t *right)
 {
-    uint32_t correct = 0, seen = 0;
+    uint32_t seen = 0;
     for (uint32_t b = 0; seen < limit; b++) {
         fet_batch batch;
         FET_TRY(fet_loader_batch(loader, 0, b, &batch));
         FET_TRY(fet_executor_run(executor, &batch.images, &logits));
         for (uint32_t i = 0; i < batch.count && seen < limit; i++, seen++)
-            correct += fet_task_largest(logits + (size_t)i * n_classes, n_classes) == batch.labels[i];
+            right[seen] = fet_task_largest(logits + (size_t)i * n_classes, n_classes) == batch.labels[i];
     }
-    *out_correct = correct;
+    return FET_OK;
+}
+
+fet_status fet_task_right(const fet_graph *graph, const fet_dataset *dataset, const fet_task_sight *sight, uint8_t **out_right,
+                          uint32_t *out_n)
+{
+    fet_auto(fet_loader) loader = NULL;
+    fet_auto(fet_executor) executor = NULL;
+    FET_TRY(fet_task_check_graph(graph, dataset));
+    fet_loader_options loading = fet_task_loading(graph, dataset, sight->split, fet_task_batch_of(graph, dataset, sight->split));
+    FET_TRY(fet_loader_create(dataset, &loading, &loader));
+    FET_TRY(fet_task_executor_create(graph, dataset, sight, loading.batch, &executor));
+    uint32_t n = fet_dataset_size(dataset, sight->split), n_classes = fet_dataset_n_classes(dataset);
+    if (sight->limit > 0 && sight->limit < n) n = sight->limit;
+    float *logits = NULL;
+    uint8_t *right = NULL;
+    FET_TRY(fet_alloc_zeroed((size_t)loading.batch * n_classes, sizeof *logits, "logits", &logits));
+    fet_status status = fet_alloc_zeroed(n, sizeof *right, "answers", &right);
+    if (status == FET_OK) status = see(executor, loader, n_classes, n, logits, right);
+    fet_free(logits);
+    if (status != FET_OK) {
+        fet_free(right);
+        return status;
+    }
+    *out_right = right;
+    *out_n = n;
     return FET_OK;
 }
 
 fet_status fet_classify_eval(const fet_graph *graph, const fet_dataset *dataset, fet_split split, fet_dtype precision,
                              const fet_quantise_options *quantise, uint32_t limit, fet_accuracy *out_accuracy)
 {
-    fet_auto(fet_loader) loader = NULL;
-    fet_auto(fet_executor) executor = NULL;
-    FET_TRY(fet_task_check_graph(graph, dataset));
-    fet_loader_options loading = fet_task_loading(graph, dataset, split, fet_task_batch_of(graph, dataset, split));
-    FET_TRY(fet_loader_create(dataset, &loading, &loader));
-    fet_task_sight sight = {.split = split, .precision = precision};
+    fet_task_sight sight = {.split = split, .precision = precision, .limit = limit};
     if (quantise) sight.quantise = *quantise;
-    FET_TRY(fet_task_executor_create(graph, dataset, &sight, loading.batch, &executor));
-
-    uint32_t n = fet_dataset_size(dataset, split), n_classes = fet_dataset_n_classes(dataset);
-    if (limit > 0 && limit < n) n = limit;
-    float *logits = NULL;
-    fet_accuracy accuracy = {.n = n};
-    FET_TRY(fet_alloc_zeroed((size_t)loading.batch * n_classes, sizeof *logits, "logits", &logits));
-    fet_status status = count_correct(executor, loader, n_classes, n, logits, &accuracy.n_correct);
-    fet_free(logits);
-    FET_TRY(status);
-    accuracy.share = (double)accuracy.n_correct / n;
-    fet_wilson_interval(accuracy.n_correct, n, &accuracy.low, &accuracy.high);
+    fet_accuracy accuracy = {.n = 0};
+    uint8_t *right = NULL;
+    FET_TRY(fet_task_right(graph, dataset, &sight, &right, &accuracy.n));
+    for (uint32_t i = 0; i < accuracy.n; i++) accuracy.n_correct += right[i];
+    fet_free(right);
+    accuracy.share = (double)accuracy.n_correct / accuracy.n;
+    fet_wilson_interval(accuracy.n_correct, accuracy.n, &accuracy.low, &accuracy.high);
     *out_accuracy = accuracy;
     return FET_OK;
 }

@@ -66,6 +66,8 @@ static void test_one_after_the_other(void **state)
         assert_true(number_of(root, "samples") == 150);
         json_decref(root);
     }
+    check_run(words("eval %s %s --against %s", model, data, model), 0, ": +0.00 points (95% interval -");
+    check_run(words("eval %s %s --json --against %s", model, data, model), 0, "only_that");
     check_run(words("eval %s %s --limit 30 --split val", model, data), 0, "of 30 val samples right, f32 (95% interval");
 
     check_run(words("inspect %s --device none", model), 0, "stage1.block0.depthwise.conv");
@@ -159,6 +161,7 @@ static void test_failures(void **state)
     write_file(model, "no model", 8);
     check_refused(words("eval %s %s", model, data), "bad.onnx");
     check_refused(words("eval %s@base-0 %s", folder, data), "study.sqlite");
+    check_refused(words("eval %s %s --against %s", path_in(folder, "model.onnx"), data, model), "bad.onnx");
 }
 
 int main(void)
