@@ -145,13 +145,17 @@ static fet_status print_result(const fet_cli *cli, const values *given, const re
     return FET_OK;
 }
 
-static fet_status compare(const values *given, const fet_network *network, const fet_dataset *dataset, const fet_task_sight *sight,
+/* The other network has the images in its own size. */
+static fet_status compare(const values *given, const fet_cli_data *source, const fet_compared *one, const fet_task_sight *sight,
                           fet_comparison *out_comparison)
 {
-    fet_network other;
-    FET_TRY(fet_network_load_bound(given->against, true, &given->input, &other));
-    fet_status status = fet_classify_compare(network->graph, other.graph, dataset, sight, out_comparison);
-    fet_network_clear(&other);
+    fet_network network;
+    fet_auto(fet_dataset) dataset = NULL;
+    FET_TRY(fet_network_load_bound(given->against, true, &given->input, &network));
+    fet_status status = fet_cli_open_data(source, &network, &dataset);
+    fet_compared other = {network.graph, dataset};
+    if (status == FET_OK) status = fet_classify_compare(one, &other, sight, out_comparison);
+    fet_network_clear(&network);
     return status;
 }
 
@@ -175,7 +179,7 @@ static fet_status evaluate(fet_cli *cli, const values *given, const fet_network 
         r.accuracy = &accuracy;
     }
     if (given->against) {
-        FET_TRY(compare(given, network, dataset, &sight, &comparison));
+        FET_TRY(compare(given, &source, &(fet_compared){network->graph, dataset}, &sight, &comparison));
         r.comparison = &comparison;
     }
     if (sight.precision != FET_DTYPE_F32) {

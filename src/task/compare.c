@@ -27,14 +27,27 @@ fet_comparison fet_compare_counts(uint32_t n, uint32_t only_one, uint32_t only_o
     return c;
 }
 
-fet_status fet_classify_compare(const fet_graph *one, const fet_graph *other, const fet_dataset *dataset, const fet_task_sight *sight,
+static fet_status check_same(const fet_dataset *one, const fet_dataset *other, fet_split split)
+{
+    uint32_t n = fet_dataset_size(one, split), m = fet_dataset_size(other, split);
+    if (n != m) return fet_fail(FET_ERROR_ARG, "networks compared on %u and on %u samples, expected the same", n, m);
+    for (uint32_t i = 0; i < n; i++)
+        if (fet_dataset_label(one, split, i) != fet_dataset_label(other, split, i))
+            return fet_fail(FET_ERROR_ARG,
+                            "networks compared: sample %u has label %u for the one and %u for the other, expected the same samples", i,
+                            fet_dataset_label(one, split, i), fet_dataset_label(other, split, i));
+    return FET_OK;
+}
+
+fet_status fet_classify_compare(const fet_compared *one, const fet_compared *other, const fet_task_sight *sight,
                                 fet_comparison *out_comparison)
 {
-    const fet_graph *graphs[] = {one, other};
+    const fet_compared *both[] = {one, other};
     uint8_t *right[2] = {NULL, NULL};
     uint32_t n = 0, only[2] = {0, 0};
+    FET_TRY(check_same(one->dataset, other->dataset, sight->split));
     fet_status status = FET_OK;
-    for (int g = 0; g < 2 && status == FET_OK; g++) status = fet_task_right(graphs[g], dataset, sight, &right[g], &n);
+    for (int g = 0; g < 2 && status == FET_OK; g++) status = fet_task_right(both[g]->graph, both[g]->dataset, sight, &right[g], &n);
     for (uint32_t i = 0; i < n && status == FET_OK; i++)
         for (int g = 0; g < 2; g++) only[g] += right[g][i] && !right[1 - g][i];
     for (int g = 0; g < 2; g++) fet_free(right[g]);

@@ -20,8 +20,14 @@ typedef struct fet_comparison {
 /* From the counts alone; only_one + only_other <= n. */
 fet_comparison fet_compare_counts(uint32_t n, uint32_t only_one, uint32_t only_other);
 
-/* Both on a split, each with images in the size of its own input; `sight` as for evaluating. Errors: those of evaluating either. */
-FET_MUST_CHECK fet_status fet_classify_compare(const fet_graph *one, const fet_graph *other, const fet_dataset *dataset,
-                                               const fet_task_sight *sight, fet_comparison *out_comparison);
+/* A network, and the data as it wants them: the same samples for both, images of whatever size. */
+typedef struct fet_compared {
+    const fet_graph *graph;
+    const fet_dataset *dataset;
+} fet_compared;
+
+/* Both on a split; `sight` as for evaluating. Errors: those of evaluating either; ARG when their samples are not the same. */
+FET_MUST_CHECK fet_status fet_classify_compare(const fet_compared *one, const fet_compared *other, const fet_task_sight *sight,
+                                               fet_comparison *out_comparison);
 
 #endif

@@ -86,16 +86,17 @@ static void test_networks(void **state)
     }
     fet_comparison c;
     fet_task_sight sight = {.split = FET_SPLIT_TEST, .precision = FET_DTYPE_F32, .limit = SAMPLES};
-    CHECK_OK(fet_classify_compare(one, other, made_dataset, &sight, &c));
+    const fet_compared first = {one, made_dataset}, second = {other, made_dataset};
+    CHECK_OK(fet_classify_compare(&first, &second, &sight, &c));
     assert_int_equal(c.n, SAMPLES);
     assert_int_equal(c.only_one, only[0]);
     assert_int_equal(c.only_other, only[1]);
     assert_true(only[0] + only[1] > 0);
     CHECK_NEAR(c.difference, ((double)correct[0] - correct[1]) / SAMPLES, 1e-12);
-    CHECK_OK(fet_classify_compare(one, one, made_dataset, &sight, &c));
+    CHECK_OK(fet_classify_compare(&first, &first, &sight, &c));
     assert_true(c.only_one == 0 && c.only_other == 0 && c.p == 1 && c.low < 0 && c.high > 0);
     fet_auto(fet_graph) wide = made_graph(6, MADE_CLASSES + 1);
-    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_compare(one, wide, made_dataset, &sight, &c));
+    CHECK_FAILS(FET_ERROR_SHAPE, fet_classify_compare(&first, &(fet_compared){wide, made_dataset}, &sight, &c));
 }
 
 int main(void)
