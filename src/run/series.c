@@ -73,7 +73,8 @@ fet_status fet_series_create(fet_workspace *workspace, const fet_variant *varian
     FET_TRY(fet_alloc_zeroed(job->trials, sizeof *s->finished, "a series", &s->finished));
     s->capacity = job->trials;
     fet_searcher_options options = {
-        .n_objectives = job->n_objectives,
+        /* Quality is the first. Who prefers it has limits for the rest: a front of fast networks would only cost trials. */
+        .n_objectives = job->prefers_quality ? 1 : job->n_objectives,
         .seed = fet_hash_combine(job->seed, fet_hash(variant->name, strlen(variant->name))),
         .screen = job->n_limits || strcmp(job->device.name, "host") != 0 ? screen : NULL, /* other devices have memories to fit into */
         .improve = job->curate ? improve : NULL,

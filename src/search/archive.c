@@ -224,6 +224,22 @@ void fet_choice_offer_descent(fet_choice *choice, fet_rng *rng)
     for (int way = 0; way < WAYS && violation > 0 && !choice->accepted; way++) descend(choice, rng, violation, &looks_left);
 }
 
+void fet_choice_offer_repaired(fet_choice *choice, const fet_genome *genome, fet_rng *rng)
+{
+    enum { TRIES = 8 };
+    const fet_searcher_options *options = &choice->archive->options;
+    const fet_encoding *encoding = choice->archive->encoding;
+    fet_genome changed;
+    if (choice->accepted || !options->screen) return;
+    for (int i = 0; i < TRIES; i++) {
+        if (!draw_change(encoding, rng, genome, &changed) || fet_archive_find(choice->archive, &changed)) continue;
+        choice->n_screened++;
+        if (!(options->screen(options->screen_context, &changed) <= 0)) continue; /* no number is no reason */
+        fet_choice_offer(choice, &changed);
+        return;
+    }
+}
+
 void fet_choice_offer_random(fet_choice *choice, fet_rng *rng)
 {
     fet_genome genome;

@@ -66,6 +66,9 @@ void fet_choice_offer_start(fet_choice *choice);
  * has many and lies anywhere. Nothing is offered without a screen.
  */
 void fet_choice_offer_descent(fet_choice *choice, fet_rng *rng);
+/* The genome, which is outside of the limits, with a second decision changed that brings it back within them: near a limit, most single
+ * changes lead either beyond it or away from it. Nothing is offered without a screen, or when a few draws find no such change. */
+void fet_choice_offer_repaired(fet_choice *choice, const fet_genome *genome, fet_rng *rng);
 void fet_choice_offer_random(fet_choice *choice, fet_rng *rng);
 /* Marks the choice as asked and gives it out; *out_done when the space is exhausted. Errors: NOMEM. */
 FET_MUST_CHECK fet_status fet_choice_take(fet_choice *choice, fet_rng *rng, fet_archive *archive, fet_genome *out_genome, bool *out_done);

@@ -69,15 +69,18 @@ static bool collect_unseen(void *context, const fet_genome *neighbour)
     return true;
 }
 
-/* Unseen neighbours of one member, in random order, until one is accepted. */
+/* Unseen neighbours of one member, in random order, and what repairs those beyond the limits, until one is accepted. */
 static void offer_neighbours(local_search *search, const fet_genome *member, fet_rng *rng, fet_choice *choice)
 {
     search->n_neighbours = 0;
     fet_encoding_neighbours(search->archive.encoding, member, collect_unseen, search);
     for (uint32_t i = 0; i < search->n_neighbours; i++) search->neighbour_order[i] = i;
     fet_rng_shuffle(rng, search->neighbour_order, search->n_neighbours);
-    for (uint32_t i = 0; i < search->n_neighbours && !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS; i++)
-        fet_choice_offer(choice, &search->neighbours[search->neighbour_order[i]]);
+    for (uint32_t i = 0; i < search->n_neighbours && !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS; i++) {
+        const fet_genome *neighbour = &search->neighbours[search->neighbour_order[i]];
+        fet_choice_offer(choice, neighbour);
+        fet_choice_offer_repaired(choice, neighbour, rng);
+    }
 }
 
 /* places[0..n_front) = 0, 1, ...; crowding of each place. */
@@ -125,8 +128,9 @@ static fet_status ask(void *state, fet_genome *out_genome, bool *out_done)
     fet_choice choice = fet_choice_start(&search->archive);
     fet_choice_offer_start(&choice);
     if (search->archive.n > search->archive.options.n_initial) FET_TRY(offer_steps(search, &rng, &choice));
-    /* In turns: descents keep more of the base, random genomes see more of the front (bench/search_tables, the rows with a limit). */
-    if (search->archive.n % 2) fet_choice_offer_descent(&choice, &rng);
+    /* In turns: descents keep more of the base, random genomes see more of the front (bench/search_tables, the rows with a limit), where
+     * there is one. */
+    if (search->archive.n % 2 || search->archive.options.n_objectives == 1) fet_choice_offer_descent(&choice, &rng);
     fet_choice_offer_random(&choice, &rng);
     return fet_choice_take(&choice, &rng, &search->archive, out_genome, out_done);
 }
