@@ -10,7 +10,6 @@
 #include "device/host/host.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static fet_status measure(fet_dtype precision, const char *const *paths, uint32_t n, double *ms, double *spread)
 {
@@ -25,7 +24,8 @@ int main(int argc, char **argv)
     static double ms[FET_WHOLE_MAX], spread[FET_WHOLE_MAX];
     if (fet_host_is_measure_command(argc, argv)) return fet_host_measure_main();
     if (argc < 3 || argc > FET_WHOLE_MAX + 2) return fprintf(stderr, "usage: whole f32|bf16|int8 NETWORK.onnx...\n"), 2;
-    fet_dtype precision = strcmp(argv[1], "int8") == 0 ? FET_DTYPE_S8 : fet_dtype_parse(argv[1]);
+    fet_dtype precision = fet_dtype_parse(argv[1]);
+    if (precision == FET_DTYPE_NONE) return fprintf(stderr, "whole: precision is \"%s\", expected f32, bf16 or int8\n", argv[1]), 2;
     if (measure(precision, (const char *const *)argv + 2, (uint32_t)argc - 2, ms, spread) != FET_OK)
         return fprintf(stderr, "whole: %s\n", fet_error_message()), 1;
     for (int i = 0; i < argc - 2; i++)

@@ -169,6 +169,7 @@ static fet_status evaluate(fet_cli *cli, const values *given, const fet_network 
     fet_cli_data source = {given->data,          fet_cli_image_size(&given->input), given->mean, given->std, given->val_share,
                            (uint64_t)given->seed};
     FET_TRY(fet_cli_open_data(&source, network, &dataset));
+    if (given->layers && given->against) return fet_fail(FET_ERROR_ARG, "--layers and --against stand together, expected one of them");
     if (given->layers) return fet_cli_eval_layers(cli, network->graph, dataset, &sight, given->json);
     fet_task_quality accuracy, agreement;
     fet_comparison comparison;

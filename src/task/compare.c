@@ -16,10 +16,10 @@ static double exact_p(uint32_t n, uint32_t few)
 
 fet_comparison fet_compare_counts(uint32_t n, uint32_t only_one, uint32_t only_other)
 {
-    const double z = 1.959963984540054, total = n + 2.0, one = (only_one + 1.0) / total, other = (only_other + 1.0) / total;
+    const double total = n + 2.0, one = (only_one + 1.0) / total, other = (only_other + 1.0) / total;
     fet_comparison c = {.n = n, .only_one = only_one, .only_other = only_other, .low = -1, .high = 1, .p = 1};
     if (n == 0) return c;
-    double half = z * sqrt((one + other - (one - other) * (one - other)) / total);
+    double half = FET_TASK_Z * sqrt((one + other - (one - other) * (one - other)) / total);
     c.difference = ((double)only_one - (double)only_other) / n;
     c.low = fmax(-1, one - other - half);
     c.high = fmin(1, one - other + half);

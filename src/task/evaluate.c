@@ -70,7 +70,7 @@ fet_status fet_task_check_graph(const fet_graph *graph, const fet_dataset *datas
 
 void fet_wilson_interval(uint32_t n_correct, uint32_t n, double *out_low, double *out_high)
 {
-    const double z = 1.959963984540054; /* 97.5% quantile of the normal distribution */
+    const double z = FET_TASK_Z;
     if (n == 0) {
         *out_low = 0.0;
         *out_high = 1.0;

@@ -68,6 +68,7 @@ static void test_one_after_the_other(void **state)
     }
     check_run(words("eval %s %s --against %s", model, data, model), 0, ": +0.00 points (95% interval -");
     check_run(words("eval %s %s --json --against %s", model, data, model), 0, "only_that");
+    check_refused(words("eval %s %s --against %s --layers --precision int8", model, data, model), "expected one of them");
     check_run(words("eval %s %s --limit 30 --split val", model, data), 0, "of 30 val samples right, f32 (95% interval");
 
     check_run(words("inspect %s --device none", model), 0, "stage1.block0.depthwise.conv");
