@@ -152,59 +152,62 @@ static double violation(void *context, const fet_genome *genome)
     return flops > table->flops_limit ? flops / table->flops_limit - 1 : 0;
 }
 
+/* One search of `n` evaluations; points[2 i], points[2 i + 1]: the two figures of what evaluation i looked at. */
+static void search(const macro_table *table, const fet_searcher_ops *ops, const fet_searcher_options *options, uint32_t n, double *points)
+{
+    fet_searcher *searcher = NULL;
+    MUST(fet_searcher_create(ops, &table->encoding, options, &searcher));
+    for (uint32_t i = 0; i < n; i++) {
+        fet_genome genome;
+        bool done = false;
+        MUST(fet_searcher_ask(searcher, &genome, &done));
+        if (done) exit(2);
+        fet_result told = {.violation = options->screen ? options->screen(options->screen_context, &genome) : 0};
+        memcpy(points + 2 * i, table->points + 2 * number_of(table, genome.option), 2 * sizeof *points);
+        memcpy(told.objective, points + 2 * i, options->n_objectives * sizeof *points);
+        MUST(fet_searcher_tell(searcher, &genome, &told));
+    }
+    fet_searcher_destroy(searcher);
+}
+
 /* How a search within the limit goes. */
 typedef struct limited {
     double share[N_BUDGETS]; /* of the hypervolume within the limit */
     bool same[N_BUDGETS];    /* a network of the largest one's accuracy was found there */
 } limited;
 
+/* The best accuracy of points within the limit, negative; the worst of the table where none is. */
+static double best_within(const macro_table *table, const double *points, size_t n)
+{
+    double best = table->reference[0];
+    for (size_t i = 0; i < n; i++)
+        if (points[2 * i + 1] <= table->flops_limit) best = fmin(best, points[2 * i]);
+    return best;
+}
+
 static limited search_limited(macro_table *table, const fet_searcher_ops *ops, uint64_t seed)
 {
-    fet_searcher *searcher = NULL;
-    limited result = {0};
+    limited result;
     double points[2 * LARGEST_BUDGET], wanted = table->points[2 * table->n - 2] + SAME_POINTS;
-    bool same = false;
     fet_searcher_options options = {.n_objectives = 2, .seed = seed, .screen = violation, .screen_context = table};
-    MUST(fet_searcher_create(ops, &table->encoding, &options, &searcher));
-    for (uint32_t i = 0, b = 0; b < N_BUDGETS; i++) {
-        fet_genome genome;
-        bool done = false;
-        MUST(fet_searcher_ask(searcher, &genome, &done));
-        if (done) exit(2);
-        fet_result told = {.violation = violation(table, &genome)};
-        memcpy(points + 2 * i, table->points + 2 * number_of(table, genome.option), 2 * sizeof *points);
-        memcpy(told.objective, points + 2 * i, 2 * sizeof *points);
-        MUST(fet_searcher_tell(searcher, &genome, &told));
-        same |= !(told.violation > 0) && points[2 * i] <= wanted;
-        if (i + 1 != limited_budgets[b]) continue;
-        result.same[b] = same;
-        result.share[b++] = limited_hypervolume(table, points, i + 1) / table->exact_limited;
+    search(table, ops, &options, limited_budgets[N_BUDGETS - 1], points);
+    for (int b = 0; b < N_BUDGETS; b++) {
+        result.same[b] = best_within(table, points, limited_budgets[b]) <= wanted;
+        result.share[b] = limited_hypervolume(table, points, limited_budgets[b]) / table->exact_limited;
     }
-    fet_searcher_destroy(searcher);
     return result;
 }
 
-/* One search; shares[b]: of the exact hypervolume after budgets[b] evaluations. */
-static void search(const macro_table *table, const fet_searcher_ops *ops, uint64_t seed, double shares[N_BUDGETS])
+/* shares[b]: of the exact hypervolume after budgets[b] evaluations. */
+static void search_all(const macro_table *table, const fet_searcher_ops *ops, uint64_t seed, double shares[N_BUDGETS])
 {
-    fet_searcher *searcher = NULL;
-    double points[2 * 400];
+    double points[2 * LARGEST_BUDGET];
     fet_searcher_options options = {.n_objectives = 2, .seed = seed};
-    MUST(fet_searcher_create(ops, &table->encoding, &options, &searcher));
-    for (uint32_t i = 0, b = 0; b < N_BUDGETS; i++) {
-        fet_genome genome;
-        bool done = false;
-        MUST(fet_searcher_ask(searcher, &genome, &done));
-        if (done) exit(2);
-        fet_result result = {.violation = 0};
-        memcpy(points + 2 * i, table->points + 2 * number_of(table, genome.option), 2 * sizeof *points);
-        memcpy(result.objective, points + 2 * i, 2 * sizeof *points);
-        MUST(fet_searcher_tell(searcher, &genome, &result));
-        if (i + 1 != budgets[b]) continue;
-        MUST(fet_pareto_hypervolume(points, i + 1, 2, table->reference, &shares[b]));
-        shares[b++] /= table->exact;
+    search(table, ops, &options, budgets[N_BUDGETS - 1], points);
+    for (int b = 0; b < N_BUDGETS; b++) {
+        MUST(fet_pareto_hypervolume(points, budgets[b], 2, table->reference, &shares[b]));
+        shares[b] /= table->exact;
     }
-    fet_searcher_destroy(searcher);
 }
 
 /* Prints one table's rows; false when another strategy reaches what `local` does. */
@@ -219,7 +222,7 @@ static bool run_table(const char *folder, const table_spec *spec)
         if (strcmp(fet_searchers[n]->name, "local") == 0) local = n;
         for (uint64_t seed = 0; seed < SEEDS; seed++) {
             double of_seed[N_BUDGETS];
-            search(&table, fet_searchers[n], seed, of_seed);
+            search_all(&table, fet_searchers[n], seed, of_seed);
             for (int b = 0; b < N_BUDGETS; b++) shares[b][seed] = of_seed[b];
         }
         for (int b = 0; b < N_BUDGETS; b++) {
@@ -254,33 +257,13 @@ static void run_limited(const char *folder, const table_spec *spec)
     fet_free(table.points);
 }
 
-/* Of the networks within the limit, the best accuracy, negative. */
-static double best_within(const macro_table *table)
+/* below[b]: points below `best` after best_budgets[b] evaluations, of which accuracy alone is told. */
+static void search_best(macro_table *table, const fet_searcher_ops *ops, uint64_t seed, double best, double below[N_BUDGETS])
 {
-    double best = INFINITY;
-    for (size_t i = 0; i < table->n; i++)
-        if (table->points[2 * i + 1] <= table->flops_limit) best = fmin(best, table->points[2 * i]);
-    return best;
-}
-
-/* below[b]: points below the best within the limit after best_budgets[b] evaluations, of which accuracy alone is told. */
-static void search_best(macro_table *table, const fet_searcher_ops *ops, uint64_t seed, double below[N_BUDGETS])
-{
-    fet_searcher *searcher = NULL;
-    double found = table->reference[0];
+    double points[2 * LARGEST_BUDGET];
     fet_searcher_options options = {.n_objectives = 1, .seed = seed, .screen = violation, .screen_context = table};
-    MUST(fet_searcher_create(ops, &table->encoding, &options, &searcher));
-    for (uint32_t i = 0, b = 0; b < N_BUDGETS; i++) {
-        fet_genome genome;
-        bool done = false;
-        MUST(fet_searcher_ask(searcher, &genome, &done));
-        if (done) exit(2);
-        fet_result told = {.objective = {table->points[2 * number_of(table, genome.option)]}, .violation = violation(table, &genome)};
-        MUST(fet_searcher_tell(searcher, &genome, &told));
-        if (!(told.violation > 0)) found = fmin(found, told.objective[0]);
-        if (i + 1 == best_budgets[b]) below[b++] = found - best_within(table);
-    }
-    fet_searcher_destroy(searcher);
+    search(table, ops, &options, best_budgets[N_BUDGETS - 1], points);
+    for (int b = 0; b < N_BUDGETS; b++) below[b] = best_within(table, points, best_budgets[b]) - best;
 }
 
 static void run_best(const char *folder, const table_spec *spec, double share)
@@ -288,11 +271,12 @@ static void run_best(const char *folder, const table_spec *spec, double share)
     macro_table table;
     read_table(folder, spec, &table);
     table.flops_limit = share * table.points[2 * table.n - 1];
+    const double best = best_within(&table, table.points, table.n);
     for (size_t s = 0; fet_searchers[s]; s++) {
         double mean[N_BUDGETS] = {0};
         for (uint64_t seed = 0; seed < SEEDS; seed++) {
             double below[N_BUDGETS];
-            search_best(&table, fet_searchers[s], seed, below);
+            search_best(&table, fet_searchers[s], seed, best, below);
             for (int b = 0; b < N_BUDGETS; b++) mean[b] += below[b] / SEEDS;
         }
         printf("| %-24s | %2.0f %% | %-8s | %.3f | %.3f |\n", spec->name, 100 * share, fet_searchers[s]->name, mean[0], mean[1]);
