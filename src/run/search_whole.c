@@ -40,13 +40,11 @@ static bool is_due(const due *d, uint64_t hash)
     return false;
 }
 
-static fet_status add_due(fet_search *search, fet_costs *costs, const fet_genome *genome, uint64_t hash, due *d)
+static fet_status write_network(fet_search *search, fet_costs *costs, const fet_genome *genome, uint32_t place, due *d)
 {
     fet_between_sample sample;
-    d->hash[d->n] = hash;
-    FET_TRY(fet_workspace_path(search->workspace, &d->paths[d->n], "whole-%u.onnx", d->n));
-    d->n++;
-    FET_TRY(fet_costs_sample(costs, genome, d->paths[d->n - 1], &sample));
+    FET_TRY(fet_workspace_path(search->workspace, &d->paths[place], "whole-%u.onnx", place));
+    FET_TRY(fet_costs_sample(costs, genome, d->paths[place], &sample));
     return fet_pool_pump(search->pool, 0);
 }
 
@@ -67,8 +65,9 @@ static fet_status collect(fet_search *search, uint32_t v, const fet_whole_known 
         if (best == FET_NONE || fet_search_is_stopped(search)) break;
         seen[best] = true;
         uint64_t hash = trials[best].cost.hash;
-        if (!is_due(d, hash) && !fet_whole_known_find(known, search->base_cost.hash, hash))
-            status = add_due(search, search->costs[v], &trials[best].genome, hash, d);
+        if (is_due(d, hash) || fet_whole_known_find(known, search->base_cost.hash, hash)) continue;
+        d->hash[d->n] = hash;
+        status = write_network(search, search->costs[v], &trials[best].genome, d->n++, d);
     }
     fet_free(seen);
     return status;
@@ -78,9 +77,10 @@ static fet_status measure(fet_search *search, due *d, fet_whole_known *known)
 {
     fet_genome base;
     fet_space_base_genome(search->workspace->whole_space, &base);
-    FET_TRY(add_due(search, search->whole_costs, &base, search->base_cost.hash, d));
+    d->hash[d->n++] = search->base_cost.hash;
     for (uint32_t v = 0; v < search->job->n_variants; v++) FET_TRY(collect(search, v, known, d));
     if (d->n == 1 || fet_search_is_stopped(search)) return FET_OK;
+    FET_TRY(write_network(search, search->whole_costs, &base, 0, d));
     fet_search_progress(search, "measuring %u candidates whole, in turns with the base", d->n - 1);
     FET_TRY(fet_whole_measure(search->device, (const char *const *)d->paths, d->n, FET_WHOLE_TOGETHER, d->ms, d->spread));
     for (uint32_t i = 1; i < d->n; i++) {
