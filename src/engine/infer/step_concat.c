@@ -4,7 +4,7 @@
  * where the scales differ.
  */
 #include "engine/infer/build.h"
-#include "engine/infer/clones.h"
+#include "base/clones.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * last feature map; ours sums exactly and requantises to the result's own scale.
  */
 #include "engine/infer/build.h"
-#include "engine/infer/clones.h"
+#include "base/clones.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * weighted sum of one, two or four rows of the source, and each of its pixels one of as many pixels of that row.
  */
 #include "engine/infer/build.h"
-#include "engine/infer/clones.h"
+#include "base/clones.h"
 #include "engine/reference/reference.h"
 
 #include <math.h>

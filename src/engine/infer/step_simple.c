@@ -2,7 +2,7 @@
 /* Kernels that oneDNN has in a good form for every layout: binary operations of two maps, activations, resizing, casts between the worlds.
  */
 #include "engine/infer/build.h"
-#include "engine/infer/clones.h"
+#include "base/clones.h"
 #include "engine/reference/reference.h"
 
 #include <math.h>

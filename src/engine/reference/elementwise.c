@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/reference/families.h"
 
-#include "engine/infer/clones.h"
+#include "base/clones.h"
 
 #include <math.h>
 

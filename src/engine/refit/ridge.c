@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Ridge regression by its normal equations: products in f32 over chunks of rows (oneDNN's sgemm), summed in double; then Cholesky's
- * factors, A = U'U, and two substitutions, in double. Every inner loop runs along a row, so that it needs no reordered sums to be fast.
+ * factors and two substitutions, in double.
  */
+#include "base/cholesky.h"
 #include "engine/engine.h"
-#include "engine/infer/clones.h"
 #include "engine/refit/internal.h"
 
 #include <math.h>
@@ -35,36 +35,6 @@ static fet_status product(const float *x, const float *y, uint32_t n, uint32_t k
     return FET_OK;
 }
 
-FET_CLONES static void take_away(double *restrict row, const double *restrict other, double factor, uint32_t n)
-{
-    for (uint32_t j = 0; j < n; j++) row[j] -= factor * other[j];
-}
-
-/* a[k, k], symmetric and positive: its upper triangle becomes U. A pivot that rounding made useless leaves its unknown out (infinity). */
-static void factorise(double *a, uint32_t k, double least)
-{
-    for (uint32_t i = 0; i < k; i++) {
-        double *row = a + (size_t)i * k, pivot = row[i] > least ? sqrt(row[i]) : INFINITY;
-        for (uint32_t j = i; j < k; j++) row[j] /= pivot;
-        row[i] = pivot;
-        for (uint32_t j = i + 1; j < k; j++)
-            if (row[j] != 0) take_away(a + (size_t)j * k + j, row + j, row[j], k - j);
-    }
-}
-
-/* d[k, m] <- A^-1 d */
-static void substitute(const double *u, uint32_t k, uint32_t m, double *d)
-{
-    for (uint32_t i = 0; i < k; i++) {
-        for (uint32_t j = 0; j < m; j++) d[(size_t)i * m + j] /= u[(size_t)i * k + i];
-        for (uint32_t j = i + 1; j < k; j++) take_away(d + (size_t)j * m, d + (size_t)i * m, u[(size_t)i * k + j], m);
-    }
-    for (uint32_t i = k; i-- > 0;) {
-        for (uint32_t j = i + 1; j < k; j++) take_away(d + (size_t)i * m, d + (size_t)j * m, u[(size_t)i * k + j], m);
-        for (uint32_t j = 0; j < m; j++) d[(size_t)i * m + j] /= u[(size_t)i * k + i];
-    }
-}
-
 static fet_status solve(float *x, float *r, uint32_t n, uint32_t k, uint32_t m, double ridge, double *a, float *part, double *d)
 {
     double trace = 0;
@@ -76,8 +46,9 @@ static fet_status solve(float *x, float *r, uint32_t n, uint32_t k, uint32_t m, 
         return FET_OK;
     }
     for (uint32_t i = 0; i < k; i++) a[(size_t)i * k + i] += ridge * trace / k;
-    factorise(a, k, 1e-12 * trace / k);
-    substitute(a, k, m, d);
+    fet_cholesky_factorise(a, k, 1e-12 * trace / k);
+    fet_cholesky_forward(a, k, m, d);
+    fet_cholesky_backward(a, k, m, d);
     return FET_OK;
 }
 
@@ -94,7 +65,8 @@ fet_status fit_ridge(float *x, float *r, uint32_t n, uint32_t k, uint32_t m, dou
         centre(r, n, m, constant);
     }
     if (status == FET_OK) status = solve(x, r, n, k, m, ridge, a, part, d);
-    for (uint32_t i = 0; i < k && status == FET_OK && centred; i++) take_away(constant, d + (size_t)i * m, mean_x[i], m);
+    for (uint32_t i = 0; i < k && status == FET_OK && centred; i++)
+        for (uint32_t j = 0; j < m; j++) constant[j] -= d[(size_t)i * m + j] * mean_x[i];
     fet_free(a);
     fet_free(part);
     fet_free(mean_x);

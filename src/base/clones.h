@@ -4,8 +4,8 @@
  * architecture go by what a processor can do; a model, such as skylake-avx512, is no other maker's processor.
  * Not under AddressSanitizer: the choice is made before its run-time is up.
  */
-#ifndef FET_ENGINE_INFER_CLONES_H
-#define FET_ENGINE_INFER_CLONES_H
+#ifndef FET_BASE_CLONES_H
+#define FET_BASE_CLONES_H
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
