@@ -162,12 +162,10 @@ static fet_status read_search(reader *r)
 {
     const fet_job_raw_search *raw = &r->yaml.raw->search;
     const char *strategies[MAX_NAMES];
-    size_t n = 0, index = 0, local = 0;
+    size_t n = 0, index = 0;
     fet_job *job = r->job;
     COLLECT(strategies, n, fet_searchers);
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(strategies[i], "local") == 0) local = i;
-    FET_TRY(fet_job_choice(&r->yaml, raw->strategy, "search.strategy", "strategy", strategies, n, local, &index));
+    FET_TRY(fet_job_choice(&r->yaml, raw->strategy, "search.strategy", "strategy", strategies, n, 0, &index));
     job->strategy = strategies[index];
     FET_TRY(fet_job_whole32(&r->yaml, raw->trials, "search.trials", 48, 1, 1000000, &job->trials));
     FET_TRY(fet_job_duration(&r->yaml, raw->budget, "search.budget", &job->budget_s));

@@ -83,7 +83,7 @@ typedef struct fet_job {
     double quality_margin; /* what "same quality" allows, share; default 0.003 */
     bool prefers_quality;  /* of the candidates within the limits take the best, not the fastest of the base's quality; default false */
     /* search */
-    const char *strategy; /* default "local" */
+    const char *strategy; /* default: the first of the registry */
     uint32_t trials;      /* for each variant; default 48 */
     double budget_s;      /* wall clock of all searches together; 0: none. A budget makes results depend on the machine's speed */
     uint32_t workers;     /* 0: auto, one a core */

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "run/evaluate.h"
+#include "run/expected_quality.h"
 #include "run/free_capacity.h"
 
 #include <math.h>
@@ -39,6 +40,17 @@ static void improve(void *context, fet_genome *genome)
     fet_series *s = context;
     if (s->screen_status == FET_OK)
         s->screen_status = fet_free_capacity_take(s->costs, fet_space_encoding(s->space), s->workspace->job, &s->base_cost, genome);
+}
+
+/* What a candidate costs is known without training it, and of its quality that larger networks tend to be better. */
+static void foretell(void *context, const fet_genome *genome, double *objective, double *features)
+{
+    fet_series *s = context;
+    fet_candidate_cost cost = {.macs = 1, .metric = {[FET_METRIC_PARAMS] = 1}};
+    const fet_job *job = s->workspace->job;
+    if (s->screen_status == FET_OK) s->screen_status = fet_costs_of(s->costs, genome, &cost);
+    for (uint32_t o = 1; o < job->n_objectives; o++) objective[o] = cost.metric[job->objectives[o]];
+    fet_quality_features(&cost, features);
 }
 
 /* A series closed by the time budget keeps its length, so that a resumed one is the same. */
@@ -78,6 +90,8 @@ fet_status fet_series_create(fet_workspace *workspace, const fet_variant *varian
         .seed = fet_hash_combine(job->seed, fet_hash(variant->name, strlen(variant->name))),
         .screen = job->n_limits || strcmp(job->device.name, "host") != 0 ? screen : NULL, /* other devices have memories to fit into */
         .improve = job->curate ? improve : NULL,
+        .foretell = foretell,
+        .n_features = FET_N_QUALITY_FEATURES,
         .screen_context = s,
     };
     FET_TRY(fet_searcher_create(ops, fet_space_encoding(space), &options, &s->searcher));

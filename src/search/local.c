@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Archive local search, the default: ask an unseen neighbour (one decision changed) of a random non-dominated member; when every neighbour
+ * Archive local search: ask an unseen neighbour (one decision changed) of a random non-dominated member; when every neighbour
  * of every member was seen, restart from a random genome. The member is the least crowded of three drawn at random, so that the front grows
  * where it is thin; on the tables of bench/search_tables that beats a plain draw at every budget. Asynchronous by nature: an asked genome
  * is seen at once, and a step needs only the results that are there. Source: White, Nolen, Savani, UAI 2021 (single objective); Paquete,
  * Chiarandini, Stuetzle 2004 for the archive of non-dominated solutions.
  */
 #include "base/alloc.h"
-#include "search/archive.h"
+#include "search/front.h"
 #include "search/pareto.h"
 #include "search/strategies.h"
 
 #include <string.h>
 
+enum { INITIAL = 8 }; /* trials before the first step */
+
 typedef struct local_search {
     fet_archive archive;
-    uint32_t *front; /* indices of told entries that nothing told dominates, by constraint domination; failed trials never */
-    size_t n_front, front_capacity;
+    fet_front front;
     /* Scratch of an ask: the front's objectives, places and crowding; the unseen neighbours of one member. */
     double *points;
     uint32_t *places;
@@ -32,7 +33,7 @@ static void destroy(void *state)
     local_search *search = state;
     if (!search) return;
     fet_archive_deinit(&search->archive);
-    fet_free(search->front);
+    fet_front_deinit(&search->front);
     fet_free(search->points);
     fet_free(search->places);
     fet_free(search->crowding);
@@ -87,36 +88,36 @@ static void offer_neighbours(local_search *search, const fet_genome *member, fet
 static fet_status measure_crowding(local_search *search)
 {
     uint32_t n_objectives = search->archive.options.n_objectives;
-    FET_TRY(fet_grow(&search->points, &search->points_capacity, search->n_front * n_objectives, sizeof *search->points));
-    FET_TRY(fet_grow(&search->places, &search->places_capacity, search->n_front, sizeof *search->places));
-    FET_TRY(fet_grow(&search->crowding, &search->crowding_capacity, search->n_front, sizeof *search->crowding));
-    for (size_t i = 0; i < search->n_front; i++) {
-        const fet_result *result = &search->archive.entries[search->front[i]].result;
+    FET_TRY(fet_grow(&search->points, &search->points_capacity, search->front.n * n_objectives, sizeof *search->points));
+    FET_TRY(fet_grow(&search->places, &search->places_capacity, search->front.n, sizeof *search->places));
+    FET_TRY(fet_grow(&search->crowding, &search->crowding_capacity, search->front.n, sizeof *search->crowding));
+    for (size_t i = 0; i < search->front.n; i++) {
+        const fet_result *result = &search->archive.entries[search->front.members[i]].result;
         memcpy(search->points + i * n_objectives, result->objective, n_objectives * sizeof *search->points);
         search->places[i] = (uint32_t)i;
     }
-    return fet_pareto_crowding(search->points, search->places, search->n_front, n_objectives, search->crowding);
+    return fet_pareto_crowding(search->points, search->places, search->front.n, n_objectives, search->crowding);
 }
 
 /* Draws one of places[first..n_front), the least crowded of DRAWS, and puts it first. */
 static uint32_t draw_member(local_search *search, size_t first, fet_rng *rng)
 {
     enum { DRAWS = 3 };
-    size_t best = first + fet_rng_below(rng, (uint32_t)(search->n_front - first));
+    size_t best = first + fet_rng_below(rng, (uint32_t)(search->front.n - first));
     for (int i = 1; i < DRAWS; i++) {
-        size_t other = first + fet_rng_below(rng, (uint32_t)(search->n_front - first));
+        size_t other = first + fet_rng_below(rng, (uint32_t)(search->front.n - first));
         if (search->crowding[search->places[other]] > search->crowding[search->places[best]]) best = other;
     }
     uint32_t place = search->places[best];
     search->places[best] = search->places[first];
     search->places[first] = place;
-    return search->front[place];
+    return search->front.members[place];
 }
 
 static fet_status offer_steps(local_search *search, fet_rng *rng, fet_choice *choice)
 {
     FET_TRY(measure_crowding(search));
-    for (size_t i = 0; i < search->n_front && !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS; i++)
+    for (size_t i = 0; i < search->front.n && !choice->accepted && choice->n_screened < FET_CHOICE_LOOKS; i++)
         offer_neighbours(search, &search->archive.entries[draw_member(search, i, rng)].genome, rng, choice);
     return FET_OK;
 }
@@ -127,7 +128,7 @@ static fet_status ask(void *state, fet_genome *out_genome, bool *out_done)
     fet_rng rng = fet_archive_rng(&search->archive);
     fet_choice choice = fet_choice_start(&search->archive);
     fet_choice_offer_start(&choice);
-    if (search->archive.n > search->archive.options.n_initial) FET_TRY(offer_steps(search, &rng, &choice));
+    if (search->archive.n > INITIAL) FET_TRY(offer_steps(search, &rng, &choice));
     /* In turns: descents keep more of the base, random genomes see more of the front (bench/search_tables, the rows with a limit), where
      * there is one. */
     if (search->archive.n % 2 || search->archive.options.n_objectives == 1) fet_choice_offer_descent(&choice, &rng);
@@ -135,30 +136,10 @@ static fet_status ask(void *state, fet_genome *out_genome, bool *out_done)
     return fet_choice_take(&choice, &rng, &search->archive, out_genome, out_done);
 }
 
-static bool beats(const local_search *search, uint32_t a, uint32_t b)
-{
-    const fet_result *ra = &search->archive.entries[a].result, *rb = &search->archive.entries[b].result;
-    double va = ra->violation > 0 ? ra->violation : 0, vb = rb->violation > 0 ? rb->violation : 0;
-    if (va != vb) return va < vb;
-    return va == 0 && fet_pareto_dominates(ra->objective, rb->objective, search->archive.options.n_objectives);
-}
-
 static fet_status tell(void *state, const fet_genome *genome, const fet_result *result)
 {
     local_search *search = state;
-    uint32_t index;
-    /* Room first, so that a failure leaves everything as it was. */
-    FET_TRY(fet_grow(&search->front, &search->front_capacity, search->n_front + 1, sizeof *search->front));
-    FET_TRY(fet_archive_tell(&search->archive, genome, result, &index));
-    if (fet_archive_failed(&search->archive, result)) return FET_OK;
-    for (size_t i = 0; i < search->n_front; i++)
-        if (beats(search, search->front[i], index)) return FET_OK;
-    size_t kept = 0;
-    for (size_t i = 0; i < search->n_front; i++)
-        if (!beats(search, index, search->front[i])) search->front[kept++] = search->front[i];
-    search->front[kept++] = index;
-    search->n_front = kept;
-    return FET_OK;
+    return fet_front_tell(&search->front, &search->archive, genome, result);
 }
 
 const fet_searcher_ops fet_search_local = {

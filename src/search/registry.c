@@ -5,11 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The first is the default. */
 const fet_searcher_ops *const fet_searchers[] = {
-    &fet_search_local,
-    &fet_search_nsga2,
-    &fet_search_random,
-    NULL,
+    &fet_search_bayesian, &fet_search_local, &fet_search_nsga2, &fet_search_random, NULL,
 };
 
 enum { N_SEARCHERS = sizeof fet_searchers / sizeof *fet_searchers - 1 };

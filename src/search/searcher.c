@@ -11,10 +11,9 @@ struct fet_searcher {
 fet_status fet_searcher_create(const fet_searcher_ops *ops, const fet_encoding *encoding, const fet_searcher_options *options,
                                fet_searcher **out_searcher)
 {
-    enum { DEFAULT_POPULATION = 24, DEFAULT_INITIAL = 8, MAX_POPULATION = 100000 };
+    enum { DEFAULT_POPULATION = 24, MAX_POPULATION = 100000 };
     fet_searcher_options complete = *options;
     if (complete.population == 0) complete.population = DEFAULT_POPULATION;
-    if (complete.n_initial == 0) complete.n_initial = DEFAULT_INITIAL;
     if (complete.n_objectives < 1 || complete.n_objectives > FET_MAX_OBJECTIVES)
         return fet_fail(FET_ERROR_ARG, "search %s: %u objectives; expected 1 to %d", ops->name, complete.n_objectives, FET_MAX_OBJECTIVES);
     if (complete.population > MAX_POPULATION)

@@ -10,7 +10,7 @@
 
 #include "space/encoding.h"
 
-enum { FET_MAX_OBJECTIVES = 4 };
+enum { FET_MAX_OBJECTIVES = 4, FET_SEARCH_MAX_FEATURES = 4 };
 
 typedef struct fet_result {
     double objective[FET_MAX_OBJECTIVES]; /* minimised; the first n_objectives count. All +inf: the trial failed */
@@ -20,7 +20,6 @@ typedef struct fet_result {
 typedef struct fet_searcher_options {
     uint32_t n_objectives; /* 1..FET_MAX_OBJECTIVES */
     uint32_t population;   /* nsga2: members of a generation; 0: the default, 24 */
-    uint32_t n_initial;    /* trials drawn at random (plus the base) before the strategy starts; 0: the default, 8. nsga2: its population */
     uint64_t seed;
     /*
      * Cheap screen, may be NULL: the violation of a genome known without evaluating it (latency, memory, params). Strategies avoid genomes
@@ -33,11 +32,18 @@ typedef struct fet_searcher_options {
      * Must depend on the genome alone, and change nothing when done again. Gets screen_context.
      */
     void (*improve)(void *context, fet_genome *genome);
-    void *screen_context; /* of both */
+    /*
+     * May be NULL: what is known of a genome without evaluating it: objective[1..n_objectives), as it would be told (the first is not
+     * known), and n_features numbers that the first may depend on, such as the logarithm of MACs. Must depend on the genome alone. Gets
+     * screen_context.
+     */
+    void (*foretell)(void *context, const fet_genome *genome, double *objective, double *features);
+    uint32_t n_features;  /* 0..FET_SEARCH_MAX_FEATURES */
+    void *screen_context; /* of all three */
 } fet_searcher_options;
 
 typedef struct fet_searcher_ops {
-    const char *name; /* "random", "nsga2", "local" */
+    const char *name; /* "bayesian", "local", "nsga2", "random" */
     const char *cite; /* key in docs/references.bib */
     const char *help;
     /* options are complete and checked; encoding and the screen's context are borrowed. */
@@ -48,7 +54,7 @@ typedef struct fet_searcher_ops {
     void (*destroy)(void *state);
 } fet_searcher_ops;
 
-extern const fet_searcher_ops *const fet_searchers[]; /* NULL-terminated */
+extern const fet_searcher_ops *const fet_searchers[]; /* NULL-terminated; the first is the default */
 FET_MUST_CHECK fet_status fet_searcher_find(const char *name,
                                             const fet_searcher_ops **out_ops); /* ARG lists the names and the nearest one */
 

@@ -8,5 +8,6 @@
 extern const fet_searcher_ops fet_search_random;
 extern const fet_searcher_ops fet_search_nsga2;
 extern const fet_searcher_ops fet_search_local;
+extern const fet_searcher_ops fet_search_bayesian;
 
 #endif

@@ -39,7 +39,7 @@ static void test_defaults(void **state)
     assert_int_equal(job->n_limits, 0);
     CHECK_NEAR(job->quality_margin, 0.003, 0);
     assert_false(job->prefers_quality);
-    assert_string_equal(job->strategy, "local");
+    assert_string_equal(job->strategy, "bayesian");
     assert_int_equal(job->trials, 48);
     CHECK_NEAR(job->budget_s, 0, 0);
     assert_int_equal(job->workers, 0);
@@ -235,7 +235,7 @@ static void test_given_network_defaults(void **state)
 }
 
 static const job_mistake mistakes[] = {
-    {DATA "search:\n  strategy: rendom\n", "3: field \"search.strategy\": \"rendom\" is no strategy: expected local, nsga2 or random"},
+    {DATA "search:\n  strategy: rendom\n", "3: field \"search.strategy\": \"rendom\" is no strategy, did you mean \"random\"?: expected bayesian, local, nsga2 or random"},
     {DATA "search:\n  stratgy: local\n", "3: field \"search.stratgy\": there is no such field, did you mean \"strategy\"?: expected "
                                          "strategy, trials, budget, workers, lookahead, seed, "
                                          "finalists, variants"},

@@ -345,7 +345,7 @@ static void test_no_memory(void **state)
 {
     toy space;
     toy_make(&space, 6, 4);
-    fet_searcher_options options = {.n_objectives = 2, .seed = 1, .population = 8, .n_initial = 4};
+    fet_searcher_options options = {.n_objectives = 2, .seed = 1, .population = 8};
     bool failed = true;
     for (uint64_t i = 0; failed; i++) {
         fet_searcher *searcher = NULL;
