@@ -143,9 +143,15 @@ static void print_advice(const fet_cli *cli, const json_t *document)
     fprintf(cli->out, ".\n%s\n", reason);
 }
 
+static void print_notes(const fet_cli *cli, const json_t *document)
+{
+    const json_t *notes = json_object_get(document, "notes");
+    for (size_t i = 0; i < json_array_size(notes); i++) fprintf(cli->out, "%s\n", json_string_value(json_array_get(notes, i)));
+}
+
 static fet_status print_json(const fet_cli *cli, const json_t *document, const char *folder, const char *page)
 {
-    static const char *const keys[] = {"variants", "base", "chosen", "chosen_reason"};
+    static const char *const keys[] = {"variants", "base", "chosen", "chosen_reason", "notes"};
     fet_auto_json object = json_object();
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
         json_t *part = json_object_get(document, keys[k]);
@@ -161,6 +167,7 @@ static fet_status print_results(const fet_cli *cli, const json_t *document, cons
     if (json_array_size(json_object_get(document, "variants")) > 0) {
         FET_TRY(is_fit ? print_fit_table(cli, document) : print_table(cli, document));
         print_advice(cli, document);
+        print_notes(cli, document);
     } else {
         fprintf(cli->out, "The final table is not there yet: the search is not finished. Go on with it: fettle search JOB --resume\n");
     }

@@ -15,7 +15,7 @@ FET_MUST_CHECK fet_status fet_cli_open_study(const char *argument, fet_study **o
 
 /*
  * Writes report.html (to `page`; NULL: into the folder) and front.csv, and prints the variants as a table with the network to take, or with
- * `json` as one object {"variants", "base", "chosen", "chosen_reason", "folder", "report"}. Without variants yet it says so.
+ * `json` as one object {"variants", "base", "chosen", "chosen_reason", "notes", "folder", "report"}. Without variants yet it says so.
  */
 FET_MUST_CHECK fet_status fet_cli_write_results(const fet_cli *cli, const char *argument, const char *page, bool json);
 

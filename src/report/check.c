@@ -47,6 +47,8 @@ static const struct rule {
     {"variants[].params", FIGURE},
     {"variants[].peak_memory", FIGURE},
     {"variants[].macs", FIGURE},
+    {"variants[].against_base.difference", NUMBER},
+    {"variants[].against_base.p", NUMBER},
     {"trials[].series", TEXT},
     {"trials[].number", INTEGER},
     {"trials[].genome", TEXT},

@@ -10,6 +10,7 @@
 #include "run/evaluate_external.h"
 #include "run/importance.h"
 #include "run/renormalise.h"
+#include "task/compare.h"
 #include "task/refit.h"
 
 #include <jansson.h>
@@ -85,23 +86,29 @@ static const fet_graph *original_of(const call *c)
     return c->workspace->base_trained ? c->workspace->base : NULL;
 }
 
+static fet_task_sight sight_of(const call *c, const fet_graph *graph, fet_task_figure figure)
+{
+    const fet_job *job = c->workspace->job;
+    bool device = figure == FET_FIGURE_VAL_DEVICE || figure == FET_FIGURE_TEST_DEVICE;
+    /* As it was trained; a job that says nothing trains in what this machine does best. */
+    fet_dtype trained = job->train_precision == FET_DTYPE_NONE ? fet_engine_training_dtype() : job->train_precision;
+    return (fet_task_sight){.split = figure >= FET_FIGURE_TEST ? FET_SPLIT_TEST : FET_SPLIT_VAL,
+                            .precision = device ? job->device.precision : trained,
+                            .quantise = job->quantise,
+                            /* A base that has just been trained is its own original. */
+                            .original = original_of(c) ? original_of(c) : graph};
+}
+
 static fet_status evaluate_as(call *c, const fet_graph *graph, fet_task_figure figure, const char *source)
 {
     const fet_job *job = c->workspace->job;
     const fet_task_figure_names *names = &job->task->figures[figure];
-    bool device = figure == FET_FIGURE_VAL_DEVICE || figure == FET_FIGURE_TEST_DEVICE;
-    /* As it was trained; a job that says nothing trains in what this machine does best. */
-    fet_dtype trained = job->train_precision == FET_DTYPE_NONE ? fet_engine_training_dtype() : job->train_precision;
-    const fet_task_sight sight = {.split = figure >= FET_FIGURE_TEST ? FET_SPLIT_TEST : FET_SPLIT_VAL,
-                                  .precision = device ? job->device.precision : trained,
-                                  .quantise = job->quantise,
-                                  /* A base that has just been trained is its own original. */
-                                  .original = original_of(c) ? original_of(c) : graph};
+    const fet_task_sight sight = sight_of(c, graph, figure);
     fet_task_quality quality;
     FET_TRY(job->task->evaluate(graph, c->workspace->dataset, &sight, &quality));
     add_figure(c, names->value, quality.share, "share", source);
     for (uint32_t e = 0; e < quality.n_errors; e++) add_figure(c, names->error[e], quality.error[e], "share", "against the original");
-    if (sight.split != FET_SPLIT_TEST || isnan(quality.low)) return FET_OK;
+    if (isnan(quality.low) || figure == FET_FIGURE_VAL) return FET_OK;
     add_figure(c, names->low, quality.low, "share", "95% Wilson interval");
     add_figure(c, names->high, quality.high, "share", "95% Wilson interval");
     return FET_OK;
@@ -229,19 +236,19 @@ static fet_status run_short(call *c)
     return evaluate_on_device(c, graph);
 }
 
-/* The base with the numbers that the trial names; NULL when it names none. */
-static fet_status find_teacher(call *c, fet_graph **out_teacher)
+/* The base with the numbers that a parameter of the trial names; NULL when it names none. */
+static fet_status find_base(const call *c, const char *name, fet_graph **out_base)
 {
     char weights[256], *path = NULL;
-    fet_auto(fet_graph) teacher = NULL;
-    FET_TRY(parameter(c->trial, "teacher", weights, sizeof weights));
+    fet_auto(fet_graph) base = NULL;
+    FET_TRY(parameter(c->trial, name, weights, sizeof weights));
     if (!weights[0]) return FET_OK;
-    FET_TRY(fet_graph_copy(c->workspace->base, NULL, 0, &teacher));
+    FET_TRY(fet_graph_copy(c->workspace->base, NULL, 0, &base));
     FET_TRY(fet_path_join(c->workspace->dir, weights, &path));
-    fet_status status = fet_safetensors_read(path, teacher);
+    fet_status status = fet_safetensors_read(path, base);
     fet_free(path);
     FET_TRY(status);
-    *out_teacher = fet_take(teacher);
+    *out_base = fet_take(base);
     return FET_OK;
 }
 
@@ -251,11 +258,27 @@ static fet_status run_full(call *c)
     fet_auto(fet_arena) arena = NULL;
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_arena_create(&arena));
-    FET_TRY(find_teacher(c, &trained));
+    FET_TRY(find_base(c, "teacher", &trained));
     /* What the base has learned since the search began is a better start, too; a linear fit goes by the base as it was then. */
     FET_TRY(inherit(c, trained && !c->workspace->job->fit ? trained : c->workspace->base, arena, &graph));
     const fet_graph *teacher = c->workspace->job->task->needs_original ? original_of(c) : trained;
     return train_and_keep(c, graph, teacher, c->workspace->job->full_epochs, c->workspace->job->full_learning_rate);
+}
+
+static fet_status compare_with_base(call *c, const fet_graph *graph)
+{
+    const fet_task_ops *task = c->workspace->job->task;
+    fet_auto(fet_graph) base = NULL;
+    fet_comparison comparison;
+    if (task->compare) FET_TRY(find_base(c, "against", &base));
+    if (!base) return FET_OK;
+    const fet_task_sight sight = sight_of(c, graph, FET_FIGURE_TEST_DEVICE);
+    const fet_compared it = {graph, c->workspace->dataset}, other = {base, c->workspace->dataset};
+    FET_TRY(task->compare(&it, &other, &sight, &comparison));
+    add_figure(c, FET_FIGURE_COMPARED, comparison.n, "samples", "test split");
+    add_figure(c, FET_FIGURE_ONLY_IT, comparison.only_one, "samples", "test split");
+    add_figure(c, FET_FIGURE_ONLY_BASE, comparison.only_other, "samples", "test split");
+    return FET_OK;
 }
 
 static fet_status run_test(call *c)
@@ -268,7 +291,9 @@ static fet_status run_test(call *c)
     FET_TRY(fet_arena_create(&arena));
     FET_TRY(fet_evaluate_load(c->workspace, variant, c->trial->genome, weights, arena, &graph));
     FET_TRY(evaluate_as(c, graph, FET_FIGURE_TEST, "test split"));
-    return evaluate_as(c, graph, FET_FIGURE_TEST_DEVICE, fet_job_is_quantised(c->workspace->job) ? "test split, quantised" : "test split");
+    FET_TRY(
+        evaluate_as(c, graph, FET_FIGURE_TEST_DEVICE, fet_job_is_quantised(c->workspace->job) ? "test split, quantised" : "test split"));
+    return compare_with_base(c, graph);
 }
 
 /* --- somebody else's program says what a candidate is worth --- */

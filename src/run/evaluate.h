@@ -11,6 +11,12 @@
 
 enum { FET_EVALUATE_MAX_FIGURES = 32 };
 
+/* Figures of a test: samples that it and the base were both tried on, those that it alone gets right, and those that the base alone does.
+ */
+#define FET_FIGURE_COMPARED "test_device_compared"
+#define FET_FIGURE_ONLY_IT "test_device_only_it"
+#define FET_FIGURE_ONLY_BASE "test_device_only_base"
+
 typedef struct fet_evaluation {
     fet_figure figures[FET_EVALUATE_MAX_FIGURES];
     uint32_t n_figures;

@@ -137,3 +137,16 @@ uint32_t fet_finalists_winner(const fet_finalist_figures *figures, uint32_t n, d
     }
     return winner;
 }
+
+uint32_t fet_finalists_best(const fet_finalist_figures *figures, uint32_t n, double error)
+{
+    double best = -INFINITY;
+    uint32_t winner = FET_NONE;
+    for (uint32_t i = 0; i < n; i++) best = fmax(best, figures[i].quality);
+    for (uint32_t i = 0; i < n; i++) {
+        const fet_finalist_figures *f = &figures[i], *w = &figures[winner == FET_NONE ? 0 : winner];
+        if (!(f->quality >= best - error)) continue;
+        if (winner == FET_NONE || f->expected > w->expected || (f->expected == w->expected && f->quality > w->quality)) winner = i;
+    }
+    return winner;
+}

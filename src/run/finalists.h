@@ -39,9 +39,16 @@ FET_MUST_CHECK fet_status fet_finalists_refine(const fet_series_trial *trials, u
 typedef struct fet_finalist_figures {
     double quality; /* NAN: failed */
     double latency_ms;
+    double expected; /* its quality as the search expected it before it was trained long; of who prefers quality */
 } fet_finalist_figures;
 
 /* The fastest whose quality is at least `bar`; when none reaches it, the best in quality. n >= 1; FET_NONE when all failed. */
 uint32_t fet_finalists_winner(const fet_finalist_figures *figures, uint32_t n, double bar);
+
+/*
+ * For who prefers quality: of those within `error` of the best in quality, which a few hundred samples cannot tell apart, the one of which
+ * most is expected; of equal ones the better. `error`: standard error of a quality, 0 where there is none. FET_NONE when all failed.
+ */
+uint32_t fet_finalists_best(const fet_finalist_figures *figures, uint32_t n, double error);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "engine/engine.h"
 #include "run/machine.h"
+#include "task/compare.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -80,6 +81,20 @@ static fet_status describe(const fet_search *search, const fet_finalist *f, char
     return fet_genome_describe(space, &genome, out_text);
 }
 
+/* What the interval of either figure cannot say: both saw the same samples, so only those count that one of them gets wrong. */
+static fet_comparison comparison_of(const fet_finalist *f)
+{
+    return fet_compare_counts((uint32_t)f->compared, (uint32_t)f->only_it, (uint32_t)f->only_base);
+}
+
+static json_t *against_base_json(const fet_finalist *f)
+{
+    if (isnan(f->compared)) return json_null();
+    fet_comparison c = comparison_of(f);
+    return json_pack("{s:f, s:[f, f], s:f, s:i, s:i, s:i}", "difference", c.difference, "interval", c.low, c.high, "p", c.p, "samples",
+                     (int)c.n, "only_it", (int)c.only_one, "only_base", (int)c.only_other);
+}
+
 static fet_status variant_json(const fet_search *search, const fet_finalist *f, bool block_form, bool width, json_t **out_json)
 {
     char *description = NULL;
@@ -96,6 +111,7 @@ static fet_status variant_json(const fet_search *search, const fet_finalist *f, 
     put(v, "val", figure(f->val_device, "share", quality_source(search)));
     put(v, "test", figure_interval(f->test, "trained", f->test_low, f->test_high));
     put(v, "test_int8", figure_interval(f->test_device, quality_source(search), f->test_device_low, f->test_device_high));
+    put(v, "against_base", against_base_json(f));
     put(v, "params", figure(metric[FET_METRIC_PARAMS], "bytes", "counted"));
     put(v, "peak_memory", figure(metric[FET_METRIC_PEAK_MEMORY], "bytes", "planned"));
     put(v, "macs", figure((double)f->cost.macs, "macs", "counted"));
@@ -304,6 +320,24 @@ static void chosen_json(const fet_search *search, json_t *facts)
     json_object_set_new(facts, "chosen_reason", json_string(text));
 }
 
+static json_t *notes_json(const fet_search *search)
+{
+    json_t *array = json_array();
+    for (uint32_t r = 1; r < search->n_rows; r++) {
+        const fet_finalist *f = &search->finalists[search->rows[r]];
+        char text[384];
+        if (isnan(f->compared)) continue;
+        fet_comparison c = comparison_of(f);
+        snprintf(
+            text, sizeof text,
+            "%s against the base on the same %u samples of test at %s: %u that it alone gets right, %u that the base alone does, %+.2f "
+            "points (95%% interval %+.2f to %+.2f); equally good networks would differ as much in %.0f%% of draws.",
+            f->variant, c.n, precision_label(search), c.only_one, c.only_other, 100 * c.difference, 100 * c.low, 100 * c.high, 100 * c.p);
+        json_array_append_new(array, json_string(text));
+    }
+    return array;
+}
+
 static void spent_json(const fet_search *search, json_t *facts)
 {
     char *text = NULL;
@@ -343,6 +377,7 @@ static fet_status fill(fet_search *search, json_t *facts)
     json_object_set_new(facts, "searches", searches_json(search));
     json_object_set_new(facts, "latency_check", latency_check_json(search));
     chosen_json(search, facts);
+    json_object_set_new(facts, "notes", notes_json(search));
     spent_json(search, facts);
     json_t *variants = json_array(), *trials = json_array(), *base_layers = json_array(), *chosen_layers = json_array();
     json_object_set_new(facts, "variants", variants);

@@ -128,6 +128,9 @@ static fet_status read_tests(fet_search *search)
         f->test_device = fet_trial_figure(trial, names[FET_FIGURE_TEST_DEVICE].value, NAN);
         f->test_device_low = fet_trial_figure(trial, names[FET_FIGURE_TEST_DEVICE].low, NAN);
         f->test_device_high = fet_trial_figure(trial, names[FET_FIGURE_TEST_DEVICE].high, NAN);
+        f->compared = fet_trial_figure(trial, FET_FIGURE_COMPARED, NAN);
+        f->only_it = fet_trial_figure(trial, FET_FIGURE_ONLY_IT, NAN);
+        f->only_base = fet_trial_figure(trial, FET_FIGURE_ONLY_BASE, NAN);
     }
     fet_trials_clear(&trials);
     return status;
@@ -150,8 +153,9 @@ fet_status fet_search_phase_test(fet_search *search)
     search->phase = "test";
     for (uint32_t r = 0; r < search->n_rows; r++) {
         const fet_finalist *f = &search->finalists[search->rows[r]];
-        char parameters[400];
-        snprintf(parameters, sizeof parameters, "{\"variant\": \"%s\", \"weights\": \"%s\"}", f->variant, f->weights);
+        char parameters[700], against[300] = "";
+        if (search->rows[r]) snprintf(against, sizeof against, ", \"against\": \"%s\"", search->finalists[0].weights);
+        snprintf(parameters, sizeof parameters, "{\"variant\": \"%s\", \"weights\": \"%s\"%s}", f->variant, f->weights, against);
         FET_TRY(fet_search_propose(search, FET_SERIES_TEST, r, FET_FIDELITY_TEST, f->genome, parameters));
     }
     FET_TRY(fet_search_wait(search, FET_SERIES_TEST));

@@ -15,6 +15,7 @@
 static const double short_tolerance = 0.03;
 /* A variant none of whose finalists reached the bar trains this many further candidates, the most accurate first. */
 enum { MAX_EXTRA = 1 };
+static const double Z = 1.959963984540054; /* of a 95 % interval */
 
 static fet_finalists_wanted wanted_of(const fet_search *search)
 {
@@ -29,15 +30,14 @@ static uint32_t rounds_of_refinement(const fet_search *search)
     return search->job->prefers_quality ? 0 : search->job->finalists / 2;
 }
 
-static fet_status add_finalist(fet_search *search, const char *variant, const char *genome, const fet_candidate_cost *cost,
-                               double short_quality)
+static fet_status add_finalist(fet_search *search, const char *variant, const char *genome, const fet_candidate_cost *cost, double expected)
 {
     char parameters[512];
     uint32_t number = search->n_finalists;
     if (number == FET_MAX_FINALISTS) return fet_fail(FET_ERROR_LIMIT, "more than %d finalists", FET_MAX_FINALISTS);
     fet_finalist *f = &search->finalists[number];
     *f = (fet_finalist){.cost = *cost,
-                        .short_quality = short_quality,
+                        .expected = expected,
                         .val = NAN,
                         .val_device = NAN,
                         .measured_ms = NAN,
@@ -47,7 +47,8 @@ static fet_status add_finalist(fet_search *search, const char *variant, const ch
                         .test_low = NAN,
                         .test_high = NAN,
                         .test_device_low = NAN,
-                        .test_device_high = NAN};
+                        .test_device_high = NAN,
+                        .compared = NAN};
     snprintf(f->variant, sizeof f->variant, "%s", variant);
     snprintf(f->genome, sizeof f->genome, "%s", genome);
     if (search->teacher[0]) snprintf(parameters, sizeof parameters, "{\"variant\": \"%s\", \"teacher\": \"%s\"}", variant, search->teacher);
@@ -58,15 +59,11 @@ static fet_status add_finalist(fet_search *search, const char *variant, const ch
 
 static fet_status add_baseline(fet_search *search)
 {
-    fet_trials trials = {0};
-    FET_TRY(fet_study_trials(search->workspace->study, FET_SERIES_BASELINE, &trials));
-    double quality = trials.count ? fet_trial_figure(&trials.items[0], search->job->task->figures[FET_FIGURE_VAL_DEVICE].value, NAN) : NAN;
-    fet_trials_clear(&trials);
     char genome[FET_GENOME_TEXT_BYTES];
     fet_genome base;
     fet_space_base_genome(search->workspace->whole_space, &base);
     fet_genome_print(&base, genome, sizeof genome);
-    return add_finalist(search, FET_SERIES_BASELINE, genome, &search->base_cost, quality);
+    return add_finalist(search, FET_SERIES_BASELINE, genome, &search->base_cost, NAN);
 }
 
 static fet_status add_trial(fet_search *search, const char *variant, const fet_series_trial *trial)
@@ -102,6 +99,9 @@ static fet_status read_finalists(fet_search *search)
         fet_finalist *f = &search->finalists[trial->number];
         f->val = fet_trial_figure(trial, names[FET_FIGURE_VAL].value, NAN);
         f->val_device = fet_trial_figure(trial, names[FET_FIGURE_VAL_DEVICE].value, NAN);
+        double low = fet_trial_figure(trial, names[FET_FIGURE_VAL_DEVICE].low, NAN),
+               high = fet_trial_figure(trial, names[FET_FIGURE_VAL_DEVICE].high, NAN);
+        f->val_error = isnan(low) || isnan(high) ? 0 : (high - low) / (2 * Z);
         snprintf(f->weights, sizeof f->weights, "%s", trial->artifact);
     }
     fet_trials_clear(&trials);
@@ -131,15 +131,17 @@ static uint32_t winner_of(const fet_search *search, const char *variant)
 {
     fet_finalist_figures figures[FET_MAX_FINALISTS];
     uint32_t index[FET_MAX_FINALISTS], n = 0;
+    double error = 0;
     for (uint32_t i = 1; i < search->n_finalists; i++) {
         const fet_finalist *f = &search->finalists[i];
         if (strcmp(f->variant, variant) != 0) continue;
-        figures[n] = (fet_finalist_figures){.quality = f->val_device, .latency_ms = f->cost.metric[FET_METRIC_LATENCY]};
+        figures[n] =
+            (fet_finalist_figures){.quality = f->val_device, .latency_ms = f->cost.metric[FET_METRIC_LATENCY], .expected = f->expected};
+        error = fmax(error, f->val_error);
         index[n++] = i;
     }
-    /* No bar is reached where the best in quality is wanted. */
-    uint32_t winner =
-        n ? fet_finalists_winner(figures, n, search->job->prefers_quality ? INFINITY : fet_search_quality_bar(search)) : FET_NONE;
+    uint32_t winner = search->job->prefers_quality ? fet_finalists_best(figures, n, error)
+                                                   : fet_finalists_winner(figures, n, fet_search_quality_bar(search));
     return winner == FET_NONE ? FET_NONE : index[winner];
 }
 

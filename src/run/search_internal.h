@@ -17,11 +17,13 @@ typedef struct fet_finalist {
     char weights[256]; /* relative to the folder; "" when the training failed */
     char file[256];    /* front/NAME.onnx, "" until it is written */
     fet_candidate_cost cost;
-    double short_quality;                /* at the short fidelity */
     double val, val_device;              /* NAN: failed */
+    double val_error;                    /* standard error of val_device; 0: not known */
+    double expected;                     /* val_device as the search expects it of a short training; NAN: the baseline's */
     double measured_ms, measured_spread; /* whole network, of the device's source; NAN: not measured */
     double test, test_device, test_device_low, test_device_high, test_low, test_high; /* NAN: not a row of the table */
-    bool on_front; /* of val_device against latency among all finalists */
+    double compared, only_it, only_base; /* samples of test: tried on both, right by it or by the base alone; NAN: no row */
+    bool on_front;                       /* of val_device against latency among all finalists */
 } fet_finalist;
 
 typedef struct fet_search {

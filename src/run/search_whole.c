@@ -7,6 +7,7 @@
 #include "run/search_internal.h"
 
 #include "base/alloc.h"
+#include "run/expected_quality.h"
 #include "run/whole.h"
 #include "run/whole_known.h"
 
@@ -161,6 +162,7 @@ fet_status fet_search_candidates(fet_search *search)
         FET_TRY(fet_alloc_zeroed(n + 1, sizeof *trials, "candidates", &search->candidates[v]));
         if (n) memcpy(search->candidates[v], trials, n * sizeof *trials);
         search->n_candidates[v] = n;
+        FET_TRY(fet_expect_qualities(fet_space_encoding(search->workspace->spaces[v]), search->candidates[v], n));
     }
     if (fet_device_source(search->device) != FET_COST_MEASURED || !limits_latency(search->job)) return FET_OK;
     char *path = NULL;

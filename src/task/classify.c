@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Training a classifier: from labels alone, or from labels and a teacher. */
+#include "task/compare.h"
 #include "task/internal.h"
 #include "task/task.h"
 #include "task/teacher.h"
@@ -63,4 +64,5 @@ const fet_task_ops fet_task_classify = {
     .needs_labels = true,
     .train = fet_classify_train,
     .evaluate = evaluate,
+    .compare = fet_classify_compare,
 };

@@ -59,6 +59,9 @@ typedef struct fet_task_quality {
     uint32_t n_errors; /* outputs, or FET_TASK_MAX_ERRORS, the first ones, when there are more */
 } fet_task_quality;
 
+struct fet_compared;
+struct fet_comparison;
+
 typedef struct fet_task_ops {
     const char *name; /* in jobs */
     const char *help;
@@ -70,6 +73,9 @@ typedef struct fet_task_ops {
     /* In place, on the train split; fet_classify_train's contract. */
     fet_status (*train)(fet_graph *graph, const fet_dataset *dataset, const fet_train_options *options, fet_train_result *out_result);
     fet_status (*evaluate)(const fet_graph *graph, const fet_dataset *dataset, const fet_task_sight *sight, fet_task_quality *out_quality);
+    /* Two networks on the same samples (task/compare.h). NULL: of a kind that has no right and wrong. */
+    fet_status (*compare)(const struct fet_compared *one, const struct fet_compared *other, const fet_task_sight *sight,
+                          struct fet_comparison *out_comparison);
 } fet_task_ops;
 
 /* What activations are on batches of the train split, always the same ones. quantise: NULL: the defaults. */

@@ -115,6 +115,22 @@ def sources(folder):
     return f"front.csv: {bad[0]}" if bad or not rows else None
 
 
+def against_base(folder):
+    """Trouble when what a network and the base get right on the same samples does not make the difference of their accuracies, or no note says it."""
+    facts = export(folder)
+    base, *found = facts["variants"]
+    if "against_base" in base or not found or len(facts["notes"]) != len(found):
+        return f"{len(found)} networks, {len(facts['notes'])} notes, of the base {base.get('against_base')}"
+    for v, note in zip(found, facts["notes"]):
+        pair, apart = v["against_base"], v["test_int8"]["value"] - base["test_int8"]["value"]
+        low, high = pair["interval"]
+        if pair["samples"] != 10000 or abs((pair["only_it"] - pair["only_base"]) / pair["samples"] - apart) > 1e-9 or abs(pair["difference"] - apart) > 1e-9:
+            return f"{v['name']}: {pair}, accuracies {apart} apart"
+        if not (low <= apart <= high and 0 <= pair["p"] <= 1 and f"{pair['only_it']} that it alone" in note and note.startswith(v["name"])):
+            return f"{v['name']}: {pair}; said: {note}"
+    return None
+
+
 def start_of(pid):
     with open(f"/proc/{pid}/stat") as file:
         return file.read().rsplit(")", 1)[1].split()[19]
@@ -156,7 +172,7 @@ def main():
     if not os.path.isdir(DATA):
         print(f"1..0 # SKIP {DATA} is not there: apt-get install dataset-fashion-mnist")
         return 0
-    tap = Tap(7)
+    tap = Tap(8)
     with tempfile.TemporaryDirectory(prefix="fettle-described-") as folder:
         os.environ["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
         chip = os.path.join(folder, "chip.yaml")
@@ -166,6 +182,7 @@ def main():
         if one.returncode != 0:
             return 1
         tap.check("every latency says that it is simulated", sources(os.path.join(folder, "one")))
+        tap.check("networks are compared with the base on the same samples", against_base(os.path.join(folder, "one")))
         tap.check("no kernel was measured", "there is a kernel table" if os.path.isdir(os.path.join(folder, "cache", "fettle")) else None)
         trouble = with_a_dead_worker(fettle, folder)
         tap.check("two workers, and a third that dies, give the same trials",

@@ -128,11 +128,37 @@ static void bisection_finds_the_edge(void **state)
 static void winner_is_the_fastest_that_reaches_the_bar(void **state)
 {
     (void)state;
-    const fet_finalist_figures figures[] = {{0.92, 3.0}, {0.915, 2.0}, {0.91, 1.0}, {NAN, 0.5}};
+    const fet_finalist_figures figures[] = {{0.92, 3.0, 0}, {0.915, 2.0, 0}, {0.91, 1.0, 0}, {NAN, 0.5, 0}};
     assert_int_equal(fet_finalists_winner(figures, 4, 0.915), 1);
     assert_int_equal(fet_finalists_winner(figures, 4, 0.90), 2);
     assert_int_equal(fet_finalists_winner(figures, 4, 0.95), 0); /* none reaches it: the best in quality */
     assert_int_equal(fet_finalists_winner(&figures[3], 1, 0.5), FET_NONE);
+}
+
+static void best_is_what_is_expected_among_equals(void **state)
+{
+    (void)state;
+    const fet_finalist_figures figures[] = {{0.982, 1.0, 0.95}, {0.979, 2.0, 0.96}, {0.970, 3.0, 0.99}, {NAN, 0.5, 1}, {0.980, 4.0, 0.96}};
+    assert_int_equal(fet_finalists_best(figures, 5, 0), 0);
+    assert_int_equal(fet_finalists_best(figures, 5, 0.0025), 4);
+    assert_int_equal(fet_finalists_best(figures, 5, 0.004), 4); /* as much is expected of 1, which is worse */
+    assert_int_equal(fet_finalists_best(figures, 5, 0.02), 2);
+    assert_int_equal(fet_finalists_best(figures + 3, 1, 0.1), FET_NONE);
+    assert_int_equal(fet_finalists_best(figures, 0, 0.1), FET_NONE);
+    fet_rng rng;
+    fet_rng_init(&rng, 8, 0, FET_RNG_TEST);
+    for (int round = 0; round < 500; round++) {
+        fet_finalist_figures random[6];
+        double best = -1, most = -1;
+        for (int i = 0; i < 6; i++)
+            random[i] = (fet_finalist_figures){.quality = fet_rng_below(&rng, 5) ? 0.9 + 0.005 * fet_rng_below(&rng, 10) : (double)NAN,
+                                               .expected = 0.01 * fet_rng_below(&rng, 8)};
+        uint32_t winner = fet_finalists_best(random, 6, 0.0101);
+        for (int i = 0; i < 6; i++) best = fmax(best, random[i].quality);
+        for (int i = 0; i < 6; i++)
+            if (random[i].quality >= best - 0.0101) most = fmax(most, random[i].expected);
+        assert_true(winner == FET_NONE ? best < 0 : random[winner].quality >= best - 0.0101 && random[winner].expected == most);
+    }
 }
 
 int main(void)
@@ -143,6 +169,7 @@ int main(void)
         cmocka_unit_test(bisection_finds_the_edge),
         cmocka_unit_test(all_failed_is_an_error),
         cmocka_unit_test(winner_is_the_fastest_that_reaches_the_bar),
+        cmocka_unit_test(best_is_what_is_expected_among_equals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
