@@ -22,7 +22,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 def write_job(folder, name):
-    job = JOB.replace("{name: host, precision: int8}", "{name: chip.yaml, precision: int8}").replace("trials: 7", "trials: 3").replace("finalists: 2", "finalists: 1")
+    job = JOB.replace("{name: host, precision: int8}", "{name: chip.yaml, precision: int8}").replace("trials: 11", "trials: 3").replace("finalists: 2", "finalists: 1")
     path = os.path.join(folder, name + ".yaml")
     with open(path, "w") as file:
         file.write(job % (DATA, os.path.join(folder, name)))

@@ -29,7 +29,7 @@ base:
 device: {name: host, precision: int8}
 space: {curate: device, decisions: [{fuse: blocks}, {width: stages, options: 0.5..2}, {multiplier: [0.5, 1, 1.5]}]}
 goal: {maximise: quality, minimise: [latency], subject_to: {latency: "<= 150%%"}}
-search: {strategy: local, trials: 7, lookahead: 3, seed: 5, finalists: 2}
+search: {strategy: bayesian, trials: 11, lookahead: 3, seed: 5, finalists: 2}
 train: {short_epochs: 0.02, full_epochs: 0.03}
 output: %s
 """
