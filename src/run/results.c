@@ -325,14 +325,16 @@ static json_t *notes_json(const fet_search *search)
     json_t *array = json_array();
     for (uint32_t r = 1; r < search->n_rows; r++) {
         const fet_finalist *f = &search->finalists[search->rows[r]];
-        char text[384];
+        char text[384], chance[32];
         if (isnan(f->compared)) continue;
         fet_comparison c = comparison_of(f);
+        if (c.p < 0.01) snprintf(chance, sizeof chance, "less than 1%%");
+        else snprintf(chance, sizeof chance, "%.0f%%", 100 * c.p);
         snprintf(
             text, sizeof text,
             "%s against the base on the same %u samples of test at %s: %u that it alone gets right, %u that the base alone does, %+.2f "
-            "points (95%% interval %+.2f to %+.2f); equally good networks would differ as much in %.0f%% of draws.",
-            f->variant, c.n, precision_label(search), c.only_one, c.only_other, 100 * c.difference, 100 * c.low, 100 * c.high, 100 * c.p);
+            "points (95%% interval %+.2f to %+.2f); equally good networks would differ as much in %s of draws.",
+            f->variant, c.n, precision_label(search), c.only_one, c.only_other, 100 * c.difference, 100 * c.low, 100 * c.high, chance);
         json_array_append_new(array, json_string(text));
     }
     return array;
