@@ -235,7 +235,8 @@ static void test_given_network_defaults(void **state)
 }
 
 static const job_mistake mistakes[] = {
-    {DATA "search:\n  strategy: rendom\n", "3: field \"search.strategy\": \"rendom\" is no strategy, did you mean \"random\"?: expected bayesian, local, nsga2 or random"},
+    {DATA "search:\n  strategy: rendom\n",
+     "3: field \"search.strategy\": \"rendom\" is no strategy, did you mean \"random\"?: expected bayesian, local, nsga2 or random"},
     {DATA "search:\n  stratgy: local\n", "3: field \"search.stratgy\": there is no such field, did you mean \"strategy\"?: expected "
                                          "strategy, trials, budget, workers, lookahead, seed, "
                                          "finalists, variants"},

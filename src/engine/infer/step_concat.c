@@ -3,8 +3,8 @@
  * Concatenation of channels. oneDNN's concat cannot bring int8 parts to one scale; these loops copy runs of channels, and requantise only
  * where the scales differ.
  */
-#include "engine/infer/build.h"
 #include "base/clones.h"
+#include "engine/infer/build.h"
 
 #include <math.h>
 #include <string.h>

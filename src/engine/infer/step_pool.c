@@ -3,8 +3,8 @@
  * Pooling by oneDNN, global pooling by our own loops: oneDNN's average of int8 keeps the source's scale, which loses the small means of a
  * last feature map; ours sums exactly and requantises to the result's own scale.
  */
-#include "engine/infer/build.h"
 #include "base/clones.h"
+#include "engine/infer/build.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* PRelu with one slope a channel, channels innermost. oneDNN 2.6 has it alone and behind a convolution in slow forms only. */
-#include "engine/infer/build.h"
 #include "base/clones.h"
+#include "engine/infer/build.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * Resizing where oneDNN's resampling does something else (corners aligned, cubic, sizes that are no multiples): a row of the result is a
  * weighted sum of one, two or four rows of the source, and each of its pixels one of as many pixels of that row.
  */
-#include "engine/infer/build.h"
 #include "base/clones.h"
+#include "engine/infer/build.h"
 #include "engine/reference/reference.h"
 
 #include <math.h>

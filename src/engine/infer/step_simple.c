@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Kernels that oneDNN has in a good form for every layout: binary operations of two maps, activations, resizing, casts between the worlds.
  */
-#include "engine/infer/build.h"
 #include "base/clones.h"
+#include "engine/infer/build.h"
 #include "engine/reference/reference.h"
 
 #include <math.h>
