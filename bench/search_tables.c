@@ -2,8 +2,8 @@
 /*
  * Strategies on published tables: every network of the space was trained by its authors, so a search costs nothing and its front can be
  * compared with the true one. Prints the share of the exact hypervolume (objectives: accuracy up, FLOPs down; reference: the worst of each
- * in the table) at two budgets, median over seeds. Exits 1 when at a budget of a table another strategy than the default is ahead of it by
- * more than a thousandth. Then the same where at most 65% of the largest network's FLOPs are allowed, as in a job with a limit on latency,
+ * in the table) at two budgets, median over seeds. Exits 1 when at a budget of a table another strategy than the default is ahead of it or
+ * as good. Then the same where at most 65% of the largest network's FLOPs are allowed, as in a job with a limit on latency,
  * at the small budgets of such jobs: the share of the front within the limit, and how many seeds found a network that is within it and at
  * most 0.3 points less accurate than the largest. That is about how a search begins, so it is no reason to fail. At last the same limit,
  * and half of the FLOPs, where the most accurate network within it is all that counts (`prefer: quality` in a job): how far below it the
@@ -37,7 +37,7 @@ enum {
 
 static const uint32_t budgets[N_BUDGETS] = {50, LARGEST_BUDGET}, seeds[N_BUDGETS] = {SEEDS, LARGE_SEEDS},
                       limited_budgets[N_BUDGETS] = {12, 30}, best_budgets[N_BUDGETS] = {24, 48};
-static const double FLOPS_LIMIT = 0.65, SAME_POINTS = 0.3, AS_GOOD = 0.001;
+static const double FLOPS_LIMIT = 0.65, SAME_POINTS = 0.3;
 
 typedef struct table_spec {
     const char *name, *file;
@@ -278,7 +278,7 @@ static bool run_table(const char *folder, const table_spec *spec)
     }
     bool best = true;
     for (size_t s = 0; s < n; s++)
-        for (int b = 0; b < N_BUDGETS; b++) best &= medians[0][b] > medians[s][b] - AS_GOOD;
+        for (int b = 0; b < N_BUDGETS; b++) best &= s == 0 || medians[0][b] > medians[s][b];
     free_table(&table);
     return best;
 }
@@ -401,7 +401,6 @@ int main(int argc, char **argv)
     printf("| table                    | error | strategy | taken as seen | as expected |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++)
         for (double noise = 0.5; noise <= 1; noise *= 2) run_noisy(folder, &specs[i], noise);
-    printf("\n%s, the default, is %s at every budget of every table\n", fet_searchers[0]->name,
-           best ? "the best, or as good," : "NOT the best");
+    printf("\n%s, the default, is %s at every budget of every table\n", fet_searchers[0]->name, best ? "the best" : "NOT the best");
     return best ? 0 : 1;
 }

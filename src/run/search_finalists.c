@@ -15,7 +15,6 @@
 static const double short_tolerance = 0.03;
 /* A variant none of whose finalists reached the bar trains this many further candidates, the most accurate first. */
 enum { MAX_EXTRA = 1 };
-static const double Z = 1.959963984540054; /* of a 95 % interval */
 
 static fet_finalists_wanted wanted_of(const fet_search *search)
 {
@@ -101,7 +100,7 @@ static fet_status read_finalists(fet_search *search)
         f->val_device = fet_trial_figure(trial, names[FET_FIGURE_VAL_DEVICE].value, NAN);
         double low = fet_trial_figure(trial, names[FET_FIGURE_VAL_DEVICE].low, NAN),
                high = fet_trial_figure(trial, names[FET_FIGURE_VAL_DEVICE].high, NAN);
-        f->val_error = isnan(low) || isnan(high) ? 0 : (high - low) / (2 * Z);
+        f->val_error = isnan(low) || isnan(high) ? 0 : (high - low) / (2 * FET_TASK_Z);
         snprintf(f->weights, sizeof f->weights, "%s", trial->artifact);
     }
     fet_trials_clear(&trials);

@@ -17,7 +17,7 @@
 #include <string.h>
 
 /* INITIAL: trials before anything is learned; FEWEST_TOLD, MOST_TOLD: what it is learned of; CHOSEN_BY: trials that choose the kernel. */
-enum { INITIAL = 8, POOL = 160, POOL_LOOKS = 192, MEMBERS = 4, MOST_MEMBERS = 64, FEWEST_TOLD = 4, MOST_TOLD = 256, CHOSEN_BY = 96 };
+enum { INITIAL = 8, POOL = 160, POOL_LOOKS = 192, FEWEST_MEMBERS = 4, MOST_MEMBERS = 64, FEWEST_TOLD = 4, MOST_TOLD = 256, CHOSEN_BY = 96 };
 
 typedef struct candidate {
     double objective[FET_MAX_OBJECTIVES]; /* the first one is a mean */
@@ -31,7 +31,7 @@ typedef struct bayesian_search {
     uint32_t n_chosen; /* trials that the kernel was chosen by */
     /* Scratch of an ask. */
     fet_rng rng;
-    fet_gp_point *pool; /* [POOL], then as candidates; genomes unseen, improved, within the limits */
+    fet_gp_point *pool; /* [POOL]: unseen, improved, within the limits; [i] is candidates[i] */
     candidate *candidates;
     uint32_t n_pool, looks_left;
     fet_gp_point *points; /* [capacity]: told trials */
@@ -106,7 +106,7 @@ static uint32_t choose_members(bayesian_search *search, uint32_t *members)
     const fet_archive *archive = &search->archive;
     uint32_t n = 0;
     for (size_t i = 0; i < search->front.n && n < MOST_MEMBERS; i++) members[n++] = search->front.members[i];
-    while (n < MEMBERS) {
+    while (n < FEWEST_MEMBERS) {
         uint32_t best = UINT32_MAX;
         for (uint32_t i = 0; i < archive->n; i++) {
             const fet_archive_entry *entry = &archive->entries[i];

@@ -52,7 +52,6 @@ FET_MUST_CHECK fet_status fet_task_correct(const fet_graph *graph, const fet_dat
 /* For evaluation at the sight's precision; in int8 calibrated as it says, unless it brings a calibration. */
 FET_MUST_CHECK fet_status fet_task_executor_create(const fet_graph *graph, const fet_dataset *dataset, const fet_task_sight *sight,
                                                    int64_t batch, fet_executor **out_executor);
-#define FET_TASK_Z 1.959963984540054 /* 97.5% quantile of the normal distribution: of 95% intervals */
 /* Which samples of the split (or the sight's first ones) a classifier gets right: right[n] of 0 and 1, on the heap. */
 FET_MUST_CHECK fet_status fet_task_right(const fet_graph *graph, const fet_dataset *dataset, const fet_task_sight *sight,
                                          uint8_t **out_right, uint32_t *out_n);

@@ -40,6 +40,8 @@ typedef struct fet_task_figure_names {
         [FET_FIGURE_TEST_DEVICE] = FET_TASK_FIGURE_NAMES_("test_device_" word, "test_device"),                                             \
     }
 
+#define FET_TASK_Z 1.959963984540054 /* 97.5% quantile of the normal distribution: of 95% intervals */
+
 /* What is looked at, and how. */
 typedef struct fet_task_sight {
     fet_split split;
