@@ -17,6 +17,7 @@ struct fet_costs {
     fet_device *device;
     fet_arena *arena; /* of one candidate at a time */
     fet_between between;
+    fet_limit_lesson lesson;
     fet_graph *graph; /* the present one, in the arena; destroyed before the arena is reset, for it shares constants with the base */
 };
 
@@ -42,6 +43,11 @@ void fet_costs_destroy(fet_costs *costs)
 void fet_costs_set_between(fet_costs *costs, const fet_between *between)
 {
     costs->between = *between;
+}
+
+void fet_costs_set_lesson(fet_costs *costs, const fet_limit_lesson *lesson)
+{
+    costs->lesson = *lesson;
 }
 
 /* The kernels of a genome, in the costs' arena (reset first). */
@@ -87,7 +93,7 @@ fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidat
     fet_memory_options memory = fet_memory_default_options(fet_device_precision(costs->device));
     memory.channel_rounding = fet_device_channel_rounding(costs->device);
     fet_memory_plan plan;
-    fet_candidate_cost cost = {.hash = fet_graph_hash(costs->graph)};
+    fet_candidate_cost cost = {.hash = fet_graph_hash(costs->graph), .lesson = costs->lesson};
     FET_TRY(latency_of(costs, &kernels, &cost.metric[FET_METRIC_LATENCY]));
     if (costs->between.gains) {
         double terms[FET_BETWEEN_TERMS];
@@ -121,13 +127,28 @@ fet_status fet_costs_sample(fet_costs *costs, const fet_genome *genome, const ch
     return FET_OK;
 }
 
+/* A latency in ms as it is expected to be measured, with its error to spare. */
+static double expected_ms(const fet_candidate_cost *cost)
+{
+    double ms = cost->metric[FET_METRIC_LATENCY];
+    return cost->lesson.alone > 0 ? ms * cost->lesson.alone * (1 + cost->lesson.error) : ms * (1 + cost->error);
+}
+
+/* The same as a share of the base, which is exact for the base itself and all that is learned at the limit. */
+static double expected_share(double share, double limit, const fet_candidate_cost *cost)
+{
+    const fet_limit_lesson *lesson = &cost->lesson;
+    if (!(lesson->alone > 0) || limit >= 1) return share + cost->error * fabs(1 - share);
+    return share + share * (lesson->against_base * (1 + lesson->error) - 1) * fmax(0, 1 - share) / (1 - limit);
+}
+
 /* How far beyond a limit, as a share of it; negative within it. */
 static double excess(const fet_limit *limit, const fet_candidate_cost *cost, const fet_candidate_cost *base)
 {
-    double error = limit->metric == FET_METRIC_LATENCY ? cost->error : 0;
-    if (!limit->relative) return cost->metric[limit->metric] * (1 + error) / limit->value - 1;
-    double share = cost->metric[limit->metric] / base->metric[limit->metric];
-    return (share + error * fabs(1 - share)) / limit->value - 1;
+    bool is_latency = limit->metric == FET_METRIC_LATENCY;
+    double value = cost->metric[limit->metric], share = value / base->metric[limit->metric];
+    if (!limit->relative) return (is_latency ? expected_ms(cost) : value) / limit->value - 1;
+    return (is_latency ? expected_share(share, limit->value, cost) : share) / limit->value - 1;
 }
 
 double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, const fet_candidate_cost *base)

@@ -7,6 +7,7 @@
 #include "run/pool.h"
 #include "run/search.h"
 #include "run/series.h"
+#include "run/whole_known.h"
 
 /* The final table's rows: the baseline and each variant's answer. */
 enum { FET_MAX_ROWS = FET_JOB_MAX_VARIANTS + 1, FET_MAX_FINALISTS = 64 };
@@ -71,6 +72,21 @@ FET_MUST_CHECK fet_status fet_search_curate(fet_search *search); /* search_curat
 
 /* What stands between kernels on a measured device, learned or read; once the kernels are known. OK when stopped meanwhile. */
 FET_MUST_CHECK fet_status fet_search_between(fet_search *search); /* search_between.c */
+
+/* Whether a limit is on a latency that can be measured. */
+bool fet_search_measures_limits(const fet_search *search); /* search_measure.c */
+/* A network to measure. */
+typedef struct fet_search_network {
+    fet_costs *costs; /* of its space */
+    fet_genome genome;
+    uint64_t hash; /* of its costs */
+} fet_search_network;
+/* Those not known yet, in turns with the base; *known (to clear) has them all, and is kept. OK when stopped meanwhile, without some. */
+FET_MUST_CHECK fet_status fet_search_measure_whole(fet_search *search, const fet_search_network *networks, uint32_t n,
+                                                   fet_whole_known *known);
+/* How networks near a limit come out by what is predicted of them, for the costs of all variants; before a series is made. OK when stopped
+ * meanwhile. */
+FET_MUST_CHECK fet_status fet_search_limits(fet_search *search); /* search_limits.c */
 
 /* The series' trials as candidates for a long training, those that may become finalists measured whole; quick when a resumed study has
  * them. OK when stopped meanwhile. */

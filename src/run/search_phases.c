@@ -112,16 +112,23 @@ static fet_status propose_baseline(fet_search *search)
     return fet_search_propose(search, FET_SERIES_FINALISTS, 0, FET_FIDELITY_FULL, genome, "{\"variant\": \"baseline\"}");
 }
 
-static fet_status create_series(fet_search *search)
+static fet_status create_costs(fet_search *search)
 {
     fet_costs_destroy(search->whole_costs); /* it refers to the space of the untrained base */
     search->whole_costs = NULL;
     FET_TRY(fet_costs_create(search->workspace->whole_space, search->device, &search->whole_costs));
     fet_costs_set_between(search->whole_costs, &search->between);
     for (uint32_t v = 0; v < search->job->n_variants; v++) {
-        const fet_space *space = search->workspace->spaces[v];
-        FET_TRY(fet_costs_create(space, search->device, &search->costs[v]));
+        FET_TRY(fet_costs_create(search->workspace->spaces[v], search->device, &search->costs[v]));
         fet_costs_set_between(search->costs[v], &search->between);
+    }
+    return fet_search_limits(search);
+}
+
+static fet_status create_series(fet_search *search)
+{
+    for (uint32_t v = 0; v < search->job->n_variants; v++) {
+        const fet_space *space = search->workspace->spaces[v];
         FET_TRY(fet_series_create(search->workspace, &search->job->variants[v], space, search->costs[v], &search->base_cost,
                                   &search->series[v]));
         fet_search_news(search, "%s searches %u decisions, 10^%.1f networks, with \"%s\"", search->job->variants[v].name,
@@ -178,6 +185,8 @@ static fet_status advance_all(fet_search *search, bool *out_done)
 fet_status fet_search_phase_series(fet_search *search)
 {
     search->phase = "search";
+    FET_TRY(create_costs(search)); /* measures, so nothing is trained meanwhile */
+    if (fet_search_is_stopped(search)) return FET_OK;
     FET_TRY(propose_baseline(search));
     FET_TRY(create_series(search));
     double start_s = fet_clock_monotonic_s();

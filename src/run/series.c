@@ -193,6 +193,18 @@ fet_status fet_series_advance(fet_series *s)
     return FET_OK;
 }
 
+fet_status fet_series_preview(fet_series *s, uint32_t n, fet_genome *out_genomes, uint32_t *out_n)
+{
+    bool exhausted = false;
+    for (*out_n = 0; *out_n < n;) {
+        FET_TRY(fet_searcher_ask(s->searcher, &out_genomes[*out_n], &exhausted));
+        FET_TRY(s->screen_status);
+        if (exhausted) break;
+        ++*out_n;
+    }
+    return FET_OK;
+}
+
 fet_status fet_series_close(fet_series *s)
 {
     if (s->n_asked >= s->n_limit) return FET_OK;

@@ -24,6 +24,8 @@ FET_DEFINE_AUTO(fet_series);
 
 /* Tells what is due and proposes what may be proposed, given the store's present state. */
 FET_MUST_CHECK fet_status fet_series_advance(fet_series *series);
+/* Up to n genomes that the search would begin with, without proposing any; the series is of no other use afterwards. */
+FET_MUST_CHECK fet_status fet_series_preview(fet_series *series, uint32_t n, fet_genome *out_genomes, uint32_t *out_n);
 /* No further proposals: the time budget is spent. What is proposed is still finished. */
 FET_MUST_CHECK fet_status fet_series_close(fet_series *series);
 

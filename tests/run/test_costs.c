@@ -192,6 +192,38 @@ static void test_limits_keep_the_error_to_spare(void **state)
     }
 }
 
+/* What networks at the limit came out as counts: whole at it, not for the base, and for a limit in ms anywhere. */
+static void test_limits_go_by_networks_near_them(void **state)
+{
+    (void)state;
+    const fet_candidate_cost base = {.metric[FET_METRIC_LATENCY] = 2, .error = 0.1};
+    const fet_limit half = {.metric = FET_METRIC_LATENCY, .relative = true, .value = 0.5};
+    const fet_limit one_ms = {.metric = FET_METRIC_LATENCY, .value = 1};
+    const fet_limit slower = {.metric = FET_METRIC_LATENCY, .relative = true, .value = 1.2};
+    static const fet_limit_lesson exact = {.alone = 1.05, .against_base = 1.08},
+                                  doubtful = {.alone = 1.05, .against_base = 1.08, .error = 0.01};
+    const struct {
+        fet_limit limit;
+        fet_limit_lesson lesson;
+        double latency, violation;
+    } cases[] = {
+        {half, exact, 1, 0.08},             /* a share of 0.5 comes out as 0.54 */
+        {half, doubtful, 1, 0.0908},        /* 0.5 * 1.08 * 1.01 */
+        {half, exact, 0.92, 0},             /* 0.46 + 0.46 * 0.08 * 0.54 / 0.5 = 0.49974 */
+        {half, exact, 2, 1},                /* the base itself is as fast as the base */
+        {half, exact, 2.2, 1.2},            /* and what is slower is told without the lesson */
+        {one_ms, exact, 0.95, 0},           /* 0.9975 */
+        {one_ms, doubtful, 0.95, 0.007475}, /* 0.95 * 1.05 * 1.01 */
+        {slower, exact, 2.2, 0},            /* a limit beyond the base: 1.1 + 0.1 * 0.1, as without a lesson */
+        {half, {.alone = 0}, 1, 0.1},       /* nothing learned: 0.5 + 0.1 * 0.5 */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fet_candidate_cost cost = {.metric[FET_METRIC_LATENCY] = cases[i].latency, .error = base.error, .lesson = cases[i].lesson};
+        fet_job job = {.limits = {cases[i].limit}, .n_limits = 1};
+        CHECK_NEAR(fet_costs_violation(&job, &cost, &base), cases[i].violation, 1e-12);
+    }
+}
+
 static void set_precision(const fet_space *space, fet_genome *genome, const char *name, uint8_t option)
 {
     for (uint32_t d = 0; d < fet_space_n_decisions(space); d++)
@@ -276,6 +308,7 @@ int main(void)
                                        cmocka_unit_test(test_what_does_not_fit),
                                        cmocka_unit_test(test_between_kernels),
                                        cmocka_unit_test(test_limits_keep_the_error_to_spare),
+                                       cmocka_unit_test(test_limits_go_by_networks_near_them),
                                        cmocka_unit_test(test_mixed_precision)};
     return cmocka_run_group_tests_name("costs", tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@ base:
   epochs: 0.03
 device: {name: host, precision: int8}
 space: {curate: device, decisions: [{fuse: blocks}, {width: stages, options: 0.5..2}, {multiplier: [0.5, 1, 1.5]}]}
-goal: {maximise: quality, minimise: [latency], subject_to: {latency: "<= 150%%"}}
+goal: {maximise: quality, minimise: [latency], subject_to: {latency: "<= 90%%"}}
 search: {strategy: bayesian, trials: 11, lookahead: 3, seed: 5, finalists: 2}
 train: {short_epochs: 0.02, full_epochs: 0.03}
 output: %s
@@ -140,6 +140,9 @@ def difference(a, b):
     return f"{len(a)} against {len(b)} trials"
 
 
+LESSON_FEWEST, LESSON_MOST = 4, 12  # networks near the limit, measured before the first trial (src/run/search_limits.c)
+
+
 def fronts(folder):
     return sorted(os.listdir(os.path.join(folder, "front")))
 
@@ -148,10 +151,15 @@ def kept_whole(folder):
     """Trouble when the study "one" does not hold candidates measured whole, or the kernel table's folder not the same, or their files were left."""
     with sqlite3.connect(f"file:{folder}/one/study.sqlite?mode=ro", uri=True, timeout=10) as store:
         texts = store.execute("select text from setting where name = 'whole'").fetchall()
+        lessons = store.execute("select text from setting where name = 'limits'").fetchall()
         trials = store.execute("select count(*) from trial where series not in ('base', 'baseline', 'finalists', 'test')").fetchone()[0]
     lines = texts[0][0].splitlines() if texts else []
-    if not 1 <= len(lines) <= trials or len({line.split()[0] for line in lines}) != 1:
+    if not LESSON_FEWEST <= len(lines) <= trials + LESSON_MOST or len({line.split()[0] for line in lines}) != 1:
         return f"{len(lines)} lines of {trials} trials: {lines[:2]}"
+    alone, against_base, error = map(float, lessons[0][0].split())
+    ratios = [float(line.split()[3]) / float(line.split()[2]) for line in lines]
+    if not (0.5 < alone < 2 and 0.5 < against_base < 2 and 0 <= error < 0.5 and min(ratios) < 1):
+        return f"learned at the limit: {lessons}, {ratios}"
     beside = [os.path.join(at, name) for at, _, names in os.walk(os.path.join(folder, "cache")) for name in names if name.endswith(".whole")]
     if len(beside) != 1:
         return f"files beside the kernel table: {beside}"
