@@ -15,6 +15,7 @@
 
 typedef struct values {
     fet_cli_costing costing;
+    fet_cli_texts input;
     const char *space, *apply, *data;
     int64_t top, pairs;
     double least;
@@ -23,6 +24,7 @@ typedef struct values {
 
 static const fet_cli_option OPTIONS[] = {
     FET_CLI_COSTING(values, costing),
+    FET_CLI_BINDINGS(values, input),
     {.name = "top",
      .kind = FET_CLI_INT,
      .offset = offsetof(values, top),
@@ -258,7 +260,7 @@ static fet_status run(fet_cli *cli, const void *val)
     FET_TRY(check_arguments(cli, a.given));
     fet_cli_catch_signals();
     /* Of speed alone: wider numbers buy quality. */
-    fet_status status = fet_survey_init(&a.survey, cli->arguments[0], &a.given->costing, a.given->space, false);
+    fet_status status = fet_survey_init(&a.survey, cli->arguments[0], &a.given->costing, &a.given->input, a.given->space, false);
     if (status == FET_OK) status = advise(cli, &a);
     fet_survey_deinit(&a.survey);
     return status;

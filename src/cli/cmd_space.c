@@ -14,12 +14,14 @@
 
 typedef struct values {
     fet_cli_costing costing;
+    fet_cli_texts input;
     const char *target, *space, *save;
     bool json, force;
 } values;
 
 static const fet_cli_option OPTIONS[] = {
     FET_CLI_COSTING(values, costing),
+    FET_CLI_BINDINGS(values, input),
     {.name = "target",
      .kind = FET_CLI_TEXT,
      .offset = offsetof(values, target),
@@ -297,7 +299,7 @@ static fet_status run(fet_cli *cli, const void *val)
     if (given->save && !given->force && fet_file_exists(given->save))
         return fet_fail(FET_ERROR_EXISTS, "%s: is there already; --force replaces it", given->save);
     fet_cli_catch_signals();
-    fet_status status = fet_survey_init(&s, cli->arguments[0], &given->costing, given->space, true);
+    fet_status status = fet_survey_init(&s, cli->arguments[0], &given->costing, &given->input, given->space, true);
     if (status == FET_OK) status = survey(cli, given, &s);
     fet_survey_deinit(&s);
     return status;

@@ -16,14 +16,16 @@ static fet_status find_more(const fet_survey *survey, bool precisions, const cha
     return FET_OK;
 }
 
-fet_status fet_survey_init(fet_survey *survey, const char *model, const fet_cli_costing *costing, const char *space_file, bool precisions)
+fet_status fet_survey_init(fet_survey *survey, const char *model, const fet_cli_costing *costing, const fet_cli_texts *inputs,
+                           const char *space_file, bool precisions)
 {
     const char *const *locks = NULL;
     uint32_t n_locks = 0, more = 0;
     *survey = (fet_survey){.left_out = ""};
     FET_TRY(fet_arena_create(&survey->arena));
     if (space_file) FET_TRY(fet_space_file_read(space_file, survey->arena, &locks, &n_locks));
-    FET_TRY(fet_network_load(model, false, &survey->network));
+    FET_TRY(fet_cli_check_bindings(inputs));
+    FET_TRY(fet_network_load_bound(model, false, inputs, &survey->network));
     FET_TRY(fet_recognise_activation(survey->network.graph, NULL)); /* as the base of a job: decisions are the same there */
     FET_TRY(fet_cli_device_open(costing, &survey->options, &survey->device));
     FET_TRY(find_more(survey, precisions, locks, n_locks, &more));

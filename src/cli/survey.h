@@ -18,11 +18,11 @@ typedef struct fet_survey {
 } fet_survey;
 
 /*
- * space_file: locks that somebody edited, or NULL. precisions: decisions on layers' precision, too, where the device computes in int8 and
- * bf16; without, where the locks name some. Deinit whatever the outcome.
+ * inputs: shapes for what an ONNX file leaves open. space_file: locks that somebody edited, or NULL. precisions: decisions on layers'
+ * precision, too, where the device computes in int8 and bf16; without, where the locks name some. Deinit whatever the outcome.
  */
-FET_MUST_CHECK fet_status fet_survey_init(fet_survey *survey, const char *model, const fet_cli_costing *costing, const char *space_file,
-                                          bool precisions);
+FET_MUST_CHECK fet_status fet_survey_init(fet_survey *survey, const char *model, const fet_cli_costing *costing,
+                                          const fet_cli_texts *inputs, const char *space_file, bool precisions);
 void fet_survey_deinit(fet_survey *survey);
 
 #endif

@@ -215,6 +215,20 @@ static int64_t binary_int(fet_op_kind op, int64_t a, int64_t b)
     }
 }
 
+/* The remainder has the sign of the divisor, as Python has it, or of the dividend, as C does; of a division by zero it is 0. */
+static int64_t modulo_int(int64_t a, int64_t b, bool as_c)
+{
+    if (b == 0 || b == -1) return 0;
+    int64_t rest = a % b;
+    return !as_c && rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+static double modulo_float(double a, double b, bool as_c)
+{
+    double rest = fmod(a, b);
+    return !as_c && rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
 static double binary_float(fet_op_kind op, double a, double b)
 {
     switch (op) {
@@ -232,16 +246,20 @@ static double binary_float(fet_op_kind op, double a, double b)
     }
 }
 
-static void binary(fet_op_kind op, const fet_tensor *a, const fet_tensor *b, fet_tensor *dst)
+static void binary(const fet_node *node, const fet_tensor *a, const fet_tensor *b, fet_tensor *dst)
 {
+    fet_op_kind op = node->op;
+    bool as_c = fet_node_int(node, FET_ATTR_FMOD, 0) != 0;
     int64_t strides[2][FET_MAX_RANK], at[FET_MAX_RANK] = {0}, offsets[2] = {0, 0}, elements = fet_tensor_elements(dst);
     strides_of(&a->shape, dst->shape.rank, strides[0]);
     strides_of(&b->shape, dst->shape.rank, strides[1]);
     for (int64_t i = 0; i < elements; i++) {
         if (is_float(a->dtype)) {
-            store(dst, i, binary_float(op, load(a, offsets[0]), load(b, offsets[1])));
+            double x = load(a, offsets[0]), y = load(b, offsets[1]);
+            store(dst, i, op == FET_OP_MOD ? modulo_float(x, y, as_c) : binary_float(op, x, y));
         } else {
-            store_int(dst, i, binary_int(op, load_int(a, offsets[0]), load_int(b, offsets[1])));
+            int64_t x = load_int(a, offsets[0]), y = load_int(b, offsets[1]);
+            store_int(dst, i, op == FET_OP_MOD ? modulo_int(x, y, as_c) : binary_int(op, x, y));
         }
         advance(&dst->shape, at, 2, (const int64_t(*)[FET_MAX_RANK])strides, offsets);
     }
@@ -367,6 +385,7 @@ static bool is_binary(const fet_node *node)
     case FET_OP_SUB:
     case FET_OP_MUL:
     case FET_OP_DIV:
+    case FET_OP_MOD:
     case FET_OP_MIN:
     case FET_OP_MAX:
     case FET_OP_EQUAL:
@@ -386,7 +405,7 @@ static fet_status compute(const fet_graph *graph, const fet_node *node, const fe
     *out_done = true;
     if (is_binary(node)) {
         *out_done = is_number(in[0]->dtype) && in[0]->dtype == in[1]->dtype;
-        if (*out_done) binary(node->op, in[0], in[1], dst);
+        if (*out_done) binary(node, in[0], in[1], dst);
         return FET_OK;
     }
     int64_t strides[FET_MAX_RANK];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* eval and train on a network whose file leaves the size of its input open: refused without --input NAME=SHAPE, and the same however the
- * size is given. */
+/* eval, train, space and advise on a network whose file leaves the size of its input open: refused without --input NAME=SHAPE, and the same
+ * however the size is given. */
 #include "program.h"
 
 #include "../format/model.h"
@@ -81,8 +81,20 @@ static void test_open_input(void **state)
     assert_true(accuracy(words("eval %s %s --json", closed, data)) > right[0]);
 }
 
+static void test_open_input_of_a_survey(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"space", "advise"};
+    const char *open = write_open();
+    for (int i = 0; i < 2; i++) {
+        check_refused(words("%s %s --device npu-16", commands[i], open), "--input");
+        check_refused(words("%s %s --device npu-16 --input 1x12x12", commands[i], open), "expected NAME=SHAPE");
+        check_run(words("%s %s --device npu-16 --json --input image=1x1x12x12", commands[i], open), 0, "latency");
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_open_input)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_open_input), cmocka_unit_test(test_open_input_of_a_survey)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -92,6 +92,7 @@ static double apply(fet_op_kind op, double a, double b, bool whole)
     case FET_OP_SUB: return a - b;
     case FET_OP_MUL: return a * b;
     case FET_OP_DIV: return whole ? trunc(a / b) : a / b;
+    case FET_OP_MOD: return a - b * floor(a / b); /* exact for the small whole numbers here and their quarters */
     case FET_OP_MIN: return fmin(a, b);
     case FET_OP_MAX: return fmax(a, b);
     case FET_OP_EQUAL: return a == b;
@@ -105,9 +106,10 @@ static double apply(fet_op_kind op, double a, double b, bool whole)
 static void binary_with_stretching(void **state)
 {
     (void)state;
-    static const fet_op_kind ops[] = {FET_OP_ADD,          FET_OP_SUB,   FET_OP_MUL,     FET_OP_DIV,  FET_OP_MIN,
-                                      FET_OP_MAX,          FET_OP_EQUAL, FET_OP_GREATER, FET_OP_LESS, FET_OP_GREATER_OR_EQUAL,
-                                      FET_OP_LESS_OR_EQUAL};
+    static const fet_op_kind ops[] = {FET_OP_ADD,           FET_OP_SUB,   FET_OP_MUL,     FET_OP_DIV,  FET_OP_MIN,
+                                      FET_OP_MAX,           FET_OP_EQUAL, FET_OP_GREATER, FET_OP_LESS, FET_OP_GREATER_OR_EQUAL,
+                                      FET_OP_LESS_OR_EQUAL, FET_OP_MOD};
+    enum { N_OPS = sizeof ops / sizeof *ops };
     for (int round = 0; round < 600; round++) {
         fet_shape whole = random_shape(&rng, (uint32_t)between(&rng, 0, 4), 1, 4), a = whole, b = whole;
         for (uint32_t d = 0; d < whole.rank; d++) {
@@ -115,12 +117,13 @@ static void binary_with_stretching(void **state)
             if (choice == 0) a.dim[d] = 1;
             if (choice == 1) b.dim[d] = 1;
         }
-        fet_op_kind op = ops[round % 11];
+        fet_op_kind op = ops[round % N_OPS];
         fet_dtype dtype = some_dtype();
         one_node one = one_begin();
         fet_auto(fet_tensor) x = fet_tensor_retain(one_random(&one, &rng, dtype, a));
         fet_auto(fet_tensor) y = fet_tensor_retain(one_random(&one, &rng, dtype, b));
-        for (int64_t i = 0; op == FET_OP_DIV && i < fet_tensor_elements(y); i++) /* no division by zero here */
+        bool divides = op == FET_OP_DIV || op == FET_OP_MOD;
+        for (int64_t i = 0; divides && i < fet_tensor_elements(y); i++) /* no division by zero here */
             if (number(y, i) == 0 && dtype == FET_DTYPE_F32) fet_tensor_f32(y)[i] = 3;
             else if (number(y, i) == 0 && dtype == FET_DTYPE_S64) fet_tensor_s64(y)[i] = 3;
             else if (number(y, i) == 0) ((int32_t *)y->data)[i] = 3;
@@ -323,13 +326,29 @@ static void integer_edges(void **state)
 {
     (void)state;
     const int64_t numbers[] = {INT64_MIN, INT64_MAX, -1, 0, 1};
-    static const fet_op_kind ops[] = {FET_OP_ADD, FET_OP_SUB, FET_OP_MUL, FET_OP_DIV};
-    for (int i = 0; i < 100; i++) {
+    static const fet_op_kind ops[] = {FET_OP_ADD, FET_OP_SUB, FET_OP_MUL, FET_OP_DIV, FET_OP_MOD};
+    for (int i = 0; i < 125; i++) {
         one_node one = one_begin();
         one_ints(&one, &numbers[i % 5], 1);
         one_ints(&one, &numbers[i / 5 % 5], 1);
         one_op(&one, ops[i / 25], 1);
         folded(&one);
+        one_end(&one);
+    }
+}
+
+/* With fmod the remainder has the sign of the dividend. */
+static void modulo_as_c(void **state)
+{
+    (void)state;
+    const int64_t a[] = {7, -7, 7, -7}, b[] = {3, 3, -3, -3}, python[] = {1, 2, -2, -1}, c[] = {1, -1, 1, -1};
+    for (int as_c = 0; as_c < 2; as_c++) {
+        one_node one = one_begin();
+        one_ints(&one, a, 4);
+        one_ints(&one, b, 4);
+        one_op(&one, FET_OP_MOD, 1);
+        CHECK_OK(fet_graph_set_int(one.graph, one.node, FET_ATTR_FMOD, as_c));
+        assert_memory_equal(fet_tensor_s64(folded(&one)), as_c ? c : python, sizeof c);
         one_end(&one);
     }
 }
@@ -400,15 +419,11 @@ static void budget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(transpose),
-        cmocka_unit_test(binary_with_stretching),
-        cmocka_unit_test(slices_and_gathers),
-        cmocka_unit_test(concat_tile_expand_where),
-        cmocka_unit_test(reductions),
-        cmocka_unit_test(casts_and_ranges),
-        cmocka_unit_test(integer_edges),
-        cmocka_unit_test(shape_chain),
-        cmocka_unit_test(budget),
+        cmocka_unit_test(transpose),          cmocka_unit_test(binary_with_stretching),
+        cmocka_unit_test(slices_and_gathers), cmocka_unit_test(concat_tile_expand_where),
+        cmocka_unit_test(reductions),         cmocka_unit_test(casts_and_ranges),
+        cmocka_unit_test(integer_edges),      cmocka_unit_test(modulo_as_c),
+        cmocka_unit_test(shape_chain),        cmocka_unit_test(budget),
     };
     fet_rng_init(&rng, 11, 0, FET_RNG_TEST);
     return cmocka_run_group_tests(tests, NULL, NULL);
