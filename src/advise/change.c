@@ -11,7 +11,7 @@ static void add(fet_change_side *side, const fet_probe_layer *layer)
     side->layers[side->n++] = layer;
     side->latency_ms += layer->latency_ms;
     side->noise_ms = sqrt(side->noise_ms * side->noise_ms + noise_ms * noise_ms);
-    side->macs += fet_kernel_key_macs(&layer->key);
+    side->macs += layer->macs;
 }
 
 /* Pairs each layer of `a` that is not matched yet with one of `b`; by name, they must also be called the same. */
@@ -99,7 +99,7 @@ static int percent_digits(double share)
 static const char *with_figures(const fet_probe_layer *layer, double peak, char *text, size_t bytes)
 {
     char what[FET_LAYER_TEXT_BYTES];
-    double use = fet_layer_utilisation(fet_kernel_key_macs(&layer->key), layer->latency_ms, peak);
+    double use = fet_layer_utilisation(layer->macs, layer->latency_ms, peak);
     fet_layer_describe(&layer->key, what, sizeof what);
     char time[AMOUNT_BYTES];
     time_text(layer->latency_ms, time);
@@ -160,7 +160,7 @@ static const char *more_work(const fet_change *change, double peak, fet_arena *a
     double rate = (double)change->came.macs / change->came.latency_ms, most = 0;
     for (uint32_t i = 0; i < change->gone.n; i++) {
         const fet_probe_layer *l = change->gone.layers[i];
-        double lost = l->latency_ms - (double)fet_kernel_key_macs(&l->key) / rate;
+        double lost = l->latency_ms - (double)l->macs / rate;
         if (lost > most) idle = l, most = lost;
     }
     if (!idle) idle = dearest(&change->gone);

@@ -115,7 +115,7 @@ static void take_layer(fet_extent_site *site, const fet_probe_layer *layer)
     if (site->n_layers++ == 0) site->first = layer->name;
     site->last = layer->name;
     site->latency_ms += layer->latency_ms;
-    site->macs += fet_kernel_key_macs(&layer->key);
+    site->macs += layer->macs;
 }
 
 static fet_status block_site(const finder *f, const fet_probe_net *base, const fet_block *block, fet_extent_site *site)

@@ -78,8 +78,10 @@ static fet_status keep_layers(fet_probe *probe, const fet_graph *graph, fet_prob
     if (!layers) return fet_arena_full();
     for (uint32_t k = 0; k < kernels.count; k++) {
         const fet_kernel *kernel = &kernels.items[k];
-        layers[k] = (fet_probe_layer){
-            .name = fet_arena_strdup(probe->arena, layer_name(graph, kernel)), .node = kernel->anchor, .key = kernel->key};
+        layers[k] = (fet_probe_layer){.name = fet_arena_strdup(probe->arena, layer_name(graph, kernel)),
+                                      .node = kernel->anchor,
+                                      .key = kernel->key,
+                                      .macs = fet_kernel_macs(graph, kernel)};
         if (!layers[k].name) return fet_arena_full();
     }
     net->layers = layers;

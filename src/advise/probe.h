@@ -14,6 +14,7 @@ typedef struct fet_probe_layer {
     const char *name; /* of its anchor node, or of the value that is cast; lives as long as the space */
     fet_id node;      /* anchor in the network's own graph, or FET_NONE */
     fet_kernel_key key;
+    int64_t macs;
     double latency_ms; /* of the kernel by itself, or its part of the simulated network */
     double spread;     /* relative */
     bool is_part;

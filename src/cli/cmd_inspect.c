@@ -135,7 +135,7 @@ static void add_row(const view *v, uint32_t k, bool json, fet_table *table)
     const fet_kernel *kernel = &v->kernels.items[k];
     char key[FET_KERNEL_KEY_TEXT_BYTES], shape[FET_SHAPE_TEXT_BYTES], what[FET_LAYER_TEXT_BYTES];
     const fet_shape *output = kernel->dst != FET_NONE ? &v->graph->values[kernel->dst].shape : NULL;
-    int64_t macs = fet_kernel_key_macs(&kernel->key);
+    int64_t macs = fet_kernel_macs(v->graph, kernel);
     double ms = v->device ? v->costs[k].latency_ms : (double)NAN;
     fet_dtype precision = fet_kernel_dtype(&kernel->key, v->precision);
     size_t item_bytes = fet_dtype_bytes(kernel->key.flags & FET_KERNEL_F32_DST ? FET_DTYPE_F32 : precision);

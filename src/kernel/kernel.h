@@ -140,7 +140,10 @@ FET_MUST_CHECK fet_status fet_kernels_split(const fet_graph *graph, const fet_fu
 enum { FET_KERNEL_KEY_TEXT_BYTES = 256 };
 const char *fet_kernel_key_print(const fet_kernel_key *key, char *text, size_t bytes);
 FET_MUST_CHECK fet_status fet_kernel_key_parse(const char *text, fet_kernel_key *out_key);
+/* 0 for plain kernels, whose key does not hold what it takes. */
 int64_t fet_kernel_key_macs(const fet_kernel_key *key);
+/* Of a kernel of `graph`, plain ones too: those of its anchor. */
+int64_t fet_kernel_macs(const fet_graph *graph, const fet_kernel *kernel);
 
 bool fet_kernel_key_equal(const fet_kernel_key *a, const fet_kernel_key *b);
 uint64_t fet_kernel_key_hash(const fet_kernel_key *key);

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "op/conv.h"
+#include "op/op.h"
 
 #include <string.h>
 
@@ -174,4 +175,12 @@ int64_t fet_kernel_key_macs(const fet_kernel_key *key)
     case FET_OP_MATMUL: return key->flags & FET_KERNEL_PLAIN_SRC ? 0 : n * ic * key->ih * key->iw * oc;
     default: return 0;
     }
+}
+
+int64_t fet_kernel_macs(const fet_graph *graph, const fet_kernel *kernel)
+{
+    if (kernel->anchor == FET_NONE || !(kernel->key.flags & FET_KERNEL_PLAIN_SRC)) return fet_kernel_key_macs(&kernel->key);
+    fet_op_work work;
+    fet_graph_work_of_node(graph, kernel->anchor, &work);
+    return work.macs;
 }

@@ -105,7 +105,7 @@ fet_status fet_costs_of(fet_costs *costs, const fet_genome *genome, fet_candidat
     FET_TRY(fet_memory_plan_make(costs->graph, &kernels, &memory, costs->arena, &plan));
     cost.metric[FET_METRIC_PEAK_MEMORY] = (double)plan.arena_bytes;
     cost.metric[FET_METRIC_PARAMS] = (double)plan.param_bytes;
-    for (uint32_t k = 0; k < kernels.count; k++) cost.macs += fet_kernel_key_macs(&kernels.items[k].key);
+    for (uint32_t k = 0; k < kernels.count; k++) cost.macs += fet_kernel_macs(costs->graph, &kernels.items[k]);
     *out_cost = cost;
     return FET_OK;
 }

@@ -171,12 +171,23 @@ static fet_status train_and_keep(call *c, fet_graph *graph, const fet_graph *tea
     return status;
 }
 
+/* An operator that cannot be trained would fail every candidate that is not the network itself: said first. */
+static fet_status check_trainable(const fet_job *job, fet_graph *graph)
+{
+    if (job->short_epochs == 0 && job->full_epochs == 0) return FET_OK;
+    fet_trainer_options options = fet_trainer_default_options();
+    options.batch = 1;
+    fet_auto(fet_trainer) trainer = NULL;
+    return fet_trainer_create(graph, &options, &trainer);
+}
+
 static fet_status run_base(call *c)
 {
     fet_workspace *w = c->workspace;
     fet_auto(fet_graph) graph = NULL;
     FET_TRY(fet_graph_copy(w->base, NULL, 0, &graph));
     FET_TRY(fet_graph_init_params(graph, NULL, w->job->seed));
+    FET_TRY(check_trainable(w->job, graph));
     if (w->job->base_onnx) FET_TRY(fet_renormalise(graph, w->dataset, w->job->seed));
     FET_TRY(train_and_keep(c, graph, NULL, w->job->base_epochs, w->job->base_learning_rate));
     return w->job->taylor ? fet_importance_make(w, graph) : FET_OK;

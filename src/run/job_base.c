@@ -172,6 +172,8 @@ fet_status fet_job_read_base(reader *r)
     /* A given network is trained already: few epochs at a lower rate fit it to the data, none take it as it is. */
     if (onnx) epochs = r->job->task->needs_original ? 0 : 3; /* what is imitated stays as it is */
     FET_TRY(fet_job_real(&r->yaml, raw->epochs, "base.epochs", epochs, onnx ? 0 : 0.001, 10000, &r->job->base_epochs));
+    if (r->job->task->needs_original && r->job->base_epochs > 0)
+        return fet_job_yaml_fail(&r->yaml, "base.epochs", "it is %.6g, expected 0: what is imitated stays as it is", r->job->base_epochs);
     FET_TRY(fet_job_real(&r->yaml, raw->learning_rate, "base.learning_rate", onnx ? 0.02 : 0.1, 1e-7, 100, &rate));
     r->job->base_learning_rate = (float)rate;
     return FET_OK;

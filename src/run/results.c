@@ -171,8 +171,8 @@ static fet_status layers_json(const fet_search *search, const fet_finalist *f, j
         else bar_of(space, graph, kernel->anchor, block, sizeof block);
         fet_kernel_key_print(&kernel->key, key, sizeof key);
         json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:s}", "name", name, "block", block, "kernel", key, "macs",
-                                               (json_int_t)fet_kernel_key_macs(&kernel->key), "us", kernel_ms[k] * 1e3, "spread",
-                                               cost.spread, "source", whole_source(search)));
+                                               (json_int_t)fet_kernel_macs(graph, kernel), "us", kernel_ms[k] * 1e3, "spread", cost.spread,
+                                               "source", whole_source(search)));
     }
     return FET_OK;
 }

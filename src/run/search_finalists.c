@@ -72,6 +72,21 @@ static fet_status add_trial(fet_search *search, const char *variant, const fet_s
     return add_finalist(search, variant, genome, &trial->cost, trial->quality);
 }
 
+/* Most often all fail for one reason. */
+static fet_status all_failed(const fet_search *search, const char *series, uint32_t n)
+{
+    fet_trials trials = {0};
+    const char *reason = NULL;
+    fet_error_clear();
+    FET_TRY(fet_study_trials(search->workspace->study, series, &trials));
+    for (size_t t = 0; t < trials.count && !reason; t++)
+        if (trials.items[t].state == FET_TRIAL_FAILED) reason = trials.items[t].reason;
+    fet_status status = fet_fail(FET_ERROR_STATE, "%s: every one of %u trials failed, so there is nothing to train further; the first: %s",
+                                 series, n, reason ? reason : "unknown");
+    fet_trials_clear(&trials);
+    return status;
+}
+
 static fet_status add_finalists(fet_search *search)
 {
     const fet_finalists_wanted wanted = wanted_of(search);
@@ -81,6 +96,7 @@ static fet_status add_finalists(fet_search *search)
         const fet_series_trial *trials = search->candidates[v];
         const char *name = search->job->variants[v].name;
         fet_status status = fet_finalists_choose(trials, n, n_first, &wanted, chosen, &n_chosen);
+        if (status == FET_ERROR_NOT_FOUND) return all_failed(search, name, n);
         if (status != FET_OK) return fet_note(status, "%s", name);
         for (uint32_t i = 0; i < n_chosen; i++) FET_TRY(add_trial(search, name, &trials[chosen[i]]));
     }

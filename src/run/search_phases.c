@@ -85,9 +85,20 @@ static void show_normalisation(fet_search *search)
     fet_search_news(search, "images are given to the network as (pixel - mean) / std, with pixels of 0 to 255, mean %s, std %s", mean, std);
 }
 
+/* Said before anything is trained. */
+static fet_status check_space(const fet_search *search)
+{
+    const char *network = search->job->base_onnx;
+    if (fet_space_n_decisions(search->workspace->whole_space) > 0) return FET_OK;
+    return fet_fail(FET_ERROR_ARG, "%s: none of the decisions asked for is found in it, so there is nothing to search%s%s%s",
+                    network ? network : "the base network", network ? "; `fettle space " : "", network ? network : "",
+                    network ? "` lists those that are" : "");
+}
+
 fet_status fet_search_phase_base(fet_search *search)
 {
     search->phase = "base";
+    FET_TRY(check_space(search));
     show_normalisation(search);
     FET_TRY(fet_search_propose(search, FET_SERIES_BASE, 0, FET_FIDELITY_BASE, "", "{\"variant\": \"baseline\"}"));
     FET_TRY(measure_kernels(search));

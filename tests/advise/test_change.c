@@ -94,6 +94,7 @@ static fet_probe_layer layer(const char *key, double ms)
 {
     fet_probe_layer l = {.name = "x", .node = FET_NONE, .latency_ms = ms};
     CHECK_OK(fet_kernel_key_parse(key, &l.key));
+    l.macs = fet_kernel_key_macs(&l.key);
     return l;
 }
 

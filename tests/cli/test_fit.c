@@ -6,6 +6,7 @@
 #include "program.h"
 
 #include "../data/samples.h"
+#include "../format/model.h"
 #include "stripes.h"
 
 #include <dirent.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 
 static const char *folder;
-static char model[600], out[600];
+static char given[600], out[600];
 
 static int setup(void **state)
 {
@@ -22,7 +23,7 @@ static int setup(void **state)
     folder = make_folder();
     write_stripes(folder, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", 600, 1);
     write_stripes(folder, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 150, 2);
-    snprintf(model, sizeof model, "%s/model.onnx", folder);
+    snprintf(given, sizeof given, "%s/model.onnx", folder);
     snprintf(out, sizeof out, "%s/out", folder);
     setenv("XDG_CACHE_HOME", folder, 1);
     return 0;
@@ -50,9 +51,9 @@ static char *read_text(const char *name)
 static void test_fit(void **state)
 {
     (void)state;
-    check_run(words("train --data idx:%s --stem 16s2 --stages 2x16,32s2 --head 32 --epochs 3 --output %s " NORMAL, folder, model), 0,
+    check_run(words("train --data idx:%s --stem 16s2 --stages 2x16,32s2 --head 32 --epochs 3 --output %s " NORMAL, folder, given), 0,
               "right");
-    check_run(words(FIT " " NORMAL, model, folder, out), 0, "original");
+    check_run(words(FIT " " NORMAL, given, folder, out), 0, "original");
     assert_non_null(strstr(output, "mean 120, std 60"));
     assert_non_null(strstr(output, "front/"));
     assert_true(fet_file_exists(path_in(folder, "out/front/baseline.onnx")));
@@ -65,11 +66,11 @@ static void test_fit(void **state)
     fet_free(job);
     check_refused(words("search %s/job.yaml", out), "add --resume");
     check_run(words("search %s/job.yaml --resume", out), 0, "fit");
-    check_run(words(FIT " " NORMAL " --resume --json", model, folder, out), 0, "\"chosen\"");
+    check_run(words(FIT " " NORMAL " --resume --json", given, folder, out), 0, "\"chosen\"");
 
     /* Another content of the file is another study. */
-    check_run(words("train %s --data idx:%s --epochs 0.1 --output %s " NORMAL, model, folder, model), 0, "right");
-    check_run(words(FIT " " NORMAL " --resume", model, folder, out), 1, "holds a study of another network");
+    check_run(words("train %s --data idx:%s --epochs 0.1 --output %s " NORMAL, given, folder, given), 0, "right");
+    check_run(words(FIT " " NORMAL " --resume", given, folder, out), 1, "holds a study of another network");
 }
 
 static void test_mistakes(void **state)
@@ -80,19 +81,19 @@ static void test_mistakes(void **state)
     snprintf(nowhere, sizeof nowhere, "%s/nowhere", folder);
     assert_int_equal(mkdir(empty, 0777), 0);
     check_refused(words(FIT, "nothere.onnx", folder, nowhere), "nothere.onnx: No such file");
-    check_refused(words(FIT, model, "nothere", nowhere), "--data: nothere: No such file");
-    check_refused(words(FIT, model, empty, nowhere), "nothing to learn from in it");
-    check_refused(words(FIT " --target speed=2", model, folder, nowhere), "target \"speed\": expected latency, peak_memory or params");
-    check_refused(words(FIT " --target params=many", model, folder, nowhere), "target \"params=many\": expected -40%");
-    check_refused(words(FIT " --target params=-150%%", model, folder, nowhere), "target \"params=-150%\": expected -40%");
-    check_refused(words(FIT " --mean 1", model, folder, nowhere), "--mean stands alone, expected --mean and --std together");
-    check_refused(words(FIT " --mean 1,x --std 1", model, folder, nowhere), "--mean is \"1,x\"");
-    check_refused(words(FIT " --input 3x4", model, folder, nowhere), "is no input: expected 1 x channels x height x width");
-    check_refused(words(FIT " --mean 1,2,3 --std 1", model, folder, nowhere),
+    check_refused(words(FIT, given, "nothere", nowhere), "--data: nothere: No such file");
+    check_refused(words(FIT, given, empty, nowhere), "nothing to learn from in it");
+    check_refused(words(FIT " --target speed=2", given, folder, nowhere), "target \"speed\": expected latency, peak_memory or params");
+    check_refused(words(FIT " --target params=many", given, folder, nowhere), "target \"params=many\": expected -40%");
+    check_refused(words(FIT " --target params=-150%%", given, folder, nowhere), "target \"params=-150%\": expected -40%");
+    check_refused(words(FIT " --mean 1", given, folder, nowhere), "--mean stands alone, expected --mean and --std together");
+    check_refused(words(FIT " --mean 1,x --std 1", given, folder, nowhere), "--mean is \"1,x\"");
+    check_refused(words(FIT " --input 3x4", given, folder, nowhere), "is no input: expected 1 x channels x height x width");
+    check_refused(words(FIT " --mean 1,2,3 --std 1", given, folder, nowhere),
                   "3 numbers are given as mean, but the images have 1 channels");
-    check_refused(words(FIT " --precision int9", model, folder, nowhere), "--precision is \"int9\"");
-    check_refused(words(FIT " --decisions fuse,skp", model, folder, nowhere), "--decisions has \"skp\"");
-    check_refused(words("fit %s --data %s", model, folder), "--target METRIC=LIMIT is missing");
+    check_refused(words(FIT " --precision int9", given, folder, nowhere), "--precision is \"int9\"");
+    check_refused(words(FIT " --decisions fuse,skp", given, folder, nowhere), "--decisions has \"skp\"");
+    check_refused(words("fit %s --data %s", given, folder), "--target METRIC=LIMIT is missing");
     assert_false(fet_file_exists(nowhere));
 }
 
@@ -168,7 +169,7 @@ static void test_without_labels(void **state)
         words(
             "fit %s --data %s --target 'latency=-5%%,params<= 150%%' --device npu-64 --full-epochs 1 --trials 2 --finalists 1 --workers 1 "
             "--decisions width --output %s " NORMAL,
-            model, photos, imitated),
+            given, photos, imitated),
         0, "agreement");
     char *job = read_text("imitated/job.yaml");
     assert_non_null(strstr(job, "kind: imitate"));
@@ -177,13 +178,54 @@ static void test_without_labels(void **state)
     fet_free(job);
 }
 
+/* Two convolutions and the smallest number of each map, of which nothing is a block, and whose end cannot be trained. */
+static const char *write_untrainable(void)
+{
+    const char *path = path_in(folder, "untrainable.onnx");
+    size_t bytes = 0;
+    model m;
+    model_begin(&m, 13);
+    model_input(&m, "image", MODEL_DIMS(1, 1, SIDE, SIDE));
+    model_weights(&m, "w", false, MODEL_DIMS(32, 1, 3, 3));
+    model_weights(&m, "v", false, MODEL_DIMS(16, 32, 3, 3));
+    model_node(&m, "Conv", "image,w", "first");
+    model_node(&m, "Relu", "first", "active");
+    model_node(&m, "Conv", "active,v", "second");
+    Onnx__NodeProto *least = model_node(&m, "ReduceMin", "second", "least");
+    attr_ints(&m, least, "axes", MODEL_DIMS(2, 3));
+    attr_int(&m, least, "keepdims", 0);
+    model_output(&m, "least", 1);
+    const void *packed = model_pack(&m, &bytes);
+    write_file(path, packed, bytes);
+    model_end(&m);
+    return path;
+}
+
+/* Where nothing can come of it, the one line says why, and before anything is trained where that is known. */
+static void test_nothing_to_gain(void **state)
+{
+    (void)state;
+    uint8_t pixels[SIDE * SIDE];
+    char some[600], none[600];
+    const char *network = write_untrainable();
+    snprintf(some, sizeof some, "%s/some_photos", folder);
+    snprintf(none, sizeof none, "%s/none", folder);
+    assert_int_equal(mkdir(some, 0777), 0);
+    for (unsigned i = 0; i < 30; i++) {
+        for (unsigned p = 0; p < SIDE * SIDE; p++) pixels[p] = (uint8_t)(p * i);
+        write_image(words("%s/%02u.png", some, i), pixels, SIDE, SIDE, 1);
+    }
+    check_run(words(FIT " --epochs 0 --decisions fuse", network, some, none), 2,
+              "untrainable.onnx: none of the decisions asked for is found in it");
+    check_refused(words(FIT, network, some, none), "base.epochs\": it is 1, expected 0: what is imitated stays as it is");
+    check_run(words(FIT "2 --epochs 0 --decisions groups", network, some, none), 1, "operator ReduceMin cannot be trained");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fit),
-        cmocka_unit_test(test_without_labels),
-        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_a_real_network),
+        cmocka_unit_test(test_fit),      cmocka_unit_test(test_without_labels), cmocka_unit_test(test_nothing_to_gain),
+        cmocka_unit_test(test_mistakes), cmocka_unit_test(test_a_real_network),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

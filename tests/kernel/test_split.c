@@ -260,6 +260,39 @@ static void big(void)
     end(gemm(unary(FET_OP_FLATTEN, unary(FET_OP_GLOBAL_AVERAGE_POOL, x)), 10));
 }
 
+/* A product of matrices that is not a fully connected layer runs plain; its MACs are those of the definition all the same. */
+static void test_macs_of_plain_products(void **state)
+{
+    (void)state;
+    const struct {
+        fet_shape a, b;
+        int64_t macs;
+    } cases[] = {
+        {{.rank = 3, .dim = {2, 5, 7}}, {.rank = 2, .dim = {7, 3}}, 2 * 5 * 3 * 7},
+        {{.rank = 4, .dim = {1, 4, 5, 6}}, {.rank = 4, .dim = {1, 4, 6, 8}}, 4 * 5 * 8 * 6},
+        {{.rank = 5, .dim = {2, 1, 4, 5, 6}}, {.rank = 5, .dim = {2, 1, 4, 6, 8}}, 2 * 4 * 5 * 8 * 6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fet_id in[2], node = FET_NONE;
+        CHECK_OK(fet_graph_create(NULL, &g));
+        CHECK_OK(fet_graph_add_input(g, "a", FET_DTYPE_F32, &cases[i].a, &in[0]));
+        CHECK_OK(fet_graph_add_input(g, "b", FET_DTYPE_F32, &cases[i].b, &in[1]));
+        CHECK_OK(fet_graph_add_node(g, FET_OP_MATMUL, "product", in, 2, 1, &node));
+        end(g->nodes[node].outputs[0]);
+        split(FET_DTYPE_S8);
+        int64_t macs = 0;
+        for (uint32_t k = 0; k < kernels.count; k++) macs += fet_kernel_macs(g, &kernels.items[k]);
+        assert_int_equal(macs, cases[i].macs);
+        fet_graph_destroy(g);
+    }
+    /* And those of the fast ones are those of their keys. */
+    big();
+    split(FET_DTYPE_S8);
+    for (uint32_t k = 0; k < kernels.count; k++)
+        assert_int_equal(fet_kernel_macs(g, &kernels.items[k]), fet_kernel_key_macs(&kernels.items[k].key));
+    fet_graph_destroy(g);
+}
+
 static void test_hot_path(void **state)
 {
     (void)state;
@@ -392,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_plain_tail),
         cmocka_unit_test(test_signs),
         cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_macs_of_plain_products),
         cmocka_unit_test(test_hot_path),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_views_agree),
