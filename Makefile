@@ -76,11 +76,11 @@ tsan: packages-test node_modules/.fettle-test
 	OMP_NUM_THREADS=1 meson test -C build-tsan --print-errorlogs --timeout-multiplier 10 --no-suite slow
 comma := ,
 
-# Valgrind knows neither AMX nor AVX-512.
+# Valgrind knows neither AMX nor AVX-512, and some of oneDNN's straight pieces of code are too long for it unless it takes them in small ones.
 valgrind: packages-dev packages-test node_modules/.fettle-test
 	[ -e build-valgrind ] || meson setup build-valgrind -Dbuildtype=debugoptimized -Darena_debug=true
 	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 meson test -C build-valgrind --print-errorlogs --timeout-multiplier 30 --no-suite slow \
-	    --wrap='valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=9'
+	    --wrap='valgrind --quiet --vex-guest-max-insns=20 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=9'
 
 fuzz: packages-test node_modules/.fettle-build
 	[ -e build-fuzz ] || CC=clang meson setup build-fuzz -Dfuzz=true -Dbuildtype=debug -Db_lundef=false -Db_sanitize=address,undefined
