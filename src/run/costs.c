@@ -134,12 +134,13 @@ static double expected_ms(const fet_candidate_cost *cost)
     return cost->lesson.alone > 0 ? ms * cost->lesson.alone * (1 + cost->lesson.error) : ms * (1 + cost->error);
 }
 
-/* The same as a share of the base, which is exact for the base itself and all that is learned at the limit. */
+/* The same as a share of the base, which is exact for the base itself, and all that is learned at the limit and below it. */
 static double expected_share(double share, double limit, const fet_candidate_cost *cost)
 {
     const fet_limit_lesson *lesson = &cost->lesson;
     if (!(lesson->alone > 0) || limit >= 1) return share + cost->error * fabs(1 - share);
-    return share + share * (lesson->against_base * (1 + lesson->error) - 1) * fmax(0, 1 - share) / (1 - limit);
+    double nearness = fmin(fmax(0, 1 - share) / (1 - limit), 1);
+    return share + share * (lesson->against_base * (1 + lesson->error) - 1) * nearness;
 }
 
 /* How far beyond a limit, as a share of it; negative within it. */

@@ -52,7 +52,7 @@ FET_MUST_CHECK fet_status fet_costs_sample(fet_costs *costs, const fet_genome *g
  * Sum over limits of how far each is exceeded, as a share of it; 0 when all hold; very large when it does not fit the device. `base` serves
  * the relative ones; quality limits are left out. A limit on latency is to hold as measured, so it holds with the error of the estimate to
  * spare: all of it for a limit in ms, for a share of the base by as much of it as the candidate is away from the base. What was learned of
- * networks near the limits counts likewise: for a share of the base, the more the nearer the candidate is to the limit.
+ * networks near the limits counts likewise: for a share of the base, the more the nearer the candidate is to the limit, and whole below it.
  */
 double fet_costs_violation(const fet_job *job, const fet_candidate_cost *cost, const fet_candidate_cost *base);
 

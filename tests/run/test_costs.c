@@ -198,6 +198,7 @@ static void test_limits_go_by_networks_near_them(void **state)
     (void)state;
     const fet_candidate_cost base = {.metric[FET_METRIC_LATENCY] = 2, .error = 0.1};
     const fet_limit half = {.metric = FET_METRIC_LATENCY, .relative = true, .value = 0.5};
+    const fet_limit nearly = {.metric = FET_METRIC_LATENCY, .relative = true, .value = 0.95};
     const fet_limit one_ms = {.metric = FET_METRIC_LATENCY, .value = 1};
     const fet_limit slower = {.metric = FET_METRIC_LATENCY, .relative = true, .value = 1.2};
     static const fet_limit_lesson exact = {.alone = 1.05, .against_base = 1.08},
@@ -210,6 +211,7 @@ static void test_limits_go_by_networks_near_them(void **state)
         {half, exact, 1, 0.08},             /* a share of 0.5 comes out as 0.54 */
         {half, doubtful, 1, 0.0908},        /* 0.5 * 1.08 * 1.01 */
         {half, exact, 0.92, 0},             /* 0.46 + 0.46 * 0.08 * 0.54 / 0.5 = 0.49974 */
+        {nearly, exact, 1.2, 0},            /* far below a limit no more than at it: 0.6 * 1.08 */
         {half, exact, 2, 1},                /* the base itself is as fast as the base */
         {half, exact, 2.2, 1.2},            /* and what is slower is told without the lesson */
         {one_ms, exact, 0.95, 0},           /* 0.9975 */
