@@ -61,8 +61,7 @@ static fet_status list_usable(const fet_series_trial *trials, uint32_t n, const 
                               uint32_t *out_n)
 {
     trial_bounds kept = find_bounds(trials, n, wanted->latency_limit_ms);
-    if (isinf(kept.violation))
-        return fet_fail(FET_ERROR_NOT_FOUND, "every one of %u trials failed, so there is nothing to train further", n);
+    if (isinf(kept.violation)) return fet_fail(FET_ERROR_NOT_FOUND, "every one of %u trials failed", n);
     double best = -INFINITY;
     for (uint32_t i = 0; i < n; i++)
         if (is_usable(&trials[i], &kept) && trials[i].quality > best) best = trials[i].quality;

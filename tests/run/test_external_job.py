@@ -119,6 +119,19 @@ def made_to_fail(fettle, folder, tap):
     tap.check("a task beside it is refused", None if result.returncode == 2 and "task.kind" in result.stderr else f"{result.returncode}: {result.stderr.strip()}")
 
 
+def all_fail(fettle, folder):
+    """Trouble when a search none of whose trials ends well does not say so in one line, with why the first did not."""
+    script, job, output = (os.path.join(folder, n) for n in ("never.py", "never.yaml", "never"))
+    with open(script, "w") as file:
+        file.write(SCRIPT.replace("if trouble == 1: sys.exit(3)", "if request['series'] == 'V3' and request['fidelity'] == 'short': sys.exit(3)"))
+    with open(job, "w") as file:
+        file.write(JOB.format(python=sys.executable, script=script, notes=os.path.join(folder, "never.notes"), trials=2, output=output))
+    result = search(fettle, job)
+    said = result.stderr.strip()
+    fine = result.returncode == 1 and "V3: every one of 2 trials failed" in said and "ended with exit code 3" in said and "\n" not in said
+    return None if fine else f"{result.returncode}: {said}"
+
+
 def has_torch():
     return subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True).returncode == 0 if os.path.exists("/usr/bin/python3") else False
 
@@ -145,14 +158,15 @@ def check_example(fettle, folder):
 
 def main():
     fettle = os.path.abspath(sys.argv[1])
-    tap = Tap(7)
+    tap = Tap(8)
     with tempfile.TemporaryDirectory(prefix="fettle-external-") as folder:
         os.environ["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
         made_to_fail(fettle, folder, tap)
+        tap.check("where every trial fails the search says why", all_fail(fettle, folder))
         if has_torch():
             tap.check("PyTorch trains what fettle searches", check_example(fettle, folder))
         else:
-            print("ok 7 - PyTorch trains what fettle searches # SKIP python3-torch is not installed")
+            print("ok 8 - PyTorch trains what fettle searches # SKIP python3-torch is not installed")
     return 1 if tap.bad else 0
 
 
