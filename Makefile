@@ -80,7 +80,7 @@ comma := ,
 valgrind: packages-dev packages-test node_modules/.fettle-test
 	[ -e build-valgrind ] || meson setup build-valgrind -Dbuildtype=debugoptimized -Darena_debug=true
 	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 meson test -C build-valgrind --print-errorlogs --timeout-multiplier 30 --no-suite slow \
-	    --wrap='valgrind --quiet --vex-guest-max-insns=20 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=9'
+	    --wrap='valgrind --quiet --suppressions=$(CURDIR)/tools/valgrind.supp --vex-guest-max-insns=20 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=9'
 
 fuzz: packages-test node_modules/.fettle-build
 	[ -e build-fuzz ] || CC=clang meson setup build-fuzz -Dfuzz=true -Dbuildtype=debug -Db_lundef=false -Db_sanitize=address,undefined
